@@ -1,0 +1,37 @@
+"""The console command: `descent VERB ...` runs `descent.verbs.VERB.main()`."""
+
+import importlib
+import pkgutil
+import sys
+
+from descent import verbs
+from descent.errors import UserError
+
+
+def names() -> list[str]:
+    """Every verb, in alphabetical order."""
+    return sorted(module.name for module in pkgutil.iter_modules(verbs.__path__))
+
+
+def usage() -> str:
+    """The help text: one line a verb, the first of its docstring."""
+    lines = ["usage: descent VERB ...", "", "verbs:"]
+    for name in names():
+        doc = importlib.import_module(f"{verbs.__name__}.{name}").__doc__ or ""
+        lines.append(f"  {name:<18} {doc.splitlines()[0]}")
+    return "\n".join([*lines, "", "`descent VERB --help` says more of one."])
+
+
+def main() -> None:
+    """Run the verb that the command line names; exit with 1 and one line on a user's error."""
+    match sys.argv[1:]:
+        case [] | ["-h" | "--help", *_]:
+            print(usage())
+        case [verb, *arguments] if verb in names():
+            sys.argv = [f"descent {verb}", *arguments]
+            try:
+                importlib.import_module(f"{verbs.__name__}.{verb}").main()
+            except UserError as error:
+                sys.exit(f"descent {verb}: {error}")
+        case [verb, *_]:
+            sys.exit(f"descent: there is no verb {verb!r}; choose one of {', '.join(names())}")

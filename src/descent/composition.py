@@ -1,0 +1,43 @@
+"""Hydra's entry for a verb: composes `conf/NAME.yaml`, and tells a user's error in one line."""
+
+import os
+from collections.abc import Callable
+
+import hydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from descent.errors import UserError
+from descent.project import project_root
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error as one line, the choices Hydra lists below it included."""
+    parts = [part.strip() for part in str(error).splitlines()]
+    return " ".join(part for part in parts if part and not part.startswith(("full_key:", "object_type=")))
+
+
+def run(task: Callable[[DictConfig], object], config_name: str) -> None:
+    """Compose what the command line asks for and run the task on it, once or as a multirun.
+
+    Raises:
+        UserError: for a configuration that does not compose, or one that a task refused.
+    """
+    # Else Hydra prints an error itself, over several lines, and exits.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    refused: list[UserError] = []
+
+    def job(config: DictConfig) -> object:
+        try:
+            return task(config)
+        except UserError as error:
+            refused.append(error)
+            return None
+
+    try:
+        hydra.main(version_base="1.3", config_path=str(project_root() / "conf"), config_name=config_name)(job)()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error)) from error
+    if refused:
+        raise UserError("; ".join(map(str, refused)))

@@ -1,0 +1,1 @@
+"""Optimizers, gradient estimators and learning-rate schedules."""

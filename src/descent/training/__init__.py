@@ -1,0 +1,1 @@
+"""The Lightning module, its loop over minibatches, checkpoints and resuming."""
