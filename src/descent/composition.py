@@ -36,7 +36,9 @@ def run(task: Callable[[DictConfig], object], config_name: str) -> None:
             return None
 
     try:
-        hydra.main(version_base="1.3", config_path=str(project_root() / "conf"), config_name=config_name)(job)()
+        hydra.main(version_base="1.3", config_path=str(project_root() / "conf"), config_name=config_name)(
+            job
+        )()
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from error
     if refused:
