@@ -15,7 +15,6 @@ Beside them stand the run's artifacts: pictures and the checkpoint.
 import csv
 import io
 import json
-import math
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -94,10 +93,10 @@ class Ending:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a table: `step`, `timestamp`, then a column for each metric; NaN where a row has none."""
+    """Rows of a table: `step`, `timestamp`, then a column for each metric; None where a row has none."""
 
     columns: list[str]
-    rows: list[list[float]]
+    rows: list[list[float | None]]
 
 
 class RunRecord:
@@ -141,11 +140,11 @@ class RunRecord:
             self._files[name] = (self.folder / name).open("ab")
         self._files[name].write(data)
 
-    def append(self, table: str, rows: Sequence[Mapping[str, float]]) -> None:
+    def append(self, table: str, rows: Sequence[Mapping[str, float | None]]) -> None:
         """Append rows with the same keys, `step` and `timestamp` among them, to a table."""
         if not rows:
             return
-        lines = [",".join(map(repr, row.values())) for row in rows]
+        lines = [",".join("" if value is None else repr(value) for value in row.values()) for row in rows]
         if table not in self._files and not (self.folder / table).exists():
             lines.insert(0, ",".join(rows[0]))
         self.append_bytes(table, "".join(f"{line}\n" for line in lines).encode())
@@ -206,16 +205,22 @@ class RunRecord:
         return metrics
 
     def read(self, table: str) -> Table:
-        """The rows of a table that are certain: all of an ended run, else those that its last checkpoint covers."""
-        path, committed = self.folder / table, self.folder / COMMITTED
+        """The rows that are certain: all of an ended run, else those that its last checkpoint covers."""
+        # What is certain is asked first: the run goes on writing, and may end, while its table is read.
+        certain = None if self.ending() else self._committed().get(table, 0)
+        path = self.folder / table
         if not path.exists():
             return Table([], [])
-        data = path.read_bytes()
-        if self.ending() is None:
-            data = data[: json.loads(committed.read_text()).get(table, 0) if committed.exists() else 0]
-        lines = csv.reader(io.StringIO(data.decode()))
+        lines = csv.reader(io.StringIO(path.read_bytes()[:certain].decode()))
         columns = next(lines, [])
-        return Table(columns, [[float(value) if value else math.nan for value in line] for line in lines])
+        return Table(columns, [[float(value) if value else None for value in line] for line in lines])
+
+    def _committed(self) -> Position:
+        try:
+            position: Position = json.loads((self.folder / COMMITTED).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        return position
 
 
 def records(folders: Iterable[Path]) -> list[Path]:

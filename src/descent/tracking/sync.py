@@ -1,0 +1,181 @@
+"""Bringing a run record to MLflow: whatever is certain and not there yet, and nothing twice."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from descent.tracking.record import EVALUATIONS, FAULT, STEPS, Ending, RunRecord, Table
+from descent.tracking.store import connect, experiment_id, locked, told
+from descent.tracking.thinning import chosen
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Run
+
+POINTS = 1000
+"""How many points of a metric a run gets at most, unless told otherwise."""
+
+RECORD, SYNCED, RESULT = "descent.record", "descent.synced", "descent.result"
+PICTURE = "descent.png"
+NOT_ARTIFACTS = (".f32", ".new")
+LONGEST_PARAM, LONGEST_TAG = 6000, 8000
+PARAMS_A_BATCH, METRICS_A_BATCH = 100, 1000
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync did to a run in MLflow, and the run's id there."""
+
+    what: Literal["new", "updated", "unchanged"]
+    run_id: str
+
+
+def sync(folder: Path, uri: str, points: int = POINTS) -> Synced:
+    """Bring what is certain of a record to its run in MLflow; again is as good as once."""
+    record = RunRecord(folder)
+    client = connect(uri)
+    # Two syncs at once of a record that is new to the store would make two runs of it.
+    with locked(folder / "run.json", "r"), told(uri):
+        experiment = experiment_id(client, record.header.problem)
+        run = _find(client, experiment, record)
+        if run is not None:
+            return Synced("updated" if _bring(client, run, record, points) else "unchanged", run.info.run_id)
+        run = _create(client, experiment, record)
+        _bring(client, run, record, points)
+        return Synced("new", run.info.run_id)
+
+
+def _find(client: "MlflowClient", experiment: str, record: RunRecord) -> "Run | None":
+    found = client.search_runs([experiment], f"tags.`{RECORD}` = '{record.header.id}'", max_results=1)
+    return found[0] if found else None
+
+
+def _create(client: "MlflowClient", experiment: str, record: RunRecord) -> "Run":
+    header = record.header
+    tags = {**header.tags, RECORD: header.id, "descent.key": header.key}
+    return client.create_run(
+        experiment,
+        start_time=header.created,
+        tags={key: _fitting(value, LONGEST_TAG, "run.json") for key, value in tags.items()},
+        run_name=header.name,
+    )
+
+
+def _bring(client: "MlflowClient", run: "Run", record: RunRecord, points: int) -> bool:
+    """Bring the record to its run; False where there was nothing to bring."""
+    status, run_id = run.info.status, run.info.run_id
+    if status == "FINISHED":
+        return False
+    # How the run stands is asked before its tables are read: what follows then is in them for sure.
+    ending, failed = record.ending(), record.failed()
+    if status == "FAILED" and not failed:
+        client.update_run(run_id, status="RUNNING")
+    if SYNCED not in run.data.tags:
+        _describe(client, run_id, record)
+    # The number of points stays what it was when the run was new, or there would be more of them.
+    synced: dict[str, int] = json.loads(run.data.tags.get(SYNCED, json.dumps({"points": points})))
+    grown = _bring_tables(client, run_id, record, synced, ending is not None)
+    if ending:
+        _end(client, run, record, ending)
+    elif failed:
+        client.set_tag(run_id, RESULT, "failed")
+        client.log_artifact(run_id, str(record.folder / FAULT))
+        client.set_terminated(run_id, "FAILED", int((record.folder / FAULT).stat().st_mtime * 1000))
+    elif RESULT in run.data.tags:
+        client.delete_tag(run_id, RESULT)
+    return grown or ending is not None or failed != (status == "FAILED")
+
+
+def _describe(client: "MlflowClient", run_id: str, record: RunRecord) -> None:
+    from mlflow.entities import Dataset, DatasetInput, Param
+
+    params = [
+        Param(key, _fitting(value, LONGEST_PARAM, "config.yaml"))
+        for key, value in record.header.params.items()
+    ]
+    for start in range(0, len(params), PARAMS_A_BATCH):
+        client.log_batch(run_id, params=params[start : start + PARAMS_A_BATCH])
+    client.log_inputs(
+        run_id,
+        [
+            DatasetInput(Dataset(source.name, source.digest, "local", json.dumps({"uri": source.path})))
+            for source in record.header.inputs
+        ],
+    )
+
+
+def _bring_tables(
+    client: "MlflowClient", run_id: str, record: RunRecord, synced: dict[str, int], ended: bool
+) -> bool:
+    """Bring the rows that are new, and note how many are there now; False if there are none."""
+    lengths: dict[str, int] = {}
+    metrics: list[Metric] = []
+    for name in (STEPS, EVALUATIONS):
+        table = record.read(name)
+        before, planned = synced.get(name, 0), record.header.rows[name]
+        # A run that is just ending shows no rows for a moment; those it showed stay brought.
+        lengths[name] = max(before, len(table.rows))
+        there = set(chosen(before, planned, synced["points"], ended=False))
+        wanted = chosen(len(table.rows), planned, synced["points"], ended)
+        metrics += _metrics(table, [row for row in wanted if row not in there])
+    for start in range(0, len(metrics), METRICS_A_BATCH):
+        client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_BATCH])
+    now = {**synced, **lengths}
+    # A sync that dies before this line brings the same points again, and MLflow keeps one of each.
+    if now != synced:
+        client.set_tag(run_id, SYNCED, json.dumps(now))
+    return now != synced
+
+
+def _metrics(table: Table, rows: list[int]) -> "Iterator[Metric]":
+    from mlflow.entities import Metric
+
+    for row in rows:
+        cells = dict(zip(table.columns, table.rows[row], strict=True))
+        step, timestamp = cells.pop("step"), cells.pop("timestamp")
+        for key, value in cells.items():
+            if value is not None and step is not None and timestamp is not None:
+                yield Metric(key, value, int(timestamp), int(step))
+
+
+def _end(client: "MlflowClient", run: "Run", record: RunRecord, ending: Ending) -> None:
+    """Bring what an ended run leaves behind; FINISHED comes last, since no sync looks behind it."""
+    from mlflow.entities import Metric
+
+    run_id = run.info.run_id
+    evaluated = _evaluated(record.read(EVALUATIONS), ending.step)
+    final = {key: value for key, value in record.metrics().items() if key not in evaluated}
+    client.log_batch(run_id, [Metric(key, value, ending.ended, ending.step) for key, value in final.items()])
+    for path in sorted(record.folder.rglob("*")):
+        if path.is_file() and path.suffix not in NOT_ARTIFACTS:
+            inside = path.parent.relative_to(record.folder).as_posix()
+            client.log_artifact(run_id, str(path), None if inside == "." else inside)
+    _show(client, run, record.folder / PICTURE, ending.step)
+    client.set_tag(run_id, RESULT, ending.result)
+    client.set_terminated(run_id, "FINISHED", ending.ended)
+
+
+def _evaluated(table: Table, step: int) -> set[str]:
+    """The metrics that the last evaluation, if it was at this step, has told already."""
+    if not table.rows:
+        return set()
+    cells = dict(zip(table.columns, table.rows[-1], strict=True))
+    return {key for key, value in cells.items() if value is not None} if cells["step"] == step else set()
+
+
+def _show(client: "MlflowClient", run: "Run", picture: Path, step: int) -> None:
+    """Put the picture among the images that MLflow's grid compares, once: it would keep every copy."""
+    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
+    from PIL import Image
+
+    # The tag is the last thing that `log_image` writes.
+    if picture.exists() and MLFLOW_LOGGED_IMAGES not in run.data.tags:
+        with Image.open(picture) as image:
+            client.log_image(run.info.run_id, image, key=picture.stem, step=step)
+
+
+def _fitting(value: str, longest: int, where: str) -> str:
+    """A value that MLflow takes whole, or else where to find it: MLflow would cut it without a word."""
+    return value if len(value) <= longest else f"({len(value):,} characters, see {where})"
