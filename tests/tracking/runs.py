@@ -1,0 +1,75 @@
+"""Run records for tests, and what a SQLite store holds of them."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from descent.tracking.record import EVALUATIONS, STEPS, Header, Input, RunRecord
+
+CREATED = 1_700_000_000_000
+
+
+def start(folder: Path, planned: int, **header: object) -> RunRecord:
+    """A record of a run that evaluates at its first and its last step."""
+    fields: dict[str, object] = {
+        "id": f"id-{folder.name}",
+        "key": "0123",
+        "name": folder.name,
+        "problem": "x squared",
+        "created": CREATED,
+        "params": {f"optimizer.p{n}": str(n) for n in range(120)},
+        "tags": {"git": "abc"},
+        "inputs": [Input("control points", "data/source", "0" * 32)],
+        "rows": {STEPS: planned, EVALUATIONS: 2},
+    } | header
+    return RunRecord.create(folder, Header(**fields), "lr: 0.1\n")  # type: ignore[arg-type]
+
+
+def step(record: RunRecord, first: int, last: int, clock: int = CREATED) -> None:
+    """Append the rows of these steps, `last` not among them."""
+    record.append(
+        STEPS,
+        [{"step": n, "timestamp": clock + n, "loss/step": 1 / (n + 1)} for n in range(first, last)],
+    )
+
+
+def evaluate(record: RunRecord, at: int) -> None:
+    """Append an evaluation; the accuracy is one that the run does not have."""
+    record.append(
+        EVALUATIONS,
+        [{"step": at, "timestamp": CREATED + at, "loss/test": 1 / (at + 1), "accuracy/test": None}],
+    )
+
+
+def whole(folder: Path, planned: int = 20) -> RunRecord:
+    """A record of a run that went to its end."""
+    with start(folder, planned) as record:
+        evaluate(record, 0)
+        step(record, 0, planned)
+        evaluate(record, planned)
+        record.finish("finished", planned, {"loss/test": 1 / (planned + 1), "seconds_per_step": 0.5})
+    return record
+
+
+def rows(uri: str, query: str) -> list[tuple[object, ...]]:
+    """What a query finds in a SQLite store."""
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as store:
+        return store.execute(query).fetchall()
+
+
+def points(uri: str, key: str = "loss/step") -> list[int]:
+    """The steps at which a store has a metric, one for each point."""
+    found = rows(uri, f"SELECT step FROM metrics WHERE key = '{key}' ORDER BY step")
+    return [int(str(at)) for (at,) in found]
+
+
+def runs(uri: str) -> list[tuple[object, ...]]:
+    """Name and status of each run in a store."""
+    return rows(uri, "SELECT name, status FROM runs ORDER BY name")
+
+
+def everything(uri: str) -> list[str]:
+    """All that a store holds, and the names of the artifacts beside it."""
+    path = Path(uri.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(path)) as store:
+        return [*store.iterdump(), *map(str, sorted((path.parent / "mlartifacts").rglob("*")))]

@@ -1,0 +1,104 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tracking.runs import points, runs, start, step, whole
+
+from descent.tracking.background import BackgroundSync
+
+TRAINER = """
+import sys, time
+from pathlib import Path
+from tracking.runs import start, step
+from descent.tracking.background import BackgroundSync
+
+folder, uri = Path(sys.argv[1]), sys.argv[2]
+background = BackgroundSync(uri, 100)
+record = start(folder, 100)
+step(record, 0, 40)
+record.commit(record.position())
+step(record, 40, 60)
+record.position()
+background.notify(folder)
+print(background.process.pid, "mlflow" in sys.modules, flush=True)
+time.sleep(60)
+"""
+
+
+def eventually(true: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether it comes true in time."""
+    deadline = time.monotonic() + seconds
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return true()
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; nobody may have asked yet how."""
+    said = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return said.stdout.strip()[:1] in ("", "Z")
+
+
+def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> None:
+    background = BackgroundSync(uri, 100)
+    with start(tmp_path / "a", 20) as record:
+        step(record, 0, 10)
+        record.commit(record.position())
+        background.notify(tmp_path / "a")
+        assert eventually(lambda: points(uri) == list(range(10)))
+        step(record, 10, 20)
+        record.finish("finished", 20, {})
+    assert background.finish(tmp_path / "a", 60) is None
+    assert runs(uri) == [("a", "FINISHED")]
+    assert points(uri) == list(range(20))
+
+
+def test_a_trainer_that_is_killed_has_its_committed_rows_brought(uri: str, tmp_path: Path) -> None:
+    trainer = subprocess.Popen(
+        [sys.executable, "-c", TRAINER, str(tmp_path / "a"), uri],
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert trainer.stdout is not None
+    pid, knows_mlflow = trainer.stdout.readline().split()
+    trainer.kill()
+    trainer.communicate()
+    assert knows_mlflow == "False"
+    assert eventually(lambda: gone(int(pid)))
+    assert points(uri) == list(range(40))
+    assert runs(uri) == [("a", "RUNNING")]
+
+
+def test_a_store_that_is_away_costs_the_trainer_no_more_than_its_patience(tmp_path: Path) -> None:
+    whole(tmp_path / "a")
+    background = BackgroundSync("http://127.0.0.1:9", 100)
+    before = time.monotonic()
+    for _ in range(10_000):  # more than a pipe holds
+        background.notify(tmp_path / "a")
+    assert time.monotonic() - before < 2
+    said = background.finish(tmp_path / "a", 0.1)
+    assert said == "MLflow has not got it all after 0.1 s; the background sync goes on"
+    assert background.process.wait(60) == 1
+
+
+def test_nothing_is_raised_when_the_process_is_gone(tmp_path: Path) -> None:
+    whole(tmp_path / "a")
+    background = BackgroundSync("http://127.0.0.1:9", 100)
+    background.process.send_signal(signal.SIGKILL)
+    background.process.wait()
+    background.notify(tmp_path / "a")
+    assert background.finish(tmp_path / "a", 10) == "the background sync died (-9); run `descent sync`"
+
+
+def test_the_reason_is_told(tmp_path: Path) -> None:
+    whole(tmp_path / "a")
+    (tmp_path / "no.db").write_text("this is not a database, whoever asks" * 10)
+    said = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100).finish(tmp_path / "a", 60)
+    assert (
+        said == f"MLflow store sqlite:///{tmp_path}/no.db: file is not a database; `descent sync` tries again"
+    )

@@ -1,0 +1,185 @@
+import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from PIL import Image
+from tracking.runs import CREATED, evaluate, everything, points, rows, runs, start, step, whole
+
+from descent.tracking.record import STEPS, RunRecord
+from descent.tracking.store import connect
+from descent.tracking.sync import Synced, sync
+
+
+def test_a_whole_record_is_in_mlflow_whole(uri: str, tmp_path: Path) -> None:
+    record = start(tmp_path / "a", 3, params={"short": "1", "empty": "", "long": "x" * 6001})
+    evaluate(record, 0)
+    step(record, 0, 3)
+    evaluate(record, 3)
+    Image.new("RGB", (8, 8)).save(tmp_path / "a" / "descent.png")
+    (tmp_path / "a" / "checkpoint").mkdir()
+    (tmp_path / "a" / "checkpoint" / "last.ckpt").write_bytes(b"weights")
+    record.append_bytes("path.f32", b"1234")
+    record.finish("converged", 3, {"loss/test": 0.25, "diverged": 0.0})
+
+    run_id = sync(tmp_path / "a", uri).run_id
+
+    client = connect(uri)
+    run = client.get_run(run_id)
+    ending = record.ending()
+    assert ending is not None
+    assert client.get_experiment(run.info.experiment_id).name == "x squared"
+    assert (run.info.run_name, run.info.status) == ("a", "FINISHED")
+    assert (run.info.start_time, run.info.end_time) == (CREATED, ending.ended)
+    assert run.data.params == {"short": "1", "empty": "", "long": "(6,001 characters, see config.yaml)"}
+    assert (
+        run.data.tags.items()
+        >= {
+            "git": "abc",
+            "descent.record": "id-a",
+            "descent.key": "0123",
+            "descent.result": "converged",
+        }.items()
+    )
+    assert run.inputs is not None
+    (source,) = run.inputs.dataset_inputs
+    assert (source.dataset.name, source.dataset.digest) == ("control points", "0" * 32)
+    assert [(at.step, at.timestamp, at.value) for at in client.get_metric_history(run_id, "loss/step")] == [
+        (n, CREATED + n, 1 / (n + 1)) for n in range(3)
+    ]
+    # The last evaluation has told the final loss already; no accuracy was taken.
+    assert [at.timestamp for at in client.get_metric_history(run_id, "loss/test")] == [CREATED, CREATED + 3]
+    assert [at.step for at in client.get_metric_history(run_id, "diverged")] == [3]
+    assert set(run.data.metrics) == {"loss/step", "loss/test", "diverged"}
+    assert sorted(artifact.path for artifact in client.list_artifacts(run_id)) == [
+        "checkpoint",
+        "config.yaml",
+        "descent.png",
+        "evaluations.csv",
+        "images",
+        "metrics.json",
+        "result.json",
+        "run.json",
+        "steps.csv",
+    ]
+    assert [artifact.path for artifact in client.list_artifacts(run_id, "checkpoint")] == [
+        "checkpoint/last.ckpt"
+    ]
+    full, small = sorted(artifact.path for artifact in client.list_artifacts(run_id, "images"))
+    assert full.startswith("images/descent+step+3+")
+    assert small.startswith("images/descent+step+3+")
+
+
+def test_twice_is_as_good_as_once(uri: str, tmp_path: Path) -> None:
+    whole(tmp_path / "a")
+    once = sync(tmp_path / "a", uri)
+    before = everything(uri)
+    assert once.what == "new"
+    assert sync(tmp_path / "a", uri) == Synced("unchanged", once.run_id)
+    assert everything(uri) == before
+
+
+def test_a_sync_that_died_before_its_end_is_made_good(uri: str, tmp_path: Path) -> None:
+    whole(tmp_path / "a")
+    Image.new("RGB", (8, 8)).save(tmp_path / "a" / "descent.png")
+    run_id = sync(tmp_path / "a", uri).run_id
+    before = everything(uri)
+    client = connect(uri)
+    noted = client.get_run(run_id).data.tags["descent.synced"]
+    client.delete_tag(run_id, "descent.synced")
+    client.update_run(run_id, status="RUNNING")
+    assert sync(tmp_path / "a", uri) == Synced("updated", run_id)
+    assert sorted(everything(uri)) == sorted(before)
+    assert client.get_run(run_id).data.tags["descent.synced"] == noted
+
+
+def test_a_run_that_is_killed_and_resumed_has_each_step_once(uri: str, tmp_path: Path) -> None:
+    record = start(tmp_path / "a", 30)
+    evaluate(record, 0)
+    step(record, 0, 10)
+    position = record.position()
+    record.commit(position)
+    step(record, 10, 17)
+    record.position()
+    first = sync(tmp_path / "a", uri, points=30)
+    assert points(uri) == list(range(10))
+    record.fail("Traceback: killed\n")
+    assert sync(tmp_path / "a", uri).what == "updated"
+    assert sync(tmp_path / "a", uri).what == "unchanged"
+    assert runs(uri) == [("a", "FAILED")]
+    assert connect(uri).get_run(first.run_id).data.tags["descent.result"] == "failed"
+
+    record = RunRecord(tmp_path / "a")
+    record.rewind(position)
+    assert sync(tmp_path / "a", uri).what == "updated"
+    assert runs(uri) == [("a", "RUNNING")]
+    assert "descent.result" not in connect(uri).get_run(first.run_id).data.tags
+    step(record, 10, 20, clock=CREATED + 1000)
+    record.commit(record.position())
+    assert sync(tmp_path / "a", uri) == Synced("updated", first.run_id)
+    assert points(uri) == list(range(20))
+    step(record, 20, 30, clock=CREATED + 2000)
+    evaluate(record, 30)
+    record.finish("finished", 30, {"loss/test": 1 / 31})
+    assert sync(tmp_path / "a", uri) == Synced("updated", first.run_id)
+    assert points(uri) == list(range(30))
+    assert points(uri, "loss/test") == [0, 30]
+    assert runs(uri) == [("a", "FINISHED")]
+
+
+def test_a_key_gets_so_many_points_and_no_more(uri: str, tmp_path: Path) -> None:
+    whole(tmp_path / "a", 10_000)
+    sync(tmp_path / "a", uri, points=1000)
+    steps = points(uri)
+    assert len(steps) == 1000
+    assert (steps[0], steps[-1]) == (0, 9999)
+
+
+def test_the_points_of_a_run_stay_where_they_were_when_it_was_new(uri: str, tmp_path: Path) -> None:
+    record = start(tmp_path / "a", 100)
+    step(record, 0, 50)
+    record.commit(record.position())
+    sync(tmp_path / "a", uri, points=10)
+    step(record, 50, 100)
+    record.finish("finished", 100, {})
+    sync(tmp_path / "a", uri, points=50)
+    assert points(uri) == [0, 11, 22, 33, 44, 55, 66, 77, 88, 99]
+
+
+def test_a_run_that_diverges_early_shows_its_last_step(uri: str, tmp_path: Path) -> None:
+    record = start(tmp_path / "a", 10_000)
+    step(record, 0, 122)
+    record.append(STEPS, [{"step": 122, "timestamp": CREATED, "loss/step": math.nan}])
+    record.commit(record.position())
+    sync(tmp_path / "a", uri, points=100)
+    assert points(uri) == [0, 101]
+    record.finish("diverged", 123, {"diverged": 1.0})
+    sync(tmp_path / "a", uri, points=100)
+    assert points(uri) == [0, 101, 122]
+    assert rows(uri, "SELECT is_nan FROM metrics WHERE step = 122") == [(1,)]
+
+
+def test_a_run_that_is_just_ending_shows_no_rows_for_a_moment(uri: str, tmp_path: Path) -> None:
+    with start(tmp_path / "a", 10) as record:
+        step(record, 0, 10)
+        record.commit(record.position())
+    sync(tmp_path / "a", uri)
+    before = everything(uri)
+    (tmp_path / "a" / "committed.json").unlink()
+    assert sync(tmp_path / "a", uri).what == "unchanged"
+    assert everything(uri) == before
+
+
+def test_two_syncs_at_once_make_one_run(uri: str, tmp_path: Path) -> None:
+    whole(tmp_path / "a")
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: sync(tmp_path / "a", uri), range(2)))
+    assert sorted(synced.what for synced in done) == ["new", "unchanged"]
+    assert runs(uri) == [("a", "FINISHED")]
+
+
+def test_runs_of_one_problem_are_told_apart(uri: str, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        whole(tmp_path / name)
+        sync(tmp_path / name, uri)
+    assert runs(uri) == [("a", "FINISHED"), ("b", "FINISHED")]
+    assert rows(uri, "SELECT count(*) FROM datasets") == [(1,)]
