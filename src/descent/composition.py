@@ -1,6 +1,8 @@
 """Hydra's entry for a verb: composes `conf/NAME.yaml`, and tells a user's error in one line."""
 
+import itertools
 import os
+import re
 from collections.abc import Callable
 
 import hydra
@@ -14,8 +16,9 @@ from descent.project import project_root
 
 def one_line(error: BaseException) -> str:
     """The message of an error as one line, the choices Hydra lists below it included."""
-    parts = [part.strip() for part in str(error).splitlines()]
-    return " ".join(part for part in parts if part and not part.startswith(("full_key:", "object_type=")))
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = itertools.takewhile(lambda line: not line.startswith(("Config search path", "full_key:")), lines)
+    return re.sub(r"^In '\w+': ", "", " ".join(filter(None, told)))
 
 
 def run(task: Callable[[DictConfig], object], config_name: str) -> None:
@@ -36,9 +39,7 @@ def run(task: Callable[[DictConfig], object], config_name: str) -> None:
             return None
 
     try:
-        hydra.main(version_base="1.3", config_path=str(project_root() / "conf"), config_name=config_name)(
-            job
-        )()
+        hydra.main(version_base="1.3", config_path=str(project_root() / "conf"), config_name=config_name)(job)()
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from error
     if refused:

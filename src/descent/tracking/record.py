@@ -153,11 +153,7 @@ class RunRecord:
         """How long each appended file is, all that was appended written out."""
         for file in self._files.values():
             file.flush()
-        return {
-            path.name: path.stat().st_size
-            for path in sorted(self.folder.iterdir())
-            if path.suffix in APPENDED
-        }
+        return {path.name: path.stat().st_size for path in sorted(self.folder.iterdir()) if path.suffix in APPENDED}
 
     def commit(self, position: Position) -> None:
         """Let readers see the tables up to here: a checkpoint that resumes the run from here is on disk."""
@@ -184,9 +180,7 @@ class RunRecord:
         self.close()
         write_whole(self.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
         (self.folder / COMMITTED).unlink(missing_ok=True)
-        write_whole(
-            self.folder / "result.json", json.dumps(asdict(Ending(result, step, now())), indent=2) + "\n"
-        )
+        write_whole(self.folder / "result.json", json.dumps(asdict(Ending(result, step, now())), indent=2) + "\n")
 
     # What others read
 

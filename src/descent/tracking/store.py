@@ -90,9 +90,7 @@ def experiment_id(client: "MlflowClient", name: str) -> str:
                 raise
         experiment = client.get_experiment_by_name(name)
     if experiment is None or experiment.lifecycle_stage == "deleted":
-        raise UserError(
-            f"MLflow experiment {name!r} was deleted; restore it in the UI, or purge it (`mlflow gc`)"
-        )
+        raise UserError(f"MLflow experiment {name!r} was deleted; restore it in the UI, or purge it (`mlflow gc`)")
     return str(experiment.experiment_id)
 
 

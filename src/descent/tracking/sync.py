@@ -91,10 +91,7 @@ def _bring(client: "MlflowClient", run: "Run", record: RunRecord, points: int) -
 def _describe(client: "MlflowClient", run_id: str, record: RunRecord) -> None:
     from mlflow.entities import Dataset, DatasetInput, Param
 
-    params = [
-        Param(key, _fitting(value, LONGEST_PARAM, "config.yaml"))
-        for key, value in record.header.params.items()
-    ]
+    params = [Param(key, _fitting(value, LONGEST_PARAM, "config.yaml")) for key, value in record.header.params.items()]
     for start in range(0, len(params), PARAMS_A_BATCH):
         client.log_batch(run_id, params=params[start : start + PARAMS_A_BATCH])
     client.log_inputs(
@@ -106,9 +103,7 @@ def _describe(client: "MlflowClient", run_id: str, record: RunRecord) -> None:
     )
 
 
-def _bring_tables(
-    client: "MlflowClient", run_id: str, record: RunRecord, synced: dict[str, int], ended: bool
-) -> bool:
+def _bring_tables(client: "MlflowClient", run_id: str, record: RunRecord, synced: dict[str, int], ended: bool) -> bool:
     """Bring the rows that are new, and note how many are there now; False if there are none."""
     lengths: dict[str, int] = {}
     metrics: list[Metric] = []

@@ -1,0 +1,123 @@
+"""From a composed configuration to the parts of a run; what can't work is refused here, before any training."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
+
+from descent.data.examples import Data
+from descent.data.minibatches import Minibatches
+from descent.errors import UserError
+from descent.problems.problem import Problem
+from descent.seeds import generator
+from descent.training.module import Descent
+from descent.training.plan import Plan, plan
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of."""
+
+    problem: Problem
+    data: Data
+    minibatches: Minibatches
+    plan: Plan
+    module: Descent
+    accelerator: str
+    draw: Callable[..., None]
+
+
+def assemble(config: DictConfig) -> Parts:
+    """Build every part of a run.
+
+    Raises:
+        UserError: for what a configuration can have wrong, in one line.
+    """
+    accelerator = chosen_accelerator(config.trainer.accelerator)
+    _check_numbers(config)
+    data: Data = _built("data", config.data.source)
+    order = _built("order", config.order)
+    minibatches = Minibatches(len(data.train), config.data.batch_size, order, config.seed)
+    length = plan(
+        config.trainer.max_steps,
+        config.trainer.max_epochs,
+        minibatches.steps_per_epoch,
+        config.evaluation.first,
+        config.evaluation.every,
+    )
+    torch.manual_seed(generator(config.seed, "weights").initial_seed())
+    problem: Problem = _built("problem", config.problem)
+    module = Descent(
+        problem,
+        data.train,
+        gradient=_built("gradient", config.gradient),
+        optimizer=_built("optimizer", config.optimizer),
+        schedule=partial(_built("schedule", config.schedule), steps=length.steps),
+        bound=config.bound,
+    )
+    _try_out(module, config)
+    return Parts(problem, data, minibatches, length, module, accelerator, _built("picture", config.picture))
+
+
+def chosen_accelerator(name: str) -> str:
+    """`cpu`, `cuda` or `mps` for `cpu`, `gpu` or `auto`, which takes a GPU when there is one."""
+    if name == "cpu":
+        return "cpu"
+    for accelerator, gpu in (("cuda", CUDAAccelerator), ("mps", MPSAccelerator)):
+        if gpu.is_available():
+            return accelerator
+    if name == "auto":
+        return "cpu"
+    raise UserError("trainer=gpu: PyTorch sees no GPU on this machine; choose trainer=auto or trainer=cpu")
+
+
+def _check_numbers(config: DictConfig) -> None:
+    rate = config.optimizer.lr
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < math.inf:
+        raise UserError(f"optimizer.lr={rate}: choose a number from 0, for example optimizer.lr=0.1")
+    counts: dict[str, tuple[Any, int, bool]] = {
+        "seed": (config.seed, 0, False),
+        "data.batch_size": (config.data.batch_size, 0, True),
+        "trainer.steps_per_call": (config.trainer.steps_per_call, 1, False),
+        "trainer.max_steps": (config.trainer.max_steps, 1, True),
+        "trainer.max_epochs": (config.trainer.max_epochs, 1, True),
+        "evaluation.first": (config.evaluation.first, 1, True),
+        "evaluation.every": (config.evaluation.every, 1, True),
+        "tracking.points": (config.tracking.points, 2, False),
+    }
+    for name, (value, least, optional) in counts.items():
+        if value is None and optional:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise UserError(f"{name}={value}: choose a whole number from {least}")
+
+
+def _built(group: str, config: DictConfig) -> Any:
+    try:
+        return instantiate(config)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from error
+        raise UserError(f"{group}: {error.__cause__ or error}".replace("\n", " ")) from error
+
+
+def _try_out(module: Descent, config: DictConfig) -> None:
+    """Let the optimizer and the schedule see their settings, and the problem the shape of its data."""
+    try:
+        module.configure_optimizers()
+    except (TypeError, ValueError, KeyError) as error:
+        raise UserError(f"optimizer ({config.optimizer._target_}) or schedule: {error}") from error
+    example = module.examples.head(config.data.batch_size or len(module.examples))
+    try:
+        module.gradient(module.problem, example)
+        module.problem.zero_grad()
+    except (RuntimeError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"problem {config.problem_name} does not fit its data: {reason}") from error

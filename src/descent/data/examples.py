@@ -1,0 +1,57 @@
+"""Examples in memory, as they are stored, and minibatches of them, as a problem takes them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+Minibatch = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Columns of one length: what a problem's forward takes, one tensor an argument.
+
+    Args:
+        columns: (examples, ...) each; none at all for a problem that needs no data.
+        prepare: for each column, what turns stored rows into those the problem computes with.
+    """
+
+    columns: tuple[Tensor, ...] = ()
+    prepare: tuple[Callable[[Tensor], Tensor], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+    def to(self, device: torch.device) -> "Examples":
+        """The same examples on a device."""
+        return replace(self, columns=tuple(column.to(device) for column in self.columns))
+
+    def head(self, count: int) -> Minibatch:
+        """The first `count` examples, or all where there are fewer."""
+        return self._prepared(column[:count] for column in self.columns)
+
+    def slices(self, size: int) -> Iterator[Minibatch]:
+        """All examples, `size` at a time, the last slice shorter where they don't divide."""
+        for first in range(0, max(len(self), 1), size):
+            yield self._prepared(column[first : first + size] for column in self.columns)
+
+    def minibatches(self, indices: Tensor) -> list[Minibatch]:
+        """The minibatches of a chunk of steps, gathered and prepared together; indices (steps, batch), int64."""
+        gathered = self._prepared(column.index_select(0, indices.view(-1)) for column in self.columns)
+        split = [column.view(*indices.shape, *column.shape[1:]).unbind(0) for column in gathered]
+        return list(zip(*split, strict=True)) if split else [()] * len(indices)
+
+    def _prepared(self, columns: Iterator[Tensor]) -> Minibatch:
+        return tuple(prepare(column) for prepare, column in zip(self.prepare, columns, strict=True))
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a run is trained and tested on, and the files it was read from."""
+
+    train: Examples = field(default_factory=Examples)
+    test: Examples | None = None
+    files: tuple[Path, ...] = ()

@@ -1,0 +1,34 @@
+"""Steepest descent as an optimizer like any other."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import Optimizer, ParamsT
+
+
+class SteepestDescent(Optimizer):
+    """x <- x - lr * gradient, and nothing else (seed article 002).
+
+    Raises:
+        ValueError: for a negative learning rate.
+    """
+
+    def __init__(self, params: ParamsT, lr: float, *, maximize: bool = False) -> None:
+        if not lr >= 0:
+            raise ValueError(f"Invalid learning rate: {lr}")
+        super().__init__(params, {"lr": lr, "maximize": maximize})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # type: ignore[override]
+        """Take one step; `closure` evaluates the loss anew, gradients included, and its loss is returned."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            rate = group["lr"] if group["maximize"] else -group["lr"]
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.add_(parameter.grad, alpha=rate)
+        return loss

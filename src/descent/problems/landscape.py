@@ -1,0 +1,65 @@
+"""The loss seen from elsewhere: at given positions, and over the plane that a path spans."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, vmap
+
+from descent.data.examples import Minibatch
+from descent.problems.problem import Problem
+
+
+@torch.no_grad()
+def losses_at(problem: Problem, minibatch: Minibatch, positions: Tensor) -> Tensor:
+    """The loss on one minibatch at each position: (positions, parameters) to (positions,)."""
+    shapes = {name: parameter.shape for name, parameter in problem.named_parameters()}
+    sizes = [shape.numel() for shape in shapes.values()]
+
+    def loss(position: Tensor) -> Tensor:
+        parts = position.split(sizes)
+        parameters = {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+        return functional_call(problem, parameters, minibatch)  # type: ignore[no-any-return]
+
+    return vmap(loss)(positions)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane through parameter space.
+
+    Args:
+        origin: (parameters,).
+        directions: (2, parameters), of length 1 and at right angles.
+        path: (positions, 2), coordinates in the plane of the positions that span it.
+        explained: (2,), the share of the squared distances from the origin that lies along each direction.
+    """
+
+    origin: Tensor
+    directions: Tensor
+    path: Tensor
+    explained: Tensor
+
+    def positions(self, coordinates: Tensor) -> Tensor:
+        """Points of the plane, (points, 2), as positions, (points, parameters)."""
+        return self.origin + coordinates @ self.directions
+
+
+def leading_plane(visited: Tensor) -> Plane:
+    """The plane through the last of visited positions along their two leading principal directions.
+
+    So are paths of networks drawn in Li et al., "Visualizing the Loss Landscape of Neural Nets", 2018, section 7.
+
+    Args:
+        visited: (positions, parameters), in order.
+    """
+    origin = visited[-1]
+    offsets = visited - origin
+    _, lengths, directions = torch.linalg.svd(offsets, full_matrices=False)
+    directions = directions[:2]
+    # A direction's sign is arbitrary; the start shall lie to the right and above.
+    signs = torch.where(directions @ offsets[0] < 0, -1.0, 1.0)
+    directions = directions * signs[:, None]
+    squares = lengths.square()
+    explained = squares[:2] / squares.sum().clamp_min(torch.finfo(squares.dtype).tiny)
+    return Plane(origin, directions, offsets @ directions.T, explained)

@@ -1,0 +1,82 @@
+"""What a run reaches: its losses and accuracies over all training and all test examples."""
+
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, Trainer
+from torch.nn.utils import get_total_norm
+from tqdm import tqdm
+
+from descent.data.examples import Data, Examples
+from descent.problems.problem import COORDINATES, Problem
+from descent.tracking.record import EVALUATIONS, RunRecord, now
+from descent.training.module import Descent
+from descent.training.plan import Plan
+
+SLICE = 10_000
+"""Examples evaluated at once; the same for every run, since sums depend on it in the last bits."""
+
+
+@torch.no_grad()
+def measure(problem: Problem, examples: Examples) -> dict[str, float]:
+    """What the problem measures of examples, their mean over all of them."""
+    sums: dict[str, float] = {}
+    for part in examples.slices(SLICE):
+        weight = len(part[0]) if part else 1
+        for name, value in problem.measure(*part).items():
+            sums[name] = sums.get(name, 0.0) + weight * value.item()
+    return {name: value / max(len(examples), 1) for name, value in sums.items()}
+
+
+def evaluate(problem: Problem, data: Data) -> dict[str, float]:
+    """`loss/train`, `accuracy/train` and so on, and the position where the problem is small."""
+    metrics = {f"{name}/train": value for name, value in measure(problem, data.train).items()}
+    if data.test is not None:
+        metrics |= {f"{name}/test": value for name, value in measure(problem, data.test).items()}
+    if problem.is_small():
+        metrics |= dict(zip(COORDINATES, problem.position(), strict=False))
+    return metrics
+
+
+def gradient_norm(problem: Problem, examples: Examples) -> float:
+    """The norm of the gradient of the mean loss over all examples."""
+    problem.zero_grad()
+    for part in examples.slices(SLICE):
+        share = len(part[0]) / len(examples) if part else 1.0
+        (problem(*part) * share).backward()
+    norm = get_total_norm([p.grad for p in problem.parameters() if p.grad is not None]).item()
+    problem.zero_grad()
+    return norm
+
+
+class Evaluation(Callback):
+    """Evaluates at the steps the plan names, and at the start and the end, into the record."""
+
+    def __init__(self, plan: Plan, data: Data, record: RunRecord) -> None:
+        self.steps, self.data, self.record = frozenset(plan.evaluations), data, record
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Move all examples to the device, once, and evaluate the start."""
+        module: Descent = pl_module
+        test = None if self.data.test is None else self.data.test.to(module.device)
+        self.data = Data(train=module.examples, test=test, files=self.data.files)
+        if module.steps_taken == 0:
+            self._evaluate(module)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: Any,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Evaluate if this is the step to, or the last."""
+        if pl_module.steps_taken in self.steps or pl_module.diverged:
+            self._evaluate(pl_module)
+
+    def _evaluate(self, module: Descent) -> None:
+        row = {"step": module.steps_taken, "timestamp": now(), **evaluate(module.problem, self.data)}
+        self.record.append(EVALUATIONS, [row])
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in list(row.items())[2:])
+        tqdm.write(f"step {module.steps_taken:>7,}  {shown}")

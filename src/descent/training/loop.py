@@ -1,0 +1,66 @@
+"""The training loop: Lightning's, over chunks of steps, from the start or from a checkpoint."""
+
+import logging
+import warnings
+from collections.abc import Callable
+
+from pytorch_lightning import Trainer
+
+from descent.data.examples import Data
+from descent.data.minibatches import Minibatches
+from descent.tracking.record import RunRecord
+from descent.training.checkpointing import Checkpointing
+from descent.training.chunks import Chunks
+from descent.training.evaluation import Evaluation
+from descent.training.module import Descent
+from descent.training.plan import Plan
+from descent.training.progress import Progress
+from descent.training.recording import Recording
+
+
+def descend(
+    module: Descent,
+    data: Data,
+    minibatches: Minibatches,
+    plan: Plan,
+    record: RunRecord,
+    accelerator: str,
+    steps_per_call: int,
+    checkpoint_seconds: float,
+    notify: Callable[[], None],
+) -> None:
+    """Train as planned, into the record; from the record's checkpoint where it has one.
+
+    Results don't depend on `steps_per_call`, nor on where a run was interrupted.
+    """
+    checkpointing = Checkpointing(record, checkpoint_seconds, notify)
+    resumed = checkpointing.path if checkpointing.path.exists() else None
+    if resumed is None:
+        record.rewind({})
+
+    def start() -> int:
+        return plan.steps if module.diverged else module.steps_taken
+
+    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # Lightning advises DataLoader workers; the data are in memory.
+        warnings.filterwarnings("ignore", message=".*does not have many workers")
+        # Lightning 2.6 asks PyTorch 2.14 about its trees in the old way.
+        warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+        trainer = Trainer(
+            accelerator=accelerator,
+            devices=1,
+            max_epochs=1,
+            callbacks=[
+                Recording(plan, record),
+                Evaluation(plan, data, record),
+                checkpointing,
+                Progress(plan.steps),
+            ],
+            deterministic=accelerator != "cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(module, Chunks(minibatches, plan, steps_per_call, start), ckpt_path=resumed)

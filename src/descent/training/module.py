@@ -1,0 +1,124 @@
+"""Descent as a Lightning module: a batch is a chunk of many minibatches, a step of the descent each."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from descent.data.examples import Examples, Minibatch
+from descent.problems.problem import COORDINATES, Problem
+from descent.tracking.record import now
+
+Gradient = Callable[[Problem, Minibatch], Tensor]
+Row = dict[str, float]
+
+
+class Descent(LightningModule):
+    """Minimises a problem, one plain PyTorch step for every minibatch.
+
+    Lightning's own cost is paid once a chunk; what it is paid for is the device, the checkpoints and the hooks.
+
+    Args:
+        problem: what is minimised.
+        examples: what minibatches are made of.
+        gradient: one of `descent.optim.gradients`.
+        optimizer: makes the optimizer of the problem's parameters.
+        schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
+        bound: how far from 0 the position of a small problem may go before the run counts as diverged.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        examples: Examples,
+        gradient: Gradient,
+        optimizer: Callable[[Any], Optimizer],
+        schedule: Callable[[Optimizer], LRScheduler | None],
+        bound: float = math.inf,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.problem = problem
+        self.examples = examples
+        self.gradient = gradient
+        self.make_optimizer, self.make_schedule = optimizer, schedule
+        self.bound = bound
+        self.steps_taken = 0
+        self.seconds = 0.0
+        self.diverged = False
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer and, unless the learning rate is constant, its schedule, as Lightning takes them."""
+        optimizer = self.make_optimizer(self.problem.parameters())
+        schedule = self.make_schedule(optimizer)
+        return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
+
+    def on_fit_start(self) -> None:
+        """Move the examples to the device, once."""
+        self.examples = self.examples.to(self.device)
+
+    def training_step(self, chunk: Tensor) -> dict[str, list[Row]]:
+        """Take a step for each minibatch of a chunk; `rows` holds what the record keeps of each.
+
+        That is the loss and the norm of the gradient that the step descends from, and the position it leads to.
+        The run ends, as diverged, at the first loss that is not finite and the first position out of bounds.
+        """
+        started = time.perf_counter()
+        problem, gradient = self.problem, self.gradient
+        (optimizer,) = self.trainer.optimizers
+        schedule = next((config.scheduler for config in self.trainer.lr_scheduler_configs), None)
+        parameters = list(problem.parameters())
+        is_small = problem.is_small()
+        losses: list[float] = []
+        norms: list[Tensor] = []
+        positions: list[list[float]] = []
+        for minibatch in self.examples.minibatches(chunk):
+            optimizer.zero_grad()
+            loss = gradient(problem, minibatch).item()
+            losses.append(loss)
+            norms.append(get_total_norm([p.grad for p in parameters if p.grad is not None]))
+            self.diverged = not math.isfinite(loss)
+            if not self.diverged:
+                optimizer.step()
+                if schedule is not None:
+                    schedule.step()
+            if is_small:
+                positions.append(problem.position())
+                self.diverged |= not all(abs(value) <= self.bound for value in positions[-1])
+            if self.diverged:
+                self.trainer.should_stop = True
+                break
+        rows = self._rows(losses, torch.stack(norms).tolist(), positions)
+        self.steps_taken += len(rows)
+        self.seconds += time.perf_counter() - started
+        return {"rows": rows}
+
+    def _rows(self, losses: list[float], norms: list[float], positions: list[list[float]]) -> list[Row]:
+        timestamp = now()
+        rows: list[Row] = [
+            {"step": step, "timestamp": timestamp, "loss/step": loss, "grad_norm": norm}
+            for step, (loss, norm) in enumerate(zip(losses, norms, strict=True), start=self.steps_taken + 1)
+        ]
+        for row, position in zip(rows, positions, strict=False):
+            row.update(zip(COORDINATES, position, strict=False))
+        return rows
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep how far the descent is."""
+        checkpoint["descent"] = {
+            "steps_taken": self.steps_taken,
+            "seconds": self.seconds,
+            "diverged": self.diverged,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on from where the checkpoint stands."""
+        for name, value in checkpoint["descent"].items():
+            setattr(self, name, value)

@@ -1,0 +1,57 @@
+"""How many steps a run takes, and after which of them something is looked at."""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from descent.errors import UserError
+
+VISITS = 100
+"""How many positions of a run are kept for its picture, evenly over its steps, besides the start."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Step numbers count the steps taken, so 0 is the start.
+
+    Args:
+        steps: how many steps the run takes.
+        evaluations: after which of them it is evaluated, in order; the start and the end among them.
+        visits: after which of them its position is kept, in order; the start and the end among them.
+    """
+
+    steps: int
+    evaluations: tuple[int, ...]
+    visits: tuple[int, ...]
+
+    def next_stop(self, step: int) -> int:
+        """The first step after `step` at which something is looked at."""
+        return min(stops[bisect_right(stops, step)] for stops in (self.evaluations, self.visits))
+
+
+def plan(
+    max_steps: int | None, max_epochs: int | None, steps_per_epoch: int, first: int | None, every: int | None
+) -> Plan:
+    """The plan of a run that ends at `max_steps` or `max_epochs`, whichever comes first.
+
+    It is evaluated after `first` steps (`every`, where None) and every `every` (an epoch's) steps from there.
+
+    Raises:
+        UserError: where a number is below 1, or the run would have no end.
+    """
+    named = {
+        "trainer.max_steps": max_steps,
+        "trainer.max_epochs": max_epochs,
+        "evaluation.first": first,
+        "evaluation.every": every,
+    }
+    for name, value in named.items():
+        if value is not None and value < 1:
+            raise UserError(f"{name}={value}: choose a number from 1")
+    ends = [max_steps, None if max_epochs is None else max_epochs * steps_per_epoch]
+    steps = min((end for end in ends if end is not None), default=None)
+    if steps is None:
+        raise UserError("the run has no end: set trainer.max_steps or trainer.max_epochs")
+    every = every or steps_per_epoch
+    evaluations = sorted({0, *range(first or every, steps, every), steps})
+    visits = sorted({round(steps * visit / VISITS) for visit in range(VISITS + 1)})
+    return Plan(steps, tuple(evaluations), tuple(visits))

@@ -1,0 +1,43 @@
+"""What every step leaves in the run record."""
+
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+from torch.nn.utils import parameters_to_vector
+
+from descent.tracking.record import STEPS, RunRecord
+from descent.training.module import Descent
+from descent.training.plan import Plan
+
+VISITED = "visited.f32"
+"""The positions a network visited, each all its parameters in float32; needed until its picture is drawn."""
+
+
+class Recording(Callback):
+    """Appends every step's row, and the positions the plan wants of problems too large to be in the rows."""
+
+    def __init__(self, plan: Plan, record: RunRecord) -> None:
+        self.visits, self.record = frozenset(plan.visits), record
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Keep the start."""
+        if pl_module.steps_taken == 0:
+            self._visit(pl_module)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: Any,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Append the rows of a chunk."""
+        self.record.append(STEPS, outputs["rows"])
+        if pl_module.steps_taken in self.visits or pl_module.diverged:
+            self._visit(pl_module)
+
+    def _visit(self, module: Descent) -> None:
+        if not module.problem.is_small():
+            position = parameters_to_vector(module.problem.parameters()).detach()
+            self.record.append_bytes(VISITED, position.float().cpu().numpy().tobytes())
