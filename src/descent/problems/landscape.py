@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call, vmap
 
@@ -55,11 +56,14 @@ def leading_plane(visited: Tensor) -> Plane:
     """
     origin = visited[-1]
     offsets = visited - origin
-    _, lengths, directions = torch.linalg.svd(offsets, full_matrices=False)
+    # A run that diverges at once has visited one position only, which any two directions serve.
+    rows = F.pad(offsets, (0, 0, 0, max(0, 2 - len(offsets))))
+    _, lengths, directions = torch.linalg.svd(rows, full_matrices=False)
     directions = directions[:2]
     # A direction's sign is arbitrary; the start shall lie to the right and above.
     signs = torch.where(directions @ offsets[0] < 0, -1.0, 1.0)
     directions = directions * signs[:, None]
-    squares = lengths.square()
-    explained = squares[:2] / squares.sum().clamp_min(torch.finfo(squares.dtype).tiny)
+    # Relative to the longest, since the squares of a run that diverges overflow.
+    squares = (lengths / lengths[0].clamp_min(torch.finfo(lengths.dtype).tiny)).square()
+    explained = squares[:2] / squares.sum().clamp_min(1)
     return Plane(origin, directions, offsets @ directions.T, explained)

@@ -40,7 +40,7 @@ class NoisyPolynomial(Problem):
         """The height at `x` of the polynomial fitted to the points (x, y), each (points,) in float64."""
         x, y = minibatch
         coefficients = polynomial_fit(x, y, self.degree)
-        height = coefficients[-1].expand_as(self.x)
-        for coefficient in coefficients[:-1].flip(0):
+        height = torch.zeros_like(self.x)
+        for coefficient in coefficients.flip(0):
             height = height * self.x + coefficient
         return height.squeeze()

@@ -1,0 +1,107 @@
+from functools import partial
+
+import pytest
+import torch
+from parabola import Parabola
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from descent.data.examples import Minibatch
+from descent.problems.classification import Classification
+from descent.problems.landscape import leading_plane, losses_at
+from descent.problems.networks import perceptron
+from descent.problems.noisy_polynomial import NoisyPolynomial
+from descent.problems.problem import Problem
+
+
+def randn(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def small_network() -> Problem:
+    torch.manual_seed(0)
+    return Classification(perceptron([4, 5, 3], nn.Sigmoid, partial(nn.init.normal_, std=1.0))).double()
+
+
+CASES: list[tuple[Problem, Minibatch]] = [
+    (Parabola(), ()),
+    (NoisyPolynomial(1.0, degree=3), (randn(10), randn(10, seed=1))),
+    (small_network(), (randn(8, 4), torch.arange(8) % 3)),
+]
+
+
+@pytest.mark.parametrize(("problem", "minibatch"), CASES)
+def test_losses_are_those_with_the_parameters_set_by_hand(problem: Problem, minibatch: Minibatch) -> None:
+    positions = randn(6, problem.size(), seed=2)
+    kept = parameters_to_vector(problem.parameters()).detach().clone()
+    losses = losses_at(problem, minibatch, positions)
+    assert torch.equal(parameters_to_vector(problem.parameters()), kept)
+    try:
+        expected = []
+        for position in positions:
+            vector_to_parameters(position, problem.parameters())
+            expected.append(problem(*minibatch).item())
+    finally:
+        vector_to_parameters(kept, problem.parameters())
+    torch.testing.assert_close(losses, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=1e-12)
+    assert not losses.requires_grad
+
+
+def test_the_directions_have_length_1_and_are_at_right_angles() -> None:
+    plane = leading_plane(randn(20, 50))
+    torch.testing.assert_close(plane.directions @ plane.directions.T, torch.eye(2, dtype=torch.float64))
+
+
+def path_in_a_plane() -> Tensor:
+    """A spiral in a plane of 30 dimensions that holds neither the origin nor an axis."""
+    turn = torch.linspace(0, 5, 40, dtype=torch.float64)
+    inwards = torch.stack([(6 - turn) * turn.cos(), (6 - turn) * turn.sin()], dim=1)
+    return randn(30) + inwards @ randn(2, 30, seed=1)
+
+
+def test_a_path_in_a_plane_is_found_again_exactly() -> None:
+    visited = path_in_a_plane()
+    plane = leading_plane(visited)
+    assert plane.path.shape == (40, 2)
+    torch.testing.assert_close(plane.positions(plane.path), visited, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(plane.explained.sum(), torch.tensor(1.0, dtype=torch.float64))
+    assert plane.explained[0] > plane.explained[1] > 0
+
+
+def test_the_path_ends_at_the_origin_of_the_plane() -> None:
+    visited = randn(20, 50)
+    plane = leading_plane(visited)
+    assert torch.equal(plane.origin, visited[-1])
+    assert torch.equal(plane.path[-1], torch.zeros(2, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_start_lies_to_the_right_and_above(seed: int) -> None:
+    assert (leading_plane(randn(20, 50, seed=seed)).path[0] > 0).all()
+
+
+def test_no_other_plane_through_the_end_is_nearer_to_the_path() -> None:
+    visited = randn(20, 50)
+    plane = leading_plane(visited)
+    offsets = visited - visited[-1]
+    assert plane.explained.sum().item() == pytest.approx((plane.path.square().sum() / offsets.square().sum()).item())
+    for seed in range(1, 20):
+        other, _ = torch.linalg.qr(plane.directions.T + 0.1 * randn(50, 2, seed=seed))
+        assert (offsets @ other).square().sum() < plane.path.square().sum()
+
+
+@pytest.mark.parametrize("positions", [1, 2])
+def test_a_run_that_never_left_its_start_has_a_plane_too(positions: int) -> None:
+    start = randn(30)
+    plane = leading_plane(start.expand(positions, 30))
+    torch.testing.assert_close(plane.directions @ plane.directions.T, torch.eye(2, dtype=torch.float64))
+    assert torch.equal(plane.path, torch.zeros(positions, 2, dtype=torch.float64))
+    assert torch.equal(plane.positions(plane.path), start.expand(positions, 30))
+    assert plane.explained.tolist() == [0, 0]
+
+
+def test_a_run_that_went_far_in_float32_has_a_plane_too() -> None:
+    visited = path_in_a_plane().float()
+    near, far = leading_plane(visited), leading_plane(visited * 1e30)
+    torch.testing.assert_close(far.explained, near.explained)
+    torch.testing.assert_close(far.path / 1e30, near.path, rtol=1e-4, atol=1e-4)
