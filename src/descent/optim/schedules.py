@@ -1,7 +1,7 @@
 """Learning-rate schedules: each takes the optimizer and the run's number of steps, and is stepped every step."""
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, OneCycleLR, StepLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LinearLR, LRScheduler, OneCycleLR
 
 
 def constant(optimizer: Optimizer, steps: int) -> None:
@@ -10,7 +10,8 @@ def constant(optimizer: Optimizer, steps: int) -> None:
 
 def step(optimizer: Optimizer, steps: int, drops: int, factor: float) -> LRScheduler:
     """`drops` times, at equal distances, the learning rate is multiplied by `factor`."""
-    return StepLR(optimizer, step_size=max(1, steps // (drops + 1)), gamma=factor)
+    # StepLR's distances are whole numbers: where they don't divide the steps, there would be a drop too many or few.
+    return LambdaLR(optimizer, lambda step: factor ** (step * (drops + 1) // steps))
 
 
 def cosine(optimizer: Optimizer, steps: int) -> LRScheduler:
@@ -24,6 +25,8 @@ def one_cycle(optimizer: Optimizer, steps: int, rise: float) -> LRScheduler:
     Momentum stays as it is, so that the schedule changes nothing but the learning rate.
     """
     peaks = [group["lr"] for group in optimizer.param_groups]
+    # The rise takes a step at least: OneCycleLR divides by its length.
+    rise = max(rise, 2 / (steps + 1))
     return OneCycleLR(optimizer, max_lr=peaks, total_steps=steps + 1, pct_start=rise, cycle_momentum=False)
 
 

@@ -1,0 +1,121 @@
+from functools import partial
+
+import pytest
+import torch
+from parabola import Parabola
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector
+
+from descent.data.examples import Minibatch
+from descent.errors import UserError
+from descent.optim.gradients import autograd, central_difference
+from descent.problems.classification import Classification
+from descent.problems.landscape import losses_at
+from descent.problems.networks import perceptron
+from descent.problems.noisy_polynomial import NoisyPolynomial
+from descent.problems.problem import Problem
+
+H = 1e-4
+
+
+def randn(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def small_network() -> Problem:
+    torch.manual_seed(0)
+    return Classification(perceptron([4, 5, 3], nn.Sigmoid, partial(nn.init.normal_, std=1.0))).double()
+
+
+CASES: list[tuple[Problem, Minibatch]] = [
+    (Parabola(3.0), ()),
+    (NoisyPolynomial(1.0, degree=6), (randn(10), randn(10, seed=1))),
+    (small_network(), (randn(8, 4), torch.arange(8) % 3)),
+]
+
+
+def gradient(problem: Problem) -> Tensor:
+    return torch.cat([p.grad.flatten() for p in problem.parameters() if p.grad is not None])
+
+
+def third_derivatives(problem: Problem, minibatch: Minibatch) -> Tensor:
+    """The third derivative of the loss in each parameter alone, itself from differences."""
+    h = 1e-3
+    here = parameters_to_vector(problem.parameters()).detach()
+    steps = h * torch.eye(len(here), dtype=torch.float64)
+    far, near = (
+        losses_at(problem, minibatch, here + k * steps) - losses_at(problem, minibatch, here - k * steps)
+        for k in (2, 1)
+    )
+    return (far - 2 * near) / (2 * h**3)
+
+
+@pytest.mark.parametrize(("problem", "minibatch"), CASES)
+def test_central_difference_is_the_gradient_but_for_h_squared(problem: Problem, minibatch: Minibatch) -> None:
+    loss = autograd(problem, minibatch)
+    exact = gradient(problem)
+    problem.zero_grad()
+    assert torch.equal(central_difference(problem, minibatch, h=H, max_parameters=100), loss)
+    # f'''·h²/6 is what the series leaves; beside it stands what float64 rounds off the two losses.
+    rounding = 100 * torch.finfo(torch.float64).eps * max(1.0, abs(loss.item())) / H
+    bound = 1.1 * third_derivatives(problem, minibatch).abs() * H**2 / 6 + rounding
+    assert ((gradient(problem) - exact).abs() <= bound).all()
+
+
+@pytest.mark.parametrize("h", [0.5, 0.25])
+def test_the_error_of_central_difference_is_h_squared_on_a_cubic(h: float) -> None:
+    x = torch.linspace(-2, 2, 4, dtype=torch.float64)
+    problem = NoisyPolynomial(0.5, degree=3)
+    central_difference(problem, (x, x**3), h=h, max_parameters=1)
+    torch.testing.assert_close(gradient(problem), torch.tensor([3 * 0.5**2 + h**2], dtype=torch.float64))
+
+
+@pytest.mark.parametrize(("problem", "minibatch"), CASES)
+def test_central_difference_puts_every_parameter_back_to_the_last_bit(problem: Problem, minibatch: Minibatch) -> None:
+    for h in (H, 0.1, 1 / 3):
+        before = parameters_to_vector(problem.parameters()).detach().clone()
+        central_difference(problem, minibatch, h=h, max_parameters=100)
+        assert torch.equal(parameters_to_vector(problem.parameters()), before)
+
+
+def test_central_difference_restores_float32_and_gives_gradients_like_the_parameters() -> None:
+    problem = small_network().float()
+    before = parameters_to_vector(problem.parameters()).detach().clone()
+    central_difference(problem, (randn(8, 4).float(), torch.arange(8) % 3), h=H, max_parameters=100)
+    assert torch.equal(parameters_to_vector(problem.parameters()), before)
+    for parameter in problem.parameters():
+        assert parameter.grad is not None
+        assert (parameter.grad.shape, parameter.grad.dtype) == (parameter.shape, torch.float32)
+
+
+def test_central_difference_is_refused_on_a_large_problem_in_one_line() -> None:
+    problem = small_network()
+    size = problem.size()
+    minibatch = (randn(8, 4), torch.arange(8) % 3)
+    central_difference(problem, minibatch, h=H, max_parameters=size)
+    with pytest.raises(UserError, match=f"gradient.max_parameters={size}$") as caught:
+        central_difference(problem, minibatch, h=H, max_parameters=size - 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_autograd_fills_the_gradients_and_gives_the_loss_alone() -> None:
+    problem = Parabola(3.0)
+    loss = autograd(problem, ())
+    assert loss.item() == 9
+    assert not loss.requires_grad
+    assert gradient(problem).tolist() == [6]
+
+
+def test_both_gradients_lead_down_the_same_path() -> None:
+    ends = []
+    for estimate in (autograd, partial(central_difference, h=H, max_parameters=1)):
+        problem = Parabola(1.0)
+        for _ in range(50):
+            problem.zero_grad()
+            estimate(problem, ())
+            with torch.no_grad():
+                problem.x.sub_(0.1 * gradient(problem))
+        ends.append(problem.x.item())
+    # On a parabola a central difference is exact but for rounding.
+    assert ends[0] == pytest.approx(0.8**50, rel=1e-9)
+    assert ends[1] == pytest.approx(ends[0], abs=1e-11)
