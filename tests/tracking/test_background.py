@@ -99,6 +99,4 @@ def test_the_reason_is_told(tmp_path: Path) -> None:
     whole(tmp_path / "a")
     (tmp_path / "no.db").write_text("this is not a database, whoever asks" * 10)
     said = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100).finish(tmp_path / "a", 60)
-    assert (
-        said == f"MLflow store sqlite:///{tmp_path}/no.db: file is not a database; `descent sync` tries again"
-    )
+    assert said == f"MLflow store sqlite:///{tmp_path}/no.db: file is not a database; `descent sync` tries again"

@@ -24,9 +24,7 @@ def test_four_processes_may_be_the_first_at_once(tmp_path: Path) -> None:
     assert said[0][1] == ""
 
 
-def test_the_default_store_is_at_the_root_of_the_project(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_store_is_at_the_root_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path / "deep" / "er")
@@ -35,9 +33,7 @@ def test_the_default_store_is_at_the_root_of_the_project(
     assert resolve("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
 
 
-def test_an_experiment_is_made_once_and_keeps_its_artifacts_beside_the_store(
-    uri: str, tmp_path: Path
-) -> None:
+def test_an_experiment_is_made_once_and_keeps_its_artifacts_beside_the_store(uri: str, tmp_path: Path) -> None:
     client = connect(uri)
     made = experiment_id(client, "surface/x squared")
     assert experiment_id(client, "surface/x squared") == made

@@ -61,9 +61,7 @@ def test_a_whole_record_is_in_mlflow_whole(uri: str, tmp_path: Path) -> None:
         "run.json",
         "steps.csv",
     ]
-    assert [artifact.path for artifact in client.list_artifacts(run_id, "checkpoint")] == [
-        "checkpoint/last.ckpt"
-    ]
+    assert [artifact.path for artifact in client.list_artifacts(run_id, "checkpoint")] == ["checkpoint/last.ckpt"]
     full, small = sorted(artifact.path for artifact in client.list_artifacts(run_id, "images"))
     assert full.startswith("images/descent+step+3+")
     assert small.startswith("images/descent+step+3+")

@@ -50,9 +50,7 @@ def test_every_record_under_runs_is_brought(
 
 @pytest.mark.usefixtures("project")
 def test_a_folder_without_a_record_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(
-        UserError, match=r"^nowhere holds no run record \(run\.json\); name the folder of a run$"
-    ):
+    with pytest.raises(UserError, match=r"^nowhere holds no run record \(run\.json\); name the folder of a run$"):
         call(monkeypatch, "nowhere")
 
 

@@ -1,8 +1,8 @@
-"""`python -m descent.tracking.follow URI POINTS`: bring to MLflow the run records that are named on stdin.
+"""`python -m descent.tracking.follow URI POINTS`: bring a run to MLflow while it goes on.
 
-A line is the folder of a record that has something new. Whatever fails is tried again at the next line,
-and at the end of stdin. With that the process ends: with 0 when all is in MLflow, else with 1
-and the reason, a line on stderr.
+A line of stdin is the folder in which the run's record stands now, and says that it has something new. What fails is
+tried again at the next line, and at the end of stdin. With that the process ends: with 0 when all is in MLflow, else
+with 1 and the reason, a line on stderr.
 """
 
 import os
@@ -14,24 +14,24 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from descent.errors import UserError
-from descent.tracking.store import connect
 from descent.tracking.sync import sync
 
 Inbox = SimpleQueue[Path | None]  # None says that there is no more
 
 
 def follow(lines: Iterable[str], uri: str, points: int) -> str | None:
-    """Bring every record that a line names until there are no more; the reason if one is not in MLflow."""
+    """Bring the record to MLflow whenever a line says so; the reason if in the end it is not there."""
     inbox: Inbox = SimpleQueue()
     Thread(target=_read, args=(lines, inbox), daemon=True).start()
-    missing: dict[Path, str] = {}
-    more = True
+    folder, reason, more = None, None, True
     while more:
-        named = _drain(inbox)
-        more = None not in named
-        wanted = [*missing, *(folder for folder in named if folder and folder not in missing)]
-        missing = _bring(wanted, uri, points) if wanted else {}
-    return next(iter(missing.values()), None)
+        said = _drain(inbox)
+        more = said[-1] is not None
+        news = [name for name in said if name is not None]
+        folder = news[-1] if news else folder
+        if folder is not None and (news or reason):
+            reason = _bring(folder, uri, points)
+    return reason
 
 
 def _read(lines: Iterable[str], inbox: Inbox) -> None:
@@ -41,30 +41,23 @@ def _read(lines: Iterable[str], inbox: Inbox) -> None:
     inbox.put(None)
 
 
-def _drain(inbox: Inbox) -> set[Path | None]:
-    """Wait for a name, and take those that came since: a record named often is brought once."""
-    named = {inbox.get()}
+def _drain(inbox: Inbox) -> list[Path | None]:
+    """Wait for a name, and take those that came since: the last is where the record is."""
+    said = [inbox.get()]
     with suppress(Empty):
         while True:
-            named.add(inbox.get_nowait())
-    return named
+            said.append(inbox.get_nowait())
+    return said
 
 
-def _bring(folders: list[Path], uri: str, points: int) -> dict[Path, str]:
-    """Bring these records; those that did not get there, and why."""
+def _bring(folder: Path, uri: str, points: int) -> str | None:
     try:
-        connect(uri)
-    except UserError as error:  # asked once for all of them: a server that is away takes seconds to say so
-        return dict.fromkeys(folders, str(error))
-    missing = {}
-    for folder in folders:
-        try:
-            sync(folder, uri, points)
-        except UserError as error:
-            missing[folder] = str(error)
-        except Exception as error:  # a record that cannot be brought is not to keep the others back
-            missing[folder] = f"{folder}: {type(error).__name__}: {' '.join(str(error).split())}"
-    return missing
+        sync(folder, uri, points)
+    except UserError as error:
+        return str(error)
+    except Exception as error:  # among others, the record may have moved on meanwhile: the next line says where to
+        return f"{folder}: {type(error).__name__}: {' '.join(str(error).split())}"
+    return None
 
 
 def main() -> None:

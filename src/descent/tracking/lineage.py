@@ -60,7 +60,10 @@ def run_key(params: Mapping[str, str], data: Iterable[Input]) -> str:
 
 
 def git_tags(root: Path) -> dict[str, str]:
-    """The commit that is checked out, under the tag MLflow shows, and whether the work tree differs from it."""
+    """The commit that is checked out, under the tag MLflow shows, and whether the work tree differs from it.
+
+    dvc.lock doesn't count: it is what a run of the pipeline writes.
+    """
 
     def git(*arguments: str) -> str | None:
         try:
@@ -72,4 +75,4 @@ def git_tags(root: Path) -> dict[str, str]:
     commit = git("rev-parse", "HEAD")
     if commit is None:
         return {"git.dirty": "not in a git checkout"}
-    return {"mlflow.source.git.commit": commit, "git.dirty": str(bool(git("status", "--porcelain"))).lower()}
+    return {"mlflow.source.git.commit": commit, "git.dirty": str(bool(git("status", "--porcelain", "--", ".", ":!dvc.lock"))).lower()}

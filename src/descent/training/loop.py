@@ -42,7 +42,7 @@ def descend(
         return plan.steps if module.diverged else module.steps_taken
 
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-    with warnings.catch_warnings():
+    with record, warnings.catch_warnings():
         # Lightning advises DataLoader workers; the data are in memory.
         warnings.filterwarnings("ignore", message=".*does not have many workers")
         # Lightning 2.6 asks PyTorch 2.14 about its trees in the old way.

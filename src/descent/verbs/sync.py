@@ -31,13 +31,9 @@ def sync_all(folders: list[Path], uri: str, points: int = POINTS) -> None:
 def main() -> None:
     """Sync the records that the command line names, or all under runs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "folders", metavar="RUN_DIR", nargs="*", type=Path, help="default: every one under runs"
-    )
+    parser.add_argument("folders", metavar="RUN_DIR", nargs="*", type=Path, help="default: every one under runs")
     parser.add_argument("--uri", default=DEFAULT_URI, help="the MLflow store (default: %(default)s)")
-    parser.add_argument(
-        "--points", type=int, default=POINTS, help="of a metric a run, at most (default: %(default)s)"
-    )
+    parser.add_argument("--points", type=int, default=POINTS, help="of a metric a run, at most (default: %(default)s)")
     arguments = parser.parse_args()
     for folder in arguments.folders:
         if not records([folder]):

@@ -1,0 +1,39 @@
+# make        set up and run the main job: data, training, pictures, MLflow
+# make test   set up and run the tests
+# make lint   ruff and mypy
+# make ui     the MLflow UI on the runs so far
+# make clean  remove everything that these and training made, the runs and the MLflow store included
+PYTHON ?= python3
+PORT ?= 5000
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export MLFLOW_DISABLE_TELEMETRY := true
+READY := .venv/ready
+
+.PHONY: all test lint ui clean
+
+all: $(READY)
+	dvc repro
+	@echo
+	@echo "Pictures of the descents: runs/*/descent.png, animated in runs/*/descent.gif"
+	@echo "All runs side by side:    make ui, then open http://127.0.0.1:$(PORT)"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Descent needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+test: $(READY)
+	pytest
+
+lint: $(READY)
+	ruff check .
+	ruff format --check .
+	mypy
+
+ui: $(READY)
+	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
+
+clean:
+	rm -rf .venv runs mlflow.db mlflow.db.lock mlartifacts data/mnist data/noisy_polynomial/points.* \
+		dvc_plots .dvc/cache .dvc/tmp .mypy_cache .pytest_cache .ruff_cache src/*.egg-info

@@ -1,0 +1,49 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hydra import compose, initialize_config_dir
+from idx_files import write_mnist
+from omegaconf import DictConfig
+
+from descent.data.points import write_points
+from descent.project import project_root
+
+ROOT = project_root()
+Composed = Callable[..., DictConfig]
+
+
+@pytest.fixture(scope="session")
+def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder as the data stages leave it, but small: 600 training images."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "mnist").mkdir()
+    write_mnist(folder / "mnist", train=600, test=200)
+    (folder / "noisy_polynomial").mkdir()
+    x = np.linspace(-10, 10, 100)
+    y = np.polynomial.Polynomial([-2, 0.1, 0.5, 0, 0.001])(x) + np.random.default_rng(0).normal(0, 0.2, 100)
+    write_points(folder / "noisy_polynomial" / "points.csv", (x, y))
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of its own with this one's configuration and small data; the current folder."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    shutil.copytree(small_data, tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def composed(project: Path) -> Composed:
+    """Composes the project's training configuration with overrides, by default without MLflow."""
+
+    def composed(*overrides: str) -> DictConfig:
+        with initialize_config_dir(str(project / "conf"), version_base="1.3"):
+            return compose("train", ["tracking=none", *overrides])
+
+    return composed

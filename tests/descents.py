@@ -1,0 +1,78 @@
+"""Small descents for tests, in a folder of their own."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from parabola import Parabola
+from torch import nn
+
+from descent.data.examples import Data, Examples
+from descent.data.minibatches import Minibatches
+from descent.data.orders import shuffled
+from descent.optim.gradients import autograd
+from descent.optim.schedules import constant, one_cycle
+from descent.optim.steepest_descent import SteepestDescent
+from descent.problems.classification import Classification
+from descent.problems.networks import perceptron
+from descent.seeds import generator
+from descent.tracking.record import EVALUATIONS, STEPS, Header, RunRecord
+from descent.training.loop import descend
+from descent.training.module import Descent
+from descent.training.plan import Plan, plan
+
+ADAM = partial(torch.optim.Adam, lr=0.01)
+
+
+def record_in(folder: Path, length: Plan) -> RunRecord:
+    """The record in a folder, new if there is none."""
+    if (folder / "run.json").exists():
+        return RunRecord(folder)
+    rows = {STEPS: length.steps, EVALUATIONS: len(length.evaluations)}
+    return RunRecord.create(folder, Header("id", "key", "name", "problem", 0, {}, {}, [], rows), "")
+
+
+def nobody() -> None:
+    """Is told, and does nothing."""
+
+
+def network_descent(
+    folder: Path,
+    steps_per_call: int = 100,
+    notify: Callable[[], None] = nobody,
+    steps: int = 60,
+    optimizer: Callable[..., Any] = ADAM,
+) -> Descent:
+    """A small network on random images, in minibatches that don't divide them, under a schedule."""
+    images = torch.randint(256, (100, 30), dtype=torch.uint8, generator=generator(0, "images"))
+    labels = torch.randint(4, (100,), dtype=torch.uint8, generator=generator(0, "labels"))
+    train = Examples((images, labels), (lambda stored: stored / 255, torch.Tensor.long))
+    minibatches = Minibatches(len(train), 7, shuffled, seed=1)
+    length = plan(steps, None, minibatches.steps_per_epoch, 1, 13)
+    torch.manual_seed(0)
+    problem = Classification(perceptron([30, 8, 4], nn.Sigmoid, partial(nn.init.normal_, std=0.1)))
+    module = Descent(problem, train, autograd, optimizer, partial(one_cycle, steps=steps, rise=0.3))
+    data = Data(train=train, test=train)
+    descend(module, data, minibatches, length, record_in(folder, length), "cpu", steps_per_call, 0, notify)
+    return module
+
+
+def parabola_descent(
+    folder: Path, start: float = 1.0, lr: float = 0.1, steps: int = 50, steps_per_call: int = 100, bound: float = 100
+) -> Descent:
+    """Steepest descent on x²."""
+    minibatches = Minibatches(0, None, shuffled, seed=0)
+    length = plan(steps, None, minibatches.steps_per_epoch, None, 10)
+    schedule = partial(constant, steps=steps)
+    module = Descent(Parabola(start), Examples(), autograd, partial(SteepestDescent, lr=lr), schedule, bound)
+    descend(module, Data(), minibatches, length, record_in(folder, length), "cpu", steps_per_call, 0, nobody)
+    return module
+
+
+def timeless(record: RunRecord, table: str) -> list[list[float | None]]:
+    """The rows of a table without their timestamps."""
+    read = record.read(table)
+    skipped = read.columns.index("timestamp")
+    return [row[:skipped] + row[skipped + 1 :] for row in read.rows]

@@ -1,0 +1,65 @@
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from end_to_end.commands import ENVIRONMENT, run
+from tracking.runs import rows
+
+from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
+
+TRAIN = (
+    "descent", "train", "experiment=mnist_two_layer", "optimizer=adam", "schedule=cosine", "trainer.max_steps=3000",
+    "trainer.checkpoint_seconds=0.2", "evaluation.every=500", "data.batch_size=64",
+)  # fmt: skip
+
+
+def without_times(folder: Path, table: str) -> list[list[float | None]]:
+    return [row[:1] + row[2:] for row in RunRecord(folder).read(table).rows]
+
+
+@pytest.fixture
+def unfinished(project: Path) -> Path:
+    """What is left of a run that was killed with kill -9 between two checkpoints, some time after its first."""
+    process = subprocess.Popen((*TRAIN, "run_dir=runs/killed"), cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not any(checkpoints := list(project.glob("runs/*.unfinished/checkpoint.ckpt"))):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.7)
+    process.kill()
+    assert process.wait() == -9
+    return checkpoints[0].parent
+
+
+def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, unfinished: Path) -> None:
+    store = f"sqlite:///{project}/mlflow.db"
+    killed_at = len(RunRecord(unfinished).read(STEPS).rows)
+    assert 0 < killed_at < 3000
+    # The background sync outlives the trainer by what it takes to bring what is certain.
+    synced = run("descent", "sync", cwd=project)
+    assert synced.returncode == 0, synced.stderr
+    ((run_id, status),) = rows(store, "select run_uuid, status from runs")
+    assert status == "RUNNING"
+
+    resumed = run(*TRAIN, "run_dir=runs/killed", cwd=project)
+    assert resumed.returncode == 0, resumed.stderr
+    straight = run(*TRAIN, "run_dir=runs/straight", "tracking=none", "trainer.steps_per_call=1000", cwd=project)
+    assert straight.returncode == 0, straight.stderr
+
+    killed, whole = project / "runs" / "killed", project / "runs" / "straight"
+    weights, expected = (
+        torch.load(folder / "checkpoint.ckpt", weights_only=True)["state_dict"] for folder in (killed, whole)
+    )
+    assert weights.keys() == expected.keys()
+    assert all(torch.equal(weights[name], expected[name]) for name in weights)
+    for table in (STEPS, EVALUATIONS):
+        assert without_times(killed, table) == without_times(whole, table)
+    assert [row[0] for row in RunRecord(killed).read(STEPS).rows] == list(range(1, 3001))
+
+    assert rows(store, "select run_uuid, status from runs") == [(run_id, "FINISHED")]
+    points = [step for (step,) in rows(store, "select step from metrics where key = 'loss/step' order by step")]
+    assert len(points) == len(set(points)) == 1000
+    assert (points[0], points[-1]) == (1, 3000)

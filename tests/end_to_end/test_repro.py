@@ -1,0 +1,68 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+from end_to_end.commands import run
+from idx_files import write_digests
+from tracking.runs import rows
+
+STAGES = ("train@noisy_polynomial", "train@mnist_two_layer")
+SHORT = {"mnist_two_layer": {"trainer": {"max_steps": 30}, "evaluation": {"first": 1, "every": 10}}}
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
+    """A project as cloned, but with the small MNIST's digests and a short experiment."""
+    folder = tmp_path_factory.mktemp("clone")
+    for name in ("conf", "src", "data/source", ".dvc"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("cache", "tmp", "__pycache__"))
+    for name in ("dvc.yaml", "data.dvc", ".dvcignore"):
+        shutil.copy(ROOT / name, folder)
+    write_digests(folder / "data/source/mnist.sha256", small_data / "mnist")
+    for name, settings in SHORT.items():
+        path = folder / f"conf/experiment/{name}.yaml"
+        path.write_text("# @package _global_\n" + yaml.safe_dump(yaml.safe_load(path.read_text()) | settings))
+    assert run("git", "init", "-q", cwd=folder).returncode == 0
+    return folder
+
+
+def stages_run(output: str) -> list[str]:
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+def test_the_main_job_goes_through_and_a_changed_point_reruns_what_depends_on_it(clone: Path, small_data: Path) -> None:
+    def repro() -> list[str]:
+        done = run("dvc", "repro", *STAGES, cwd=clone, MNIST_DIR=str(small_data / "mnist"))
+        assert done.returncode == 0, done.stdout + done.stderr
+        return stages_run(done.stdout)
+
+    assert sorted(repro()) == ["fetch_mnist", "noisy_polynomial", "train@mnist_two_layer", "train@noisy_polynomial"]
+    assert repro() == []
+
+    points = clone / "data/source/control_points.csv"
+    points.write_text(points.read_text().replace("-5,5\n", "-5,6\n"))
+    assert repro() == ["noisy_polynomial", "train@noisy_polynomial"]
+
+    store = f"sqlite:///{clone}/mlflow.db"
+    finished = rows(store, "select name, status, count(*) from runs group by name, status order by name")
+    assert finished == [("mnist_two_layer", "FINISHED", 1), ("noisy_polynomial", "FINISHED", 2)]
+    experiments = rows(store, "select e.name from runs r join experiments e using (experiment_id) order by 1")
+    assert experiments == [("mnist",), ("noisy_polynomial",), ("noisy_polynomial",)]
+
+    # A stage that DVC takes from its cache runs no command; its run gets to a new store all the same.
+    (clone / "mlflow.db").unlink()
+    shutil.rmtree(clone / "runs")
+    assert run("dvc", "checkout", cwd=clone).returncode in (0, 1)
+    synced = run("descent", "sync", cwd=clone)
+    assert synced.returncode == 0, synced.stderr
+    assert len(rows(store, "select * from runs where status = 'FINISHED'")) == 2
+
+    metrics = run("dvc", "metrics", "show", "--json", cwd=clone)
+    shown = json.loads(metrics.stdout)[""]["data"]["runs/mnist_two_layer/metrics.json"]["data"]
+    assert 0 <= shown["accuracy/test"] <= 1
+    plots = run("dvc", "plots", "show", "--out", "plots", cwd=clone)
+    assert plots.returncode == 0, plots.stderr
+    assert "accuracy/test" in (clone / "plots" / "index.html").read_text()

@@ -1,0 +1,63 @@
+from pathlib import Path
+
+import pytest
+from end_to_end.commands import run
+from tracking.runs import rows
+
+
+def test_the_help_lists_the_groups_with_their_choices(project: Path) -> None:
+    shown = run("descent", "train", "--help", cwd=project)
+    assert shown.returncode == 0
+    assert "optimizer: adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd, steepest_descent" in shown.stdout
+    assert "schedule: constant, cosine, one_cycle, step, warmup" in shown.stdout
+    assert "gradient: autograd, central_difference" in shown.stdout
+    assert "trainer: auto, cpu, gpu" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "one of mnist_three_layer, mnist_two_layer, noisy_polynomial"),
+        (["experiment=nope"], "Could not find 'experiment/nope' Available options in 'experiment': mnist_three_layer"),
+        (["experiment=noisy_polynomial", "optimizer=nope"], "Could not find 'optimizer/nope' Available options"),
+        (["experiment=noisy_polynomial", "optimizer.rate=1"], "Could not override 'optimizer.rate'"),
+        (["experiment=noisy_polynomial", "optimizer.lr="], "optimizer.lr=: choose a number from 0"),
+        (["experiment=noisy_polynomial", "seed=["], "seed=["),
+    ],
+)  # fmt: skip
+def test_a_wrong_override_is_told_in_a_line(project: Path, arguments: list[str], says: str) -> None:
+    failed = run("descent", "train", *arguments, cwd=project)
+    assert failed.returncode == 1
+    assert failed.stdout == ""
+    assert len(failed.stderr.strip().splitlines()) == 1
+    assert failed.stderr.startswith("descent train: ")
+    assert says in failed.stderr
+    assert not (project / "runs").exists()
+
+
+def test_a_verb_that_does_not_exist_is_told_with_the_choices(project: Path) -> None:
+    failed = run("descent", "ascend", cwd=project)
+    assert failed.returncode == 1
+    assert failed.stderr == (
+        "descent: there is no verb 'ascend'; choose one of fetch_mnist, noisy_polynomial, sync, train\n"
+    )
+
+
+def test_a_server_that_is_away_costs_the_run_nothing_and_sync_brings_it_later(project: Path) -> None:
+    train = ("descent", "train", "experiment=noisy_polynomial", "trainer.max_steps=20", "run_dir=runs/here")
+    away = run(*train, "tracking.uri=http://127.0.0.1:9", cwd=project)
+    assert away.returncode == 0, away.stderr
+    assert "the record is whole, `descent sync runs/here` brings it" in away.stderr
+    later = run("descent", "sync", cwd=project)
+    assert later.returncode == 0, later.stderr
+    store = f"sqlite:///{project}/mlflow.db"
+    assert rows(store, "select name, status from runs") == [("noisy_polynomial", "FINISHED")]
+
+
+def test_a_run_from_another_folder_lands_in_the_same_store(project: Path) -> None:
+    inner = project / "somewhere" / "deep"
+    inner.mkdir(parents=True)
+    done = run("descent", "train", "experiment=noisy_polynomial", "trainer.max_steps=5", cwd=inner)
+    assert done.returncode == 0, done.stderr
+    assert rows(f"sqlite:///{project}/mlflow.db", "select status from runs") == [("FINISHED",)]
+    assert not list(inner.iterdir())

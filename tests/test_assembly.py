@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Composed
+from torch.nn.utils import parameters_to_vector
+
+from descent.assembly import assemble, chosen_accelerator
+from descent.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["optimizer.lr=-1"], "optimizer.lr=-1: choose a number from 0"),
+        (["optimizer.lr=nan"], "optimizer.lr=nan: choose a number from 0"),
+        (["optimizer.lr=fast"], "optimizer.lr=fast: choose a number from 0"),
+        (["data.batch_size=601"], "data.batch_size=601: choose from 1 to 600, the number of examples"),
+        (["data.batch_size=0"], "data.batch_size=0: choose from 1 to 600, the number of examples"),
+        (["trainer.max_steps=0"], "trainer.max_steps=0: choose a whole number from 1"),
+        (["trainer.max_steps=1.5"], "trainer.max_steps=1.5: choose a whole number from 1"),
+        (["trainer.max_steps=null"], "the run has no end: set trainer.max_steps or trainer.max_epochs"),
+        (["trainer.steps_per_call=0"], "trainer.steps_per_call=0: choose a whole number from 1"),
+        (["seed=-1"], "seed=-1: choose a whole number from 0"),
+        (["gradient=central_difference"], "would evaluate this problem 79,520 times a step"),
+        (["network.sizes=[100,50,10]"], "problem mnist does not fit its data: "),
+        (["optimizer=momentum", "optimizer.momentum=-1"], "Invalid momentum value: -1"),
+        (["data.source.folder=nowhere"], "nowhere"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_refused_in_a_line(composed: Composed, overrides: list[str], message: str) -> None:
+    with pytest.raises(UserError) as refused:
+        assemble(composed("experiment=mnist_two_layer", *overrides))
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused_in_a_line() -> None:
+    with pytest.raises(UserError, match=r"^trainer=gpu: PyTorch sees no GPU on this machine; choose"):
+        chosen_accelerator("gpu")
+    assert chosen_accelerator("auto") == "cpu"
+
+
+def test_the_same_seed_gives_the_same_start(composed: Composed) -> None:
+    def start(seed: int) -> torch.Tensor:
+        problem = assemble(composed("experiment=mnist_two_layer", f"seed={seed}")).problem
+        return parameters_to_vector(problem.parameters())
+
+    one, same, other = (start(seed) for seed in (3, 3, 4))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_trying_a_configuration_out_leaves_the_start_as_it_is(composed: Composed, project: Path) -> None:
+    parts = assemble(composed("experiment=noisy_polynomial"))
+    assert parts.problem.position() == [3.5]
+    assert not (project / "runs").exists()
+
+
+def test_the_articles_fix_their_experiments(composed: Composed) -> None:
+    two_layer = assemble(composed("experiment=mnist_two_layer"))
+    assert two_layer.plan.steps == 10_000
+    three_layer = assemble(composed("experiment=mnist_three_layer", "data.batch_size=6"))
+    assert three_layer.plan.steps == 100 * three_layer.minibatches.steps_per_epoch
+    assert three_layer.plan.evaluations == tuple(range(0, 10_001, 100))
+    assert three_layer.minibatches.chunk(0, 2).flatten().tolist() == list(range(12))

@@ -1,0 +1,68 @@
+from pathlib import Path
+
+import pytest
+import torch
+from descents import network_descent, timeless
+
+from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
+from descent.training.recording import VISITED
+
+
+class Kill(Exception):
+    """What stands for a kill here; tests/end_to_end kills a real process."""
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, torch.Tensor]]:
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    module = network_descent(folder)
+    return folder, module.problem.state_dict()
+
+
+@pytest.mark.parametrize("at", [1, 4, 9])
+def test_a_run_that_is_taken_up_again_ends_as_if_it_had_not_been_interrupted(
+    tmp_path: Path, uninterrupted: tuple[Path, dict[str, torch.Tensor]], at: int
+) -> None:
+    saved = 0
+
+    def kill() -> None:
+        nonlocal saved
+        saved += 1
+        if saved == at:
+            raise Kill
+
+    with pytest.raises(Kill):
+        network_descent(tmp_path, steps_per_call=5, notify=kill)
+    interrupted = RunRecord(tmp_path).read(STEPS)
+    # What was written after the last checkpoint is not to stand there twice.
+    with (tmp_path / STEPS).open("a") as file:
+        file.write("999,0,1.0,1.0\n")
+    module = network_descent(tmp_path)
+
+    folder, weights = uninterrupted
+    assert 0 < len(interrupted.rows) < 60
+    for name, expected in weights.items():
+        assert torch.equal(expected, module.problem.state_dict()[name])
+    for table in (STEPS, EVALUATIONS):
+        assert timeless(RunRecord(tmp_path), table) == timeless(RunRecord(folder), table)
+    assert (tmp_path / VISITED).read_bytes() == (folder / VISITED).read_bytes()
+
+
+def test_readers_never_see_more_than_a_checkpoint_covers(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def look() -> None:
+        checkpoint = torch.load(tmp_path / "checkpoint.ckpt", weights_only=True)
+        seen.append((len(RunRecord(tmp_path).read(STEPS).rows), checkpoint["descent"]["steps_taken"]))
+
+    network_descent(tmp_path, steps_per_call=7, notify=look)
+    assert len(seen) > 5
+    assert all(rows == steps for rows, steps in seen)
+    assert seen[-1] == (60, 60)
+
+
+def test_a_run_that_left_no_checkpoint_starts_anew(tmp_path: Path) -> None:
+    network_descent(tmp_path)
+    (tmp_path / "checkpoint.ckpt").unlink()
+    network_descent(tmp_path)
+    assert [row[0] for row in RunRecord(tmp_path).read(STEPS).rows] == list(range(1, 61))

@@ -1,0 +1,77 @@
+import math
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from descents import network_descent, parabola_descent, record_in, timeless
+
+from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
+from descent.training.plan import Plan
+
+
+def test_each_step_is_recorded_with_the_loss_it_descends_from_and_the_position_it_leads_to(tmp_path: Path) -> None:
+    module = parabola_descent(tmp_path, start=1.0, lr=0.1, steps=50)
+    table = RunRecord(tmp_path).read(STEPS)
+    assert table.columns == ["step", "timestamp", "loss/step", "grad_norm", "x"]
+    for k, (step, _, loss, norm, x) in enumerate(table.rows, start=1):
+        before = 0.8 ** (k - 1)
+        assert step == k
+        assert loss == pytest.approx(before**2, rel=1e-12)
+        assert norm == pytest.approx(2 * before, rel=1e-12)
+        assert x == pytest.approx(0.8**k, rel=1e-12)
+    assert module.steps_taken == len(table.rows) == 50
+    assert module.problem.position() == pytest.approx([0.8**50], rel=1e-12)
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 3, 8, 59])
+def test_results_do_not_depend_on_the_steps_per_call(tmp_path: Path, steps_per_call: int) -> None:
+    one, other = (network_descent(tmp_path / str(calls), calls) for calls in (100, steps_per_call))
+    for expected, found in zip(one.problem.parameters(), other.problem.parameters(), strict=True):
+        assert torch.equal(expected, found)
+    for table in (STEPS, EVALUATIONS):
+        expected_rows, found_rows = (
+            timeless(RunRecord(tmp_path / str(calls)), table) for calls in (100, steps_per_call)
+        )
+        assert expected_rows == found_rows
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 7, 100])
+def test_a_position_out_of_bounds_ends_the_run_at_that_step_as_diverged(tmp_path: Path, steps_per_call: int) -> None:
+    # x -> -2 x, so that 2^7 = 128 is the first beyond 100.
+    module = parabola_descent(tmp_path, start=1.0, lr=1.5, steps=1000, steps_per_call=steps_per_call)
+    assert module.diverged
+    assert module.steps_taken == 7
+    assert module.problem.position() == [-128.0]
+    assert [row[-1] for row in RunRecord(tmp_path).read(STEPS).rows] == [(-2.0) ** k for k in range(1, 8)]
+    assert RunRecord(tmp_path).read(EVALUATIONS).rows[-1][0] == 7
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 7, 100])
+def test_a_loss_that_is_not_finite_ends_the_run_before_its_step(tmp_path: Path, steps_per_call: int) -> None:
+    module = parabola_descent(tmp_path, start=1e150, lr=1.5, steps=1000, steps_per_call=steps_per_call, bound=math.inf)
+    taken = [row[2] for row in RunRecord(tmp_path).read(STEPS).rows]
+    assert module.diverged
+    assert taken[-1] == math.inf
+    assert all(math.isfinite(loss) for loss in taken[:-1] if loss is not None)
+    (position,) = module.problem.position()
+    assert position * position == math.inf
+    assert math.isfinite(position)
+
+
+def test_a_network_that_blows_up_is_diverged(tmp_path: Path) -> None:
+    module = network_descent(tmp_path, optimizer=partial(torch.optim.SGD, lr=1e38))
+    assert module.diverged
+    assert 0 < module.steps_taken < 60
+    last = RunRecord(tmp_path).read(STEPS).rows[-1][2]
+    assert last is not None
+    assert not math.isfinite(last)
+
+
+def test_a_diverged_run_that_is_taken_up_again_stays_where_it_is(tmp_path: Path) -> None:
+    parabola_descent(tmp_path, lr=1.5, steps=1000)
+    before = timeless(record_in(tmp_path, Plan(1, (0, 1), (0, 1))), STEPS)
+    again = parabola_descent(tmp_path, lr=1.5, steps=1000)
+    assert again.diverged
+    assert again.problem.position() == [-128.0]
+    assert timeless(RunRecord(tmp_path), STEPS) == before
