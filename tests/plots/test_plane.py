@@ -1,0 +1,159 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+from descent.plots.animation import FRAMES
+from descent.plots.plane import PlaneDescent, plane_animation, plane_picture
+
+Array = NDArray[np.float64]
+
+
+def descent(positions: int = 12, diverged: bool = False) -> PlaneDescent:
+    """A path down a bowl, at ten steps a position."""
+    left = np.linspace(1, 0, positions)
+    path = np.stack([3 * left, 2 * left**2], axis=1)
+    first, second = np.linspace(-1, 4, 9), np.linspace(-1, 3, 7)
+    steps = 10 * np.arange(positions, dtype=np.float64)
+    every = np.arange(1.0, steps[-1] + 1)
+    return PlaneDescent(
+        title="A network, lr 0.1",
+        grid=(first, second),
+        losses=first[None] ** 2 + second[:, None] ** 2,
+        losses_of="2,000 training images",
+        path=path,
+        steps=steps,
+        explained=np.array([0.9, 0.075]),
+        diverged=diverged,
+        loss={"step": (every, 2.3 / every), "train": (steps, 2 - left), "test": (steps, 2.1 - left)},
+        accuracy={"train": (steps, 1 - left), "test": (steps, 0.9 * (1 - left))},
+    )
+
+
+def panels(drawn: PlaneDescent) -> dict[str, Axes]:
+    """The picture's panels by the names that they go by."""
+    return {str(axes.get_label()): axes for axes in plane_picture(drawn).axes}
+
+
+def texts(axes: Axes) -> list[str]:
+    legend = axes.get_legend()
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def data(axes: Axes, label: str) -> list[list[float]]:
+    (found,) = [line for line in axes.lines if line.get_label() == label]
+    return np.array(found.get_data()).tolist()  # type: ignore[no-any-return]
+
+
+def assert_drawn(path: Path, frames: int) -> None:
+    """The picture can be read, has its size, and something is drawn on its white ground."""
+    with Image.open(path) as image:
+        assert image.size == (1000, 500)
+        assert getattr(image, "n_frames", 1) == frames
+        assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
+
+
+def test_the_picture_says_what_it_shows() -> None:
+    figure = plane_picture(descent())
+    title = figure.get_suptitle()
+    assert title == "A network, lr 0.1"
+    named = {axes.get_ylabel() for axes in figure.axes} | {axes.get_xlabel() for axes in figure.axes}
+    assert {
+        "1st principal direction (90 %)",
+        "2nd (8 %)",
+        "loss over 2,000 training images",
+        "loss",
+        "accuracy",
+        "step",
+    } <= named
+
+
+def test_the_plane_shows_the_path_from_its_start_to_its_end() -> None:
+    plane = panels(descent())["plane"]
+    assert data(plane, "start") == [[3], [2]]
+    assert data(plane, "end") == [[0], [0]]
+    assert any(np.array_equal(np.array(line.get_data()).T, descent().path) for line in plane.lines)
+    assert texts(plane) == ["start", "end"]
+
+
+def test_a_path_that_ran_away_says_so() -> None:
+    assert texts(panels(descent(diverged=True))["plane"]) == ["start", "ran away"]
+
+
+def test_the_curves_are_those_of_steps_and_evaluations() -> None:
+    drawn = descent()
+    shown = panels(drawn)
+    for name, curves in (("loss", drawn.loss), ("accuracy", drawn.accuracy)):
+        assert texts(shown[name]) == list(curves)
+        for label, curve in curves.items():
+            assert data(shown[name], label) == [list(column) for column in curve]
+
+
+def test_loss_and_accuracy_stand_above_each_other_over_the_same_steps() -> None:
+    shown = panels(descent())
+    assert shown["loss"].get_xlim() == shown["accuracy"].get_xlim()
+
+
+def test_the_picture_can_be_read(tmp_path: Path) -> None:
+    plane_picture(descent()).savefig(tmp_path / "a.png")
+    assert_drawn(tmp_path / "a.png", frames=1)
+
+
+@pytest.mark.parametrize(("positions", "frames"), [(2, 2), (12, 12), (101, FRAMES)])
+def test_the_animation_takes_six_seconds_however_long_the_path(tmp_path: Path, positions: int, frames: int) -> None:
+    plane_animation(descent(positions), tmp_path / "a.gif")
+    assert_drawn(tmp_path / "a.gif", frames)
+    with Image.open(tmp_path / "a.gif") as image:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+    assert durations == [6000 // frames] * (frames - 1) + [2000]
+
+
+def ran_away(scale: float) -> PlaneDescent:
+    """A path that goes far, with evaluations that are no longer finite there."""
+    near = descent(4, diverged=True)
+    with np.errstate(over="ignore"):
+        losses = near.losses * scale * scale
+    steps = near.steps
+    return replace(
+        near,
+        grid=(near.grid[0] * scale, near.grid[1] * scale),
+        losses=losses,
+        path=near.path * scale,
+        loss={
+            "step": (np.arange(1.0, 4), np.array([2.3, scale, np.nan])),
+            "train": (steps, np.array([2.3, scale, np.inf, np.nan])),
+            "test": (steps, np.array([2.3, scale, np.inf, np.nan])),
+        },
+    )
+
+
+ENDS: dict[str, PlaneDescent] = {
+    "far": ran_away(1e12),
+    "as far as float32 goes": ran_away(1e36),
+    "where losses are infinite": replace(ran_away(1e6), losses=np.where(np.eye(7, 9) > 0, np.inf, 1e9)),
+    "where some losses are nan": replace(ran_away(1e6), losses=np.where(np.eye(7, 9) > 0, np.nan, descent().losses)),
+    "where all losses are nan": replace(ran_away(1e6), losses=np.full((7, 9), np.nan)),
+    "where all losses are infinite": replace(ran_away(1e6), losses=np.full((7, 9), np.inf)),
+    "over a level floor": replace(descent(), losses=np.full((7, 9), 2.5)),
+    "nowhere": replace(
+        descent(2, diverged=True), path=np.zeros((2, 2)), explained=np.zeros(2), loss={"step": (np.ones(1), np.ones(1))}
+    ),
+    "at once": replace(descent(2, diverged=True), path=np.zeros((1, 2)), steps=np.array([0]), explained=np.zeros(2)),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_paths_that_end_badly_are_drawn_too(tmp_path: Path, name: str) -> None:
+    plane_picture(ENDS[name]).savefig(tmp_path / "a.png")
+    assert_drawn(tmp_path / "a.png", frames=1)
+
+
+@pytest.mark.parametrize("name", ["as far as float32 goes", "at once"])
+def test_paths_that_end_badly_are_animated_too(tmp_path: Path, name: str) -> None:
+    plane_animation(ENDS[name], tmp_path / "a.gif")
+    assert_drawn(tmp_path / "a.gif", frames=len(ENDS[name].path))
