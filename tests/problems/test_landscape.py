@@ -75,9 +75,10 @@ def test_the_path_ends_at_the_origin_of_the_plane() -> None:
     assert torch.equal(plane.path[-1], torch.zeros(2, dtype=torch.float64))
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_the_start_lies_to_the_right_and_above(seed: int) -> None:
-    assert (leading_plane(randn(20, 50, seed=seed)).path[0] > 0).all()
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(("positions", "size"), [(3, 50), (20, 50), (50, 20), (60, 3)])
+def test_the_start_lies_to_the_right_and_above(positions: int, size: int, seed: int) -> None:
+    assert (leading_plane(randn(positions, size, seed=seed)).path[0] > 0).all()
 
 
 def test_no_other_plane_through_the_end_is_nearer_to_the_path() -> None:
