@@ -45,7 +45,7 @@ def by_hand(evaluated: bool) -> float:
 
     @torch.no_grad()
     def accuracy(inputs: Tensor, classes: Tensor) -> float:
-        return (network(inputs).argmax(dim=1) == classes).float().mean().item()
+        return float((network(inputs).argmax(dim=1) == classes).float().mean())
 
     started = time.perf_counter()
     for step in range(STEPS_TAKEN):

@@ -8,7 +8,7 @@ from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
 from descent.training.recording import VISITED
 
 
-class Kill(Exception):
+class KilledError(Exception):
     """What stands for a kill here; tests/end_to_end kills a real process."""
 
 
@@ -29,9 +29,9 @@ def test_a_run_that_is_taken_up_again_ends_as_if_it_had_not_been_interrupted(
         nonlocal saved
         saved += 1
         if saved == at:
-            raise Kill
+            raise KilledError
 
-    with pytest.raises(Kill):
+    with pytest.raises(KilledError):
         network_descent(tmp_path, steps_per_call=5, notify=kill)
     interrupted = RunRecord(tmp_path).read(STEPS)
     # What was written after the last checkpoint is not to stand there twice.
