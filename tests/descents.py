@@ -12,7 +12,7 @@ from torch import nn
 from descent.data.examples import Data, Examples
 from descent.data.minibatches import Minibatches
 from descent.data.orders import shuffled
-from descent.optim.gradients import autograd
+from descent.optim.gradients import Autograd
 from descent.optim.schedules import constant, one_cycle
 from descent.optim.steepest_descent import SteepestDescent
 from descent.problems.classification import Classification
@@ -53,7 +53,7 @@ def network_descent(
     length = plan(steps, None, minibatches.steps_per_epoch, 1, 13)
     torch.manual_seed(0)
     problem = Classification(perceptron([30, 8, 4], nn.Sigmoid, partial(nn.init.normal_, std=0.1)))
-    module = Descent(problem, train, autograd, optimizer, partial(one_cycle, steps=steps, rise=0.3))
+    module = Descent(problem, train, Autograd(), optimizer, partial(one_cycle, steps=steps, rise=0.3))
     data = Data(train=train, test=train)
     descend(module, data, minibatches, length, record_in(folder, length), "cpu", steps_per_call, 0, notify)
     return module
@@ -66,7 +66,7 @@ def parabola_descent(
     minibatches = Minibatches(0, None, shuffled, seed=0)
     length = plan(steps, None, minibatches.steps_per_epoch, None, 10)
     schedule = partial(constant, steps=steps)
-    module = Descent(Parabola(start), Examples(), autograd, partial(SteepestDescent, lr=lr), schedule, bound)
+    module = Descent(Parabola(start), Examples(), Autograd(), partial(SteepestDescent, lr=lr), schedule, bound)
     descend(module, Data(), minibatches, length, record_in(folder, length), "cpu", steps_per_call, 0, nobody)
     return module
 

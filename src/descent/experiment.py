@@ -61,7 +61,10 @@ def train(config: DictConfig, overrides: Sequence[str] = ()) -> Outcome:
         tracking = config.tracking
         sync = BackgroundSync(tracking.uri, tracking.points) if tracking.uri is not None else None
         try:
-            _descend_and_draw(config, parts, record, partial(sync.notify, growing) if sync else _nobody)
+            _descend(config, parts, record, partial(sync.notify, growing) if sync else _nobody)
+            if sync:
+                sync.start()  # so that it is ready when the picture is
+            _end(config, parts, record)
         except Exception:
             record.fail(traceback.format_exc())
             if sync:
@@ -131,10 +134,9 @@ def _open(folder: Path, header: Header, config: str) -> RunRecord:
     return RunRecord.create(folder, header, config)
 
 
-def _descend_and_draw(config: DictConfig, parts: Parts, record: RunRecord, notify: Callable[[], None]) -> None:
-    module = parts.module
+def _descend(config: DictConfig, parts: Parts, record: RunRecord, notify: Callable[[], None]) -> None:
     descend(
-        module,
+        parts.module,
         parts.data,
         parts.minibatches,
         parts.plan,
@@ -144,10 +146,14 @@ def _descend_and_draw(config: DictConfig, parts: Parts, record: RunRecord, notif
         config.trainer.checkpoint_seconds,
         notify,
     )
+
+
+def _end(config: DictConfig, parts: Parts, record: RunRecord) -> None:
+    """Draw the descent, and close the record with the last evaluation."""
+    module = parts.module
     last = record.read(EVALUATIONS)
-    metrics = {
-        name: value for name, value in zip(last.columns[2:], last.rows[-1][2:], strict=True) if value is not None
-    }
+    row = zip(last.columns[2:], last.rows[-1][2:], strict=True)
+    metrics = {name: value for name, value in row if value is not None}
     metrics["seconds_per_step"] = module.seconds / module.steps_taken
     metrics["diverged"] = float(module.diverged)
     result: Result = "diverged" if module.diverged else "finished"

@@ -8,7 +8,7 @@ from torch.nn.utils import parameters_to_vector
 
 from descent.data.examples import Minibatch
 from descent.errors import UserError
-from descent.optim.gradients import autograd, central_difference
+from descent.optim.gradients import Autograd, CentralDifference
 from descent.problems.classification import Classification
 from descent.problems.landscape import losses_at
 from descent.problems.networks import perceptron
@@ -52,10 +52,10 @@ def third_derivatives(problem: Problem, minibatch: Minibatch) -> Tensor:
 
 @pytest.mark.parametrize(("problem", "minibatch"), CASES)
 def test_central_difference_is_the_gradient_but_for_h_squared(problem: Problem, minibatch: Minibatch) -> None:
-    loss = autograd(problem, minibatch)
+    loss = Autograd()(problem, minibatch)
     exact = gradient(problem)
     problem.zero_grad()
-    assert torch.equal(central_difference(problem, minibatch, h=H, max_parameters=100), loss)
+    assert torch.equal(CentralDifference(h=H, max_parameters=100)(problem, minibatch), loss)
     # f'''·h²/6 is what the series leaves; beside it stands what float64 rounds off the two losses.
     rounding = 100 * torch.finfo(torch.float64).eps * max(1.0, abs(loss.item())) / H
     bound = 1.1 * third_derivatives(problem, minibatch).abs() * H**2 / 6 + rounding
@@ -66,7 +66,7 @@ def test_central_difference_is_the_gradient_but_for_h_squared(problem: Problem, 
 def test_the_error_of_central_difference_is_h_squared_on_a_cubic(h: float) -> None:
     x = torch.linspace(-2, 2, 4, dtype=torch.float64)
     problem = NoisyPolynomial(0.5, degree=3)
-    central_difference(problem, (x, x**3), h=h, max_parameters=1)
+    CentralDifference(h=h, max_parameters=1)(problem, (x, x**3))
     torch.testing.assert_close(gradient(problem), torch.tensor([3 * 0.5**2 + h**2], dtype=torch.float64))
 
 
@@ -74,14 +74,14 @@ def test_the_error_of_central_difference_is_h_squared_on_a_cubic(h: float) -> No
 def test_central_difference_puts_every_parameter_back_to_the_last_bit(problem: Problem, minibatch: Minibatch) -> None:
     for h in (H, 0.1, 1 / 3):
         before = parameters_to_vector(problem.parameters()).detach().clone()
-        central_difference(problem, minibatch, h=h, max_parameters=100)
+        CentralDifference(h=h, max_parameters=100)(problem, minibatch)
         assert torch.equal(parameters_to_vector(problem.parameters()), before)
 
 
 def test_central_difference_restores_float32_and_gives_gradients_like_the_parameters() -> None:
     problem = small_network().float()
     before = parameters_to_vector(problem.parameters()).detach().clone()
-    central_difference(problem, (randn(8, 4).float(), torch.arange(8) % 3), h=H, max_parameters=100)
+    CentralDifference(h=H, max_parameters=100)(problem, (randn(8, 4).float(), torch.arange(8) % 3))
     assert torch.equal(parameters_to_vector(problem.parameters()), before)
     for parameter in problem.parameters():
         assert parameter.grad is not None
@@ -92,15 +92,15 @@ def test_central_difference_is_refused_on_a_large_problem_in_one_line() -> None:
     problem = small_network()
     size = problem.size()
     minibatch = (randn(8, 4), torch.arange(8) % 3)
-    central_difference(problem, minibatch, h=H, max_parameters=size)
+    CentralDifference(h=H, max_parameters=size)(problem, minibatch)
     with pytest.raises(UserError, match=f"gradient.max_parameters={size}$") as caught:
-        central_difference(problem, minibatch, h=H, max_parameters=size - 1)
+        CentralDifference(h=H, max_parameters=size - 1)(problem, minibatch)
     assert "\n" not in str(caught.value)
 
 
 def test_autograd_fills_the_gradients_and_gives_the_loss_alone() -> None:
     problem = Parabola(3.0)
-    loss = autograd(problem, ())
+    loss = Autograd()(problem, ())
     assert loss.item() == 9
     assert not loss.requires_grad
     assert gradient(problem).tolist() == [6]
@@ -108,7 +108,7 @@ def test_autograd_fills_the_gradients_and_gives_the_loss_alone() -> None:
 
 def test_both_gradients_lead_down_the_same_path() -> None:
     ends = []
-    for estimate in (autograd, partial(central_difference, h=H, max_parameters=1)):
+    for estimate in (Autograd(), CentralDifference(h=H, max_parameters=1)):
         problem = Parabola(1.0)
         for _ in range(50):
             problem.zero_grad()

@@ -5,7 +5,7 @@ import torch
 from parabola import Parabola
 from torch import Tensor, nn
 
-from descent.optim.gradients import autograd
+from descent.optim.gradients import Autograd
 from descent.optim.steepest_descent import SteepestDescent
 from descent.problems.classification import Classification
 from descent.problems.networks import perceptron
@@ -21,7 +21,7 @@ def test_on_x_squared_every_step_multiplies_by_1_minus_twice_the_learning_rate(l
     optimizer = SteepestDescent(problem.parameters(), lr=lr)
     for step in range(1, 51):
         optimizer.zero_grad()
-        autograd(problem, ())
+        Autograd()(problem, ())
         optimizer.step()
         assert problem.x.item() == pytest.approx((1 - 2 * lr) ** step, rel=1e-12, abs=1e-300)
 
@@ -36,7 +36,7 @@ def test_it_is_sgd_without_momentum() -> None:
         optimizer = optimizer_class(problem.parameters(), lr=0.5)
         for _ in range(20):
             optimizer.zero_grad()
-            autograd(problem, (inputs, labels))
+            Autograd()(problem, (inputs, labels))
             optimizer.step()
         ends.append(problem.position())
     assert ends[0] == ends[1]
@@ -68,7 +68,7 @@ def test_maximize_climbs() -> None:
     optimizer = SteepestDescent(problem.parameters(), lr=0.1, maximize=True)
     for _ in range(10):
         optimizer.zero_grad()
-        autograd(problem, ())
+        Autograd()(problem, ())
         optimizer.step()
     assert problem.x.item() == pytest.approx(1.2**10, rel=1e-12)
 

@@ -17,14 +17,14 @@ from tracking.runs import start, step
 from descent.tracking.background import BackgroundSync
 
 folder, uri = Path(sys.argv[1]), sys.argv[2]
-background = BackgroundSync(uri, 100)
+background = BackgroundSync(uri, 100, every=0)
 record = start(folder, 100)
 step(record, 0, 40)
 record.commit(record.position())
 step(record, 40, 60)
 record.position()
 background.notify(folder)
-print(background.process.pid, "mlflow" in sys.modules, flush=True)
+print(background.start().pid, "mlflow" in sys.modules, flush=True)
 time.sleep(60)
 """
 
@@ -44,7 +44,7 @@ def gone(pid: int) -> bool:
 
 
 def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> None:
-    background = BackgroundSync(uri, 100)
+    background = BackgroundSync(uri, 100, every=0)
     with start(tmp_path / "a", 20) as record:
         step(record, 0, 10)
         record.commit(record.position())
@@ -76,23 +76,33 @@ def test_a_trainer_that_is_killed_has_its_committed_rows_brought(uri: str, tmp_p
 
 def test_a_store_that_is_away_costs_the_trainer_no_more_than_its_patience(tmp_path: Path) -> None:
     whole(tmp_path / "a")
-    background = BackgroundSync("http://127.0.0.1:9", 100)
+    background = BackgroundSync("http://127.0.0.1:9", 100, every=0)
     before = time.monotonic()
     for _ in range(10_000):  # more than a pipe holds
         background.notify(tmp_path / "a")
     assert time.monotonic() - before < 2
     said = background.finish(tmp_path / "a", 0.1)
     assert said == "MLflow has not got it all after 0.1 s; the background sync goes on"
-    assert background.process.wait(60) == 1
+    assert background.start().wait(60) == 1
 
 
 def test_nothing_is_raised_when_the_process_is_gone(tmp_path: Path) -> None:
     whole(tmp_path / "a")
-    background = BackgroundSync("http://127.0.0.1:9", 100)
-    background.process.send_signal(signal.SIGKILL)
-    background.process.wait()
+    background = BackgroundSync("http://127.0.0.1:9", 100, every=0)
+    background.start().send_signal(signal.SIGKILL)
+    background.start().wait()
     background.notify(tmp_path / "a")
     assert background.finish(tmp_path / "a", 10) == "the background sync died (-9); run `descent sync`"
+
+
+def test_a_short_run_is_not_disturbed(uri: str, tmp_path: Path) -> None:
+    whole(tmp_path / "a")
+    background = BackgroundSync(uri, 100, every=3600)
+    background.notify(tmp_path / "a")
+    time.sleep(2)
+    assert runs(uri) == []
+    assert background.finish(tmp_path / "a", 60) is None
+    assert runs(uri) == [("a", "FINISHED")]
 
 
 def test_the_reason_is_told(tmp_path: Path) -> None:

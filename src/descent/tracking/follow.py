@@ -62,7 +62,7 @@ def _bring(folder: Path, uri: str, points: int) -> str | None:
 
 def main() -> None:
     """Follow stdin."""
-    os.nice(10)
+    os.nice(19)
     sys.exit(follow(sys.stdin, sys.argv[1], int(sys.argv[2])))
 
 

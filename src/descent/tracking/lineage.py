@@ -75,4 +75,7 @@ def git_tags(root: Path) -> dict[str, str]:
     commit = git("rev-parse", "HEAD")
     if commit is None:
         return {"git.dirty": "not in a git checkout"}
-    return {"mlflow.source.git.commit": commit, "git.dirty": str(bool(git("status", "--porcelain", "--", ".", ":!dvc.lock"))).lower()}
+    return {
+        "mlflow.source.git.commit": commit,
+        "git.dirty": str(bool(git("status", "--porcelain", "--", ".", ":!dvc.lock"))).lower(),
+    }

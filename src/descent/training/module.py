@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
-from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -83,7 +82,9 @@ class Descent(LightningModule):
             optimizer.zero_grad()
             loss = gradient(problem, minibatch).item()
             losses.append(loss)
-            norms.append(get_total_norm([p.grad for p in parameters if p.grad is not None]))
+            norms += torch._foreach_norm(
+                [p.grad for p in parameters if p.grad is not None]
+            )  # of each tensor; all together below
             self.diverged = not math.isfinite(loss)
             if not self.diverged:
                 optimizer.step()
@@ -95,7 +96,8 @@ class Descent(LightningModule):
             if self.diverged:
                 self.trainer.should_stop = True
                 break
-        rows = self._rows(losses, torch.stack(norms).tolist(), positions)
+        total_norms = torch.stack(norms).view(len(losses), len(parameters)).norm(dim=1)
+        rows = self._rows(losses, total_norms.tolist(), positions)
         self.steps_taken += len(rows)
         self.seconds += time.perf_counter() - started
         return {"rows": rows}
