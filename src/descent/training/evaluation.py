@@ -13,7 +13,7 @@ from descent.tracking.record import EVALUATIONS, RunRecord, now
 from descent.training.module import Descent
 from descent.training.plan import Plan
 
-SLICE = 10_000
+SLICE = 2_000
 """Examples evaluated at once; the same for every run, since sums depend on it in the last bits."""
 
 
