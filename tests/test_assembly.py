@@ -3,10 +3,16 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Composed
+from descents import nobody, record_in
+from omegaconf import DictConfig
 from torch.nn.utils import parameters_to_vector
 
 from descent.assembly import assemble, chosen_accelerator
 from descent.errors import UserError
+from descent.tracking.record import EVALUATIONS
+from descent.training.loop import descend
+
+SHORT = "trainer.max_steps=60"
 
 
 @pytest.mark.parametrize(
@@ -65,3 +71,25 @@ def test_the_articles_fix_their_experiments(composed: Composed) -> None:
     assert three_layer.plan.steps == 100 * three_layer.minibatches.steps_per_epoch
     assert three_layer.plan.evaluations == tuple(range(0, 10_001, 100))
     assert three_layer.minibatches.chunk(0, 2).flatten().tolist() == list(range(12))
+
+
+def losses(config: DictConfig, folder: Path) -> list[float]:
+    """The evaluations' losses of what is assembled, trained."""
+    parts = assemble(config)
+    record = record_in(folder, parts.plan)
+    descend(parts.module, parts.data, parts.minibatches, parts.plan, record, "cpu", 100, 60, nobody)
+    return [row[2] for row in record.read(EVALUATIONS).rows if row[2] is not None]
+
+
+@pytest.mark.parametrize(
+    "name", ["steepest_descent", "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
+)
+def test_every_optimizer_descends(composed: Composed, tmp_path: Path, name: str) -> None:
+    first, *_, last = losses(composed("experiment=mnist_two_layer", SHORT, f"optimizer={name}"), tmp_path / "run")
+    assert last < first
+
+
+@pytest.mark.parametrize("name", ["constant", "step", "cosine", "one_cycle", "warmup"])
+def test_every_schedule_descends(composed: Composed, tmp_path: Path, name: str) -> None:
+    first, *_, last = losses(composed("experiment=mnist_two_layer", SHORT, f"schedule={name}"), tmp_path / "run")
+    assert last < first

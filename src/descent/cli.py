@@ -7,6 +7,9 @@ import sys
 from descent import verbs
 from descent.errors import UserError
 
+INTERRUPTED = 130
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
+
 
 def names() -> list[str]:
     """Every verb, in alphabetical order."""
@@ -33,5 +36,8 @@ def main() -> None:
                 importlib.import_module(f"{verbs.__name__}.{verb}").main()
             except UserError as error:
                 sys.exit(f"descent {verb}: {error}")
+            except KeyboardInterrupt:
+                print(f"descent {verb}: interrupted", file=sys.stderr)
+                sys.exit(INTERRUPTED)
         case [verb, *_]:
             sys.exit(f"descent: there is no verb {verb!r}; choose one of {', '.join(names())}")

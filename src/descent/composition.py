@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import hydra
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -17,7 +17,7 @@ from descent.project import project_root
 def one_line(error: BaseException) -> str:
     """The message of an error as one line, the choices Hydra lists below it included."""
     lines = [line.strip() for line in str(error).splitlines()]
-    told = itertools.takewhile(lambda line: not line.startswith(("Config search path", "full_key:")), lines)
+    told = itertools.takewhile(lambda line: not line.startswith(("Config search path", "full_key:", "See http")), lines)
     return re.sub(r"^In '\w+': ", "", " ".join(filter(None, told)))
 
 
@@ -40,6 +40,8 @@ def run(task: Callable[[DictConfig], object], config_name: str) -> None:
 
     try:
         hydra.main(version_base="1.3", config_path=str(project_root() / "conf"), config_name=config_name)(job)()
+    except OverrideParseException as error:
+        raise UserError(f"{error.override}: {one_line(error)}") from error
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(one_line(error)) from error
     if refused:

@@ -60,16 +60,21 @@ def train(config: DictConfig, overrides: Sequence[str] = ()) -> Outcome:
         record = _open(growing, header, OmegaConf.to_yaml(config, resolve=True))
         tracking = config.tracking
         sync = BackgroundSync(tracking.uri, tracking.points) if tracking.uri is not None else None
-        try:
-            _descend(config, parts, record, partial(sync.notify, growing) if sync else _nobody)
-            if sync:
-                sync.start()  # so that it is ready when the picture is
-            _end(config, parts, record)
-        except Exception:
-            record.fail(traceback.format_exc())
-            if sync:
-                _tell(sync.finish(growing, tracking.patience), growing)
-            raise
+        if record.ending() is None:  # or it was killed on its way to its folder
+            try:
+                _descend(config, parts, record, partial(sync.notify, growing) if sync else _nobody)
+                if sync:
+                    sync.start()  # so that it is ready when the picture is
+                _end(config, parts, record)
+            except SystemExit as stop:
+                print("the same command goes on from the last checkpoint", file=sys.stderr)
+                raise KeyboardInterrupt from stop  # which is what Lightning took it for
+            except Exception:
+                record.fail(traceback.format_exc())
+                if sync:
+                    _tell(sync.finish(growing, tracking.patience), growing)
+                raise
+        (growing / VISITED).unlink(missing_ok=True)
         growing.replace(folder)
     if sync:
         _tell(sync.finish(folder, tracking.patience), folder)
@@ -170,7 +175,6 @@ def _end(config: DictConfig, parts: Parts, record: RunRecord) -> None:
             diverged=module.diverged,
         )
     )
-    (record.folder / VISITED).unlink(missing_ok=True)
     record.finish(result, module.steps_taken, metrics)
 
 
@@ -186,7 +190,4 @@ def _outcome(record: RunRecord, *, was_finished: bool) -> Outcome:
 
 def _tell(reason: str | None, folder: Path) -> None:
     if reason is not None:
-        print(
-            f"not in MLflow yet: {reason}; the record is whole, `descent sync {folder}` brings it",
-            file=sys.stderr,
-        )
+        print(f"not in MLflow yet: {reason} (the record, {os.path.relpath(folder)}, is whole)", file=sys.stderr)

@@ -1,5 +1,7 @@
+import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,25 +22,40 @@ def without_times(folder: Path, table: str) -> list[list[float | None]]:
 
 
 @pytest.fixture
-def unfinished(project: Path) -> Path:
-    """What is left of a run that was killed with kill -9 between two checkpoints, some time after its first."""
-    process = subprocess.Popen((*TRAIN, "run_dir=runs/killed"), cwd=project, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+def training(project: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run that has left its first checkpoint a while ago."""
+    process = subprocess.Popen(
+        (*TRAIN, "run_dir=runs/killed"), cwd=project, env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     deadline = time.monotonic() + 120
-    while not any(checkpoints := list(project.glob("runs/*.unfinished/checkpoint.ckpt"))):
+    while not any(project.glob("runs/*.unfinished/checkpoint.ckpt")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     time.sleep(0.7)
+    yield process
     process.kill()
-    assert process.wait() == -9
-    return checkpoints[0].parent
+    process.communicate()
 
 
-def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, unfinished: Path) -> None:
+def test_a_run_that_is_interrupted_says_how_it_goes_on(project: Path, training: subprocess.Popen[str]) -> None:
+    training.send_signal(signal.SIGINT)
+    _, said = training.communicate(timeout=60)
+    assert training.returncode == 130
+    assert said.splitlines() == ["the same command goes on from the last checkpoint", "descent train: interrupted"]
+    (left,) = (project / "runs").iterdir()
+    assert RunRecord(left).ending() is None
+    assert not RunRecord(left).failed()
+
+
+def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, training: subprocess.Popen[str]) -> None:
+    training.kill()
+    assert training.wait() == -9
+    (unfinished,) = (project / "runs").iterdir()
     store = f"sqlite:///{project}/mlflow.db"
     killed_at = len(RunRecord(unfinished).read(STEPS).rows)
     assert 0 < killed_at < 3000
-    # The background sync outlives the trainer by what it takes to bring what is certain.
     synced = run("descent", "sync", cwd=project)
     assert synced.returncode == 0, synced.stderr
     ((run_id, status),) = rows(store, "select run_uuid, status from runs")

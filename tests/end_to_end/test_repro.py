@@ -55,7 +55,7 @@ def test_the_main_job_goes_through_and_a_changed_point_reruns_what_depends_on_it
     # A stage that DVC takes from its cache runs no command; its run gets to a new store all the same.
     (clone / "mlflow.db").unlink()
     shutil.rmtree(clone / "runs")
-    assert run("dvc", "checkout", cwd=clone).returncode in (0, 1)
+    assert run("dvc", "checkout", *STAGES, cwd=clone).returncode == 0
     synced = run("descent", "sync", cwd=clone)
     assert synced.returncode == 0, synced.stderr
     assert len(rows(store, "select * from runs where status = 'FINISHED'")) == 2
