@@ -79,7 +79,8 @@ class Descent(LightningModule):
         norms: list[Tensor] = []
         positions: list[list[float]] = []
         for minibatch in self.examples.minibatches(chunk):
-            optimizer.zero_grad()
+            for parameter in parameters:
+                parameter.grad = None  # as `optimizer.zero_grad()`, without its hooks
             loss = gradient(problem, minibatch).item()
             losses.append(loss)
             norms += torch._foreach_norm(
