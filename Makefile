@@ -15,7 +15,8 @@ all: $(READY)
 	dvc repro
 	@echo
 	@echo "Pictures of the descents: runs/*/descent.png, animated in runs/*/descent.gif"
-	@echo "All runs side by side:    make ui, then open http://127.0.0.1:$(PORT)"
+	@# MLflow's UI opens on its pages for language models, unless asked for training.
+	@echo "All runs side by side:    make ui, then open http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Descent needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
