@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 from tracking.runs import CREATED, evaluate, everything, points, rows, runs, start, step, whole
 
-from descent.tracking.record import STEPS, RunRecord
+from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
 from descent.tracking.store import connect
 from descent.tracking.sync import Synced, sync
 
@@ -181,3 +181,13 @@ def test_runs_of_one_problem_are_told_apart(uri: str, tmp_path: Path) -> None:
         sync(tmp_path / name, uri)
     assert runs(uri) == [("a", "FINISHED"), ("b", "FINISHED")]
     assert rows(uri, "SELECT count(*) FROM datasets") == [(1,)]
+
+
+def test_a_position_that_stands_in_both_tables_has_each_step_once(uri: str, tmp_path: Path) -> None:
+    with start(tmp_path / "a", 10, rows={STEPS: 10, EVALUATIONS: 3}) as record:
+        record.append(STEPS, [{"step": n, "timestamp": n, "loss/step": 1.0, "x": 0.5**n} for n in range(1, 11)])
+        record.append(EVALUATIONS, [{"step": n, "timestamp": 99, "loss/train": 1.0, "x": 0.5**n} for n in (0, 5, 10)])
+        record.finish("finished", 10, {"loss/train": 1.0, "x": 0.5**10})
+    sync(tmp_path / "a", uri)
+    assert points(uri, "x") == list(range(1, 11))
+    assert points(uri, "loss/train") == [0, 5, 10]

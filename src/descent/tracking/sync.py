@@ -107,6 +107,7 @@ def _bring_tables(client: "MlflowClient", run_id: str, record: RunRecord, synced
     """Bring the rows that are new, and note how many are there now; False if there are none."""
     lengths: dict[str, int] = {}
     metrics: list[Metric] = []
+    brought: set[str] = set()  # a position stands in both tables, and its points are the steps'
     for name in (STEPS, EVALUATIONS):
         table = record.read(name)
         before, planned = synced.get(name, 0), record.header.rows[name]
@@ -114,7 +115,8 @@ def _bring_tables(client: "MlflowClient", run_id: str, record: RunRecord, synced
         lengths[name] = max(before, len(table.rows))
         there = set(chosen(before, planned, synced["points"], ended=False))
         wanted = chosen(len(table.rows), planned, synced["points"], ended)
-        metrics += _metrics(table, [row for row in wanted if row not in there])
+        metrics += _metrics(table, [row for row in wanted if row not in there], brought)
+        brought |= set(table.columns)
     for start in range(0, len(metrics), METRICS_A_BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_BATCH])
     now = {**synced, **lengths}
@@ -124,14 +126,14 @@ def _bring_tables(client: "MlflowClient", run_id: str, record: RunRecord, synced
     return now != synced
 
 
-def _metrics(table: Table, rows: list[int]) -> "Iterator[Metric]":
+def _metrics(table: Table, rows: list[int], skipped: set[str]) -> "Iterator[Metric]":
     from mlflow.entities import Metric
 
     for row in rows:
         cells = dict(zip(table.columns, table.rows[row], strict=True))
         step, timestamp = cells.pop("step"), cells.pop("timestamp")
         for key, value in cells.items():
-            if value is not None and step is not None and timestamp is not None:
+            if key not in skipped and value is not None and step is not None and timestamp is not None:
                 yield Metric(key, value, int(timestamp), int(step))
 
 
