@@ -31,14 +31,14 @@ def assert_same(minibatch: tuple[Tensor, ...], expected: tuple[Tensor, ...]) -> 
 
 
 def test_minibatches_are_what_indexing_each_step_gives() -> None:
-    minibatches = examples().minibatches(INDICES)
+    minibatches = list(examples().minibatches(INDICES))
     assert len(minibatches) == len(INDICES)
     for minibatch, rows in zip(minibatches, INDICES, strict=True):
         assert_same(minibatch, by_hand(rows.tolist()))
 
 
 def test_steps_gathered_together_are_those_gathered_one_by_one() -> None:
-    together = examples().minibatches(INDICES)
+    together = list(examples().minibatches(INDICES))
     for minibatch, rows in zip(together, INDICES, strict=True):
         (alone,) = examples().minibatches(rows[None])
         assert_same(minibatch, alone)
@@ -46,14 +46,14 @@ def test_steps_gathered_together_are_those_gathered_one_by_one() -> None:
 
 def test_columns_of_any_shape_are_gathered() -> None:
     images = torch.arange(5 * 3 * 4 * 2).view(5, 3, 4, 2)
-    second = Examples((images,), (Tensor.float,)).minibatches(torch.tensor([[0, 1], [4, 2]]))[1]
+    _, second = Examples((images,), (Tensor.float,)).minibatches(torch.tensor([[0, 1], [4, 2]]))
     assert_same(second, (images[[4, 2]].float(),))
 
 
 def test_where_there_is_no_data_minibatches_are_empty() -> None:
     none = Examples()
     assert len(none) == 0
-    assert none.minibatches(torch.empty(3, 0, dtype=torch.int64)) == [(), (), ()]
+    assert list(none.minibatches(torch.empty(3, 0, dtype=torch.int64))) == [(), (), ()]
     assert none.head(5) == ()
     assert list(none.slices(5)) == [()]
 

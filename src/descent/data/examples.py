@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 Minibatch = tuple[Tensor, ...]
+TOGETHER = 10
+"""Minibatches gathered together: as many of MNIST's as a processor's cache holds, floats and all."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,12 @@ class Examples:
         for first in range(0, max(len(self), 1), size):
             yield self._prepared(column[first : first + size] for column in self.columns)
 
-    def minibatches(self, indices: Tensor) -> list[Minibatch]:
-        """The minibatches of a chunk of steps, gathered and prepared together; indices (steps, batch), int64."""
-        gathered = self._prepared(column.index_select(0, indices.view(-1)) for column in self.columns)
-        split = [column.view(*indices.shape, *column.shape[1:]).unbind(0) for column in gathered]
-        return list(zip(*split, strict=True)) if split else [()] * len(indices)
+    def minibatches(self, indices: Tensor) -> Iterator[Minibatch]:
+        """The minibatches of a chunk of steps, some gathered and prepared together; indices (steps, batch), int64."""
+        for some in indices.split(TOGETHER):
+            gathered = self._prepared(column.index_select(0, some.view(-1)) for column in self.columns)
+            split = [column.view(*some.shape, *column.shape[1:]).unbind(0) for column in gathered]
+            yield from zip(*split, strict=True) if split else [()] * len(some)
 
     def _prepared(self, columns: Iterator[Tensor]) -> Minibatch:
         return tuple(prepare(column) for prepare, column in zip(self.prepare, columns, strict=True))
