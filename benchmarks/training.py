@@ -67,7 +67,7 @@ def by_descent(config: DictConfig) -> float:
         rows = {STEPS: parts.plan.steps, EVALUATIONS: len(parts.plan.evaluations)}
         header = Header("benchmark", "", "benchmark", "benchmark", now(), {}, {}, [], rows)
         record = RunRecord.create(Path(folder) / "run", header, "")
-        sync = BackgroundSync(f"sqlite:///{folder}/mlflow.db", config.tracking.points)
+        sync = BackgroundSync(f"sqlite:///{folder}/mlflow.db", config.tracking.points, patience=60)
         started = time.perf_counter()
         descend(
             parts.module,
@@ -81,7 +81,8 @@ def by_descent(config: DictConfig) -> float:
             partial(sync.notify, record.folder),
         )
         seconds = time.perf_counter() - started
-        sync.finish(record.folder, patience=60)
+        sync.bring(record.folder)
+        sync.finish()
     return seconds
 
 

@@ -42,9 +42,8 @@ def assemble(config: DictConfig) -> Parts:
     """
     accelerator = chosen_accelerator(config.trainer.accelerator)
     _check_numbers(config)
-    data: Data = _built("data", config.data.source)
-    order = _built("order", config.order)
-    minibatches = Minibatches(len(data.train), config.data.batch_size, order, config.seed)
+    data = data_of(config)
+    minibatches = minibatches_of(config, data)
     length = plan(
         config.trainer.max_steps,
         config.trainer.max_epochs,
@@ -52,8 +51,7 @@ def assemble(config: DictConfig) -> Parts:
         config.evaluation.first,
         config.evaluation.every,
     )
-    torch.manual_seed(generator(config.seed, "weights").initial_seed())
-    problem: Problem = _built("problem", config.problem)
+    problem = problem_of(config)
     module = Descent(
         problem,
         data.train,
@@ -64,6 +62,24 @@ def assemble(config: DictConfig) -> Parts:
     )
     _try_out(module, config)
     return Parts(problem, data, minibatches, length, module, accelerator, _built("picture", config.picture))
+
+
+def data_of(config: DictConfig) -> Data:
+    """What the configuration trains and tests on."""
+    data: Data = _built("data", config.data.source)
+    return data
+
+
+def minibatches_of(config: DictConfig, data: Data) -> Minibatches:
+    """The minibatches that its seed draws."""
+    return Minibatches(len(data.train), config.data.batch_size, _built("order", config.order), config.seed)
+
+
+def problem_of(config: DictConfig) -> Problem:
+    """What it minimises, at the start that its seed draws."""
+    torch.manual_seed(generator(config.seed, "weights").initial_seed())
+    problem: Problem = _built("problem", config.problem)
+    return problem
 
 
 def chosen_accelerator(name: str) -> str:

@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import sys
+from types import ModuleType
 
 from descent import verbs
 from descent.errors import UserError
@@ -12,17 +13,21 @@ INTERRUPTED = 130
 
 
 def names() -> list[str]:
-    """Every verb, in alphabetical order."""
-    return sorted(module.name for module in pkgutil.iter_modules(verbs.__path__))
+    """Every verb, in alphabetical order; a dash is as good as an underscore."""
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(verbs.__path__))
 
 
 def usage() -> str:
     """The help text: one line a verb, the first of its docstring."""
     lines = ["usage: descent VERB ...", "", "verbs:"]
     for name in names():
-        doc = importlib.import_module(f"{verbs.__name__}.{name}").__doc__ or ""
+        doc = _module(name).__doc__ or ""
         lines.append(f"  {name:<18} {doc.splitlines()[0]}")
     return "\n".join([*lines, "", "`descent VERB --help` says more of one."])
+
+
+def _module(verb: str) -> ModuleType:
+    return importlib.import_module(f"{verbs.__name__}.{verb.replace('-', '_')}")
 
 
 def main() -> None:
@@ -30,10 +35,10 @@ def main() -> None:
     match sys.argv[1:]:
         case [] | ["-h" | "--help", *_]:
             print(usage())
-        case [verb, *arguments] if verb in names():
+        case [verb, *arguments] if verb.replace("_", "-") in names():
             sys.argv = [f"descent {verb}", *arguments]
             try:
-                importlib.import_module(f"{verbs.__name__}.{verb}").main()
+                _module(verb).main()
             except UserError as error:
                 sys.exit(f"descent {verb}: {error}")
             except KeyboardInterrupt:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import hydra
 from hydra.errors import HydraException, OverrideParseException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from descent.errors import UserError
@@ -46,3 +46,14 @@ def run(task: Callable[[DictConfig], object], config_name: str) -> None:
         raise UserError(one_line(error)) from error
     if refused:
         raise UserError("; ".join(map(str, refused)))
+
+
+def require_experiment(config: DictConfig) -> None:
+    """Refuse what conf/train.yaml composes where nothing is chosen to be trained.
+
+    Raises:
+        UserError: with the experiments to choose from.
+    """
+    if OmegaConf.is_missing(config, "problem_name"):
+        names = sorted(path.stem for path in (project_root() / "conf" / "experiment").glob("*.yaml"))
+        raise UserError(f"say what to train: experiment=NAME, one of {', '.join(names)}")

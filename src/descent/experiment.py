@@ -20,7 +20,7 @@ from descent.project import project_root
 from descent.tracking.background import BackgroundSync
 from descent.tracking.lineage import flat, git_tags, inputs, run_key
 from descent.tracking.record import EVALUATIONS, STEPS, Header, Result, RunRecord, now
-from descent.training.evaluation import gradient_norm
+from descent.training.evaluation import result_of
 from descent.training.loop import descend
 from descent.training.recording import VISITED
 
@@ -35,7 +35,7 @@ class Outcome:
     was_finished: bool
 
 
-def train(config: DictConfig, overrides: Sequence[str] = ()) -> Outcome:
+def train(config: DictConfig, overrides: Sequence[str] = (), sync: BackgroundSync | None = None) -> Outcome:
     """Train what a configuration describes, unless it is done, and from where it stands if it was interrupted.
 
     The record grows beside `run_dir`, in a folder that carries the run's key, and moves there when it is whole.
@@ -43,6 +43,7 @@ def train(config: DictConfig, overrides: Sequence[str] = ()) -> Outcome:
     Args:
         config: composed from conf/train.yaml.
         overrides: the command line's, for the record.
+        sync: brings the record to MLflow while it grows and when it is whole; None for the record alone.
 
     Raises:
         UserError: for a configuration that can't be trained.
@@ -58,8 +59,6 @@ def train(config: DictConfig, overrides: Sequence[str] = ()) -> Outcome:
     growing = folder.with_name(f"{folder.name}.{header.key[:8]}.unfinished")
     with _alone(growing):
         record = _open(growing, header, OmegaConf.to_yaml(config, resolve=True))
-        tracking = config.tracking
-        sync = BackgroundSync(tracking.uri, tracking.points) if tracking.uri is not None else None
         if record.ending() is None:  # or it was killed on its way to its folder
             try:
                 _descend(config, parts, record, partial(sync.notify, growing) if sync else _nobody)
@@ -72,12 +71,12 @@ def train(config: DictConfig, overrides: Sequence[str] = ()) -> Outcome:
             except Exception:
                 record.fail(traceback.format_exc())
                 if sync:
-                    _tell(sync.finish(growing, tracking.patience), growing)
+                    sync.bring(growing)
                 raise
         (growing / VISITED).unlink(missing_ok=True)
         growing.replace(folder)
     if sync:
-        _tell(sync.finish(folder, tracking.patience), folder)
+        sync.bring(folder)
     return _outcome(RunRecord(folder), was_finished=False)
 
 
@@ -161,9 +160,7 @@ def _end(config: DictConfig, parts: Parts, record: RunRecord) -> None:
     metrics = {name: value for name, value in row if value is not None}
     metrics["seconds_per_step"] = module.seconds / module.steps_taken
     metrics["diverged"] = float(module.diverged)
-    result: Result = "diverged" if module.diverged else "finished"
-    if not module.diverged and gradient_norm(parts.problem, parts.data.train) <= config.tolerance:
-        result = "converged"
+    result = result_of(parts.problem, parts.data.train, config.tolerance, diverged=module.diverged)
     parts.draw(
         Descended(
             title=f"{config.name}: {result} after {module.steps_taken:,} steps, lr {config.optimizer.lr:g}",
@@ -186,8 +183,3 @@ def _outcome(record: RunRecord, *, was_finished: bool) -> Outcome:
     ending = record.ending()
     assert ending is not None
     return Outcome(record.folder, ending.result, record.metrics(), was_finished)
-
-
-def _tell(reason: str | None, folder: Path) -> None:
-    if reason is not None:
-        print(f"not in MLflow yet: {reason} (the record, {os.path.relpath(folder)}, is whole)", file=sys.stderr)

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from descent.data.examples import Data
+from descent.data.examples import Data, Minibatch
 from descent.data.minibatches import Minibatches
-from descent.plots.animation import FRAMES
-from descent.plots.curve import CurveDescent, Range, curve_animation, curve_picture
+from descent.plots.animation import frames_along
+from descent.plots.curve import CurveDescent, curve_animation, curve_picture
+from descent.plots.field import Field, FieldDescent, field_animation, field_picture
 from descent.plots.plane import Curve, PlaneDescent, plane_animation, plane_picture
-from descent.problems.landscape import leading_plane, losses_at
-from descent.problems.problem import Problem
+from descent.plots.trail import Range, last_inside
+from descent.problems.landscape import gradients_at, leading_plane, losses_at
+from descent.problems.problem import COORDINATES, Problem
+from descent.problems.surface import Surface
 from descent.tracking.record import EVALUATIONS, STEPS, RunRecord, Table
 from descent.training.plan import Plan
 from descent.training.recording import VISITED
@@ -22,6 +25,8 @@ from descent.training.recording import VISITED
 STILL, ANIMATION = "descent.png", "descent.gif"
 GRID = 31
 """Points of the plane's grid along each direction."""
+HEIGHTS, ARROWS = 200, 18
+"""Heights of a field's grid along each side, and arrows."""
 AT_ONCE = 32
 """Positions whose losses are computed together."""
 
@@ -44,31 +49,75 @@ def _column(table: Table, name: str) -> np.ndarray:
     return np.array([row[index] for row in table.rows], dtype=np.float64)
 
 
+def _path(record: RunRecord) -> np.ndarray:
+    """Where a small problem was, (steps + 1, components): at its start, and after every step."""
+    evaluations, taken = record.read(EVALUATIONS), record.read(STEPS)
+    names = [name for name in COORDINATES if name in taken.columns]
+    start, steps = (np.stack([_column(table, name) for name in names], axis=1) for table in (evaluations, taken))
+    return np.concatenate([start[:1], steps])
+
+
 def curve(run: Descended, x: Range, y: Range) -> None:
     """The path of one parameter on the curve of its loss; x and y are the ranges shown."""
     everything = run.data.train.head(len(run.data.train))
     grid = torch.linspace(*x, 400, dtype=torch.float64)
+    everywhere = losses_at(run.problem, everything, grid[:, None]).numpy()
 
-    start = _column(run.record.read(EVALUATIONS), "x")[:1]
-    path = np.concatenate([start, _column(run.record.read(STEPS), "x")])
-    steps = np.unique(np.linspace(0, len(path) - 2, FRAMES).round().astype(int)).tolist()
-    frames = []
-    for step in steps:
+    def seen(step: int) -> np.ndarray:
+        """The curve that the next step descends on."""
+        if not everything:
+            return everywhere
         (minibatch,) = run.data.train.minibatches(run.minibatches.chunk(step, step + 1))
-        frames.append((step, losses_at(run.problem, minibatch, grid[:, None]).numpy()))
+        return losses_at(run.problem, minibatch, grid[:, None]).numpy()
+
+    positions = _path(run.record)
+    losses = losses_at(run.problem, everything, torch.from_numpy(positions))
+    path = np.column_stack([positions, losses])
+    # With data, the last position is one from which no step sees a curve.
+    animated = path[: -1 if everything else None][: last_inside(path, x, y) + 2]
     descent = CurveDescent(
         title=run.title,
         x=x,
         y=y,
         grid=grid.numpy(),
-        curve=losses_at(run.problem, everything, grid[:, None]).numpy(),
-        path=np.stack([path, losses_at(run.problem, everything, torch.from_numpy(path)[:, None]).numpy()], axis=1),
+        curve=everywhere,
+        path=path,
         diverged=run.diverged,
         examples=(everything[0].numpy(), everything[1].numpy()) if everything else None,
-        frames=frames,
+        frames=[(step, seen(step)) for step in frames_along(animated, x, y).tolist()],
     )
     curve_picture(descent).savefig(run.record.folder / STILL)
     curve_animation(descent, run.record.folder / ANIMATION)
+
+
+def field(run: Descended, x: Range, y: Range) -> None:
+    """The path of two parameters on the contours of their loss; x and y are the ranges shown."""
+    everything = run.data.train.head(len(run.data.train))
+    seen = field_of(run.problem, everything, x, y)
+    descent = FieldDescent(title=run.title, field=seen, path=_path(run.record), diverged=run.diverged)
+    field_picture(descent).savefig(run.record.folder / STILL)
+    field_animation(descent, run.record.folder / ANIMATION)
+
+
+def field_of(problem: Problem, minibatch: Minibatch, x: Range, y: Range) -> Field:
+    """The loss of two parameters on a minibatch, and where it falls, over the ranges x and y."""
+    first, second = (torch.linspace(*side, HEIGHTS, dtype=torch.float64) for side in (x, y))
+    arrows = torch.cartesian_prod(_between(x), _between(y))
+    return Field(
+        x=x,
+        y=y,
+        grid=(first.numpy(), second.numpy()),
+        heights=losses_at(problem, minibatch, torch.cartesian_prod(first, second)).view(HEIGHTS, HEIGHTS).T.numpy(),
+        arrows=arrows.numpy(),
+        downhill=-gradients_at(problem, minibatch, arrows).numpy(),
+        minima=problem.minima if isinstance(problem, Surface) else [],
+    )
+
+
+def _between(side: Range) -> torch.Tensor:
+    """The middles of equal parts of a side, one for each arrow."""
+    ends = torch.linspace(*side, ARROWS + 1, dtype=torch.float64)
+    return (ends[:-1] + ends[1:]) / 2
 
 
 def plane(run: Descended, examples: int) -> None:

@@ -4,6 +4,8 @@ import pytest
 from end_to_end.commands import run
 from tracking.runs import rows
 
+from descent.cli import names
+
 
 def test_the_help_lists_the_groups_with_their_choices(project: Path) -> None:
     shown = run("descent", "train", "--help", cwd=project)
@@ -17,11 +19,14 @@ def test_the_help_lists_the_groups_with_their_choices(project: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "one of mnist_three_layer, mnist_two_layer, noisy_polynomial"),
-        (["experiment=nope"], "Could not find 'experiment/nope' Available options in 'experiment': mnist_three_layer"),
+        ([], "say what to train: experiment=NAME, one of ackley, beale, booth, bowl_001, "),
+        (["experiment=nope"], "Could not find 'experiment/nope' Available options in 'experiment': ackley"),
         (["experiment=noisy_polynomial", "optimizer=nope"], "Could not find 'optimizer/nope' Available options"),
         (["experiment=noisy_polynomial", "optimizer.rate=1"], "Could not override 'optimizer.rate'"),
         (["experiment=noisy_polynomial", "optimizer.lr="], "optimizer.lr=: choose a number from 0"),
+        (["problem=bowl"], "the run has no end: set trainer.max_steps or trainer.max_epochs"),
+        (["problem=bowl", "trainer.max_steps=5", "problem.start=[1.0]"], "problem.start=[1.0]: the position is (x, y); choose 2 finite numbers"),
+        (["problem=bowl", "trainer.max_steps=5", "problem.start=[.nan,1]"], "problem.start=[nan, 1]: not finite; choose 2 finite numbers"),
         (["experiment=noisy_polynomial", "seed=["], "seed=[: no viable alternative at input '['"),
     ],
 )  # fmt: skip
@@ -38,16 +43,14 @@ def test_a_wrong_override_is_told_in_a_line(project: Path, arguments: list[str],
 def test_a_verb_that_does_not_exist_is_told_with_the_choices(project: Path) -> None:
     failed = run("descent", "ascend", cwd=project)
     assert failed.returncode == 1
-    assert failed.stderr == (
-        "descent: there is no verb 'ascend'; choose one of fetch_mnist, noisy_polynomial, sync, train\n"
-    )
+    assert failed.stderr == f"descent: there is no verb 'ascend'; choose one of {', '.join(names())}\n"
 
 
 def test_a_server_that_is_away_costs_the_run_nothing_and_sync_brings_it_later(project: Path) -> None:
     train = ("descent", "train", "experiment=noisy_polynomial", "trainer.max_steps=20", "run_dir=runs/here")
     away = run(*train, "tracking.uri=http://127.0.0.1:9", cwd=project)
     assert away.returncode == 0, away.stderr
-    assert "Connection refused; `descent sync` tries again (the record, runs/here, is whole)" in away.stderr
+    assert "Connection refused; `descent sync` tries again (the run record is whole)" in away.stderr
     later = run("descent", "sync", cwd=project)
     assert later.returncode == 0, later.stderr
     store = f"sqlite:///{project}/mlflow.db"

@@ -98,6 +98,62 @@ def test_central_difference_is_refused_on_a_large_problem_in_one_line() -> None:
     assert "\n" not in str(caught.value)
 
 
+class Awkward(Problem):
+    """Parameters that are transposed, a part of a larger tensor, a scalar, and one that is not to move.
+
+    It fails at its `fails_at`th evaluation.
+    """
+
+    def __init__(self, fails_at: int = -1) -> None:
+        super().__init__()
+        self.transposed = nn.Parameter(randn(3, 4).T)
+        self.part = nn.Parameter(randn(4, 6, seed=1)[:, ::2])
+        self.scalar = nn.Parameter(torch.tensor(0.3, dtype=torch.float64))
+        self.fixed = nn.Parameter(randn(3, seed=2), requires_grad=False)
+        self.evaluations, self.fails_at = 0, fails_at
+
+    def forward(self, *minibatch: Tensor) -> Tensor:
+        self.evaluations += 1
+        if self.evaluations == self.fails_at:
+            raise ValueError("failed")
+        return (self.scalar * self.transposed * self.part * self.fixed).sin().sum()
+
+
+def test_parameters_may_lie_in_memory_as_they_like() -> None:
+    problem = Awkward()
+    assert not problem.transposed.is_contiguous()
+    Autograd()(problem, ())
+    exact = gradient(problem)
+    problem.zero_grad()
+    CentralDifference(h=H, max_parameters=100)(problem, ())
+    torch.testing.assert_close(gradient(problem), exact, rtol=0, atol=1e-7)
+    # As autograd lays them out: torch's fused SGD goes wrong where a gradient lies otherwise than its parameter.
+    assert problem.transposed.grad is not None
+    assert problem.transposed.grad.stride() == problem.transposed.stride()
+
+
+def test_a_parameter_that_is_not_to_move_gets_no_gradient() -> None:
+    for estimate in (Autograd(), CentralDifference(h=H, max_parameters=100)):
+        problem = Awkward()
+        estimate(problem, ())
+        assert problem.fixed.grad is None
+
+
+@pytest.mark.parametrize("fails_at", [*range(1, 52)])
+def test_a_problem_that_fails_on_the_way_has_its_parameters_back_to_the_last_bit(fails_at: int) -> None:
+    problem = Awkward(fails_at)
+    before = [parameter.detach().clone() for parameter in problem.parameters()]
+    with pytest.raises(ValueError, match="failed"):
+        CentralDifference(h=1 / 3, max_parameters=100)(problem, ())
+    assert all(map(torch.equal, problem.parameters(), before))
+
+
+@pytest.mark.parametrize("h", [0.0, -1e-4, float("nan"), float("inf")])
+def test_a_step_that_is_none_is_refused_in_one_line(h: float) -> None:
+    with pytest.raises(UserError, match=r"^gradient\.h=.*: choose a number above 0, for example gradient\.h=1e-4$"):
+        CentralDifference(h=h, max_parameters=1)
+
+
 def test_autograd_fills_the_gradients_and_gives_the_loss_alone() -> None:
     problem = Parabola(3.0)
     loss = Autograd()(problem, ())

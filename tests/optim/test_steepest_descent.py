@@ -4,6 +4,7 @@ import pytest
 import torch
 from parabola import Parabola
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from descent.optim.gradients import Autograd
 from descent.optim.steepest_descent import SteepestDescent
@@ -26,20 +27,42 @@ def test_on_x_squared_every_step_multiplies_by_1_minus_twice_the_learning_rate(l
         assert problem.x.item() == pytest.approx((1 - 2 * lr) ** step, rel=1e-12, abs=1e-300)
 
 
-def test_it_is_sgd_without_momentum() -> None:
-    inputs = torch.rand(16, 4, generator=torch.Generator().manual_seed(0))
+@pytest.mark.parametrize("maximize", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_it_is_sgd_without_momentum_to_the_last_bit(dtype: torch.dtype, maximize: bool) -> None:
+    inputs = torch.rand(16, 4, generator=torch.Generator().manual_seed(0)).to(dtype)
     labels = torch.arange(16) % 3
     ends = []
     for optimizer_class in (SteepestDescent, torch.optim.SGD):
         torch.manual_seed(0)
-        problem = Classification(perceptron([4, 5, 3], nn.Sigmoid, nn.init.normal_))
-        optimizer = optimizer_class(problem.parameters(), lr=0.5)
+        problem = Classification(perceptron([4, 5, 3], nn.Sigmoid, nn.init.normal_)).to(dtype)
+        first, *others = problem.parameters()
+        groups: list[dict[str, Any]] = [{"params": [first], "lr": 0.3}, {"params": others}]
+        optimizer = optimizer_class(groups, lr=0.7, maximize=maximize)
+        schedule = CosineAnnealingLR(optimizer, T_max=20)
         for _ in range(20):
             optimizer.zero_grad()
             Autograd()(problem, (inputs, labels))
             optimizer.step()
+            schedule.step()
         ends.append(problem.position())
     assert ends[0] == ends[1]
+
+
+def test_sparse_gradients_are_those_of_sgd() -> None:
+    ends = []
+    for optimizer_class in (SteepestDescent, torch.optim.SGD):
+        torch.manual_seed(0)
+        table = nn.Embedding(10, 3, sparse=True)
+        optimizer = optimizer_class(table.parameters(), lr=0.7)
+        for rows in ([1, 1, 4], [4, 9, 4]):
+            optimizer.zero_grad()
+            table(torch.tensor(rows)).square().sum().backward()
+            assert table.weight.grad is not None
+            assert table.weight.grad.is_sparse
+            optimizer.step()
+        ends.append(table.weight.detach())
+    assert torch.equal(*ends)
 
 
 def test_a_closure_is_evaluated_with_gradients_and_its_loss_returned() -> None:
@@ -101,7 +124,29 @@ def test_its_state_brings_back_the_settings() -> None:
     assert x.item() == 1.125
 
 
+def test_autograd_sees_through_steps_that_are_differentiable() -> None:
+    for differentiable in (True, False):
+        start = position(3.0)
+        x = start.clone()
+        x.retain_grad()
+        optimizer = SteepestDescent([x], lr=0.1, differentiable=differentiable)
+        for _ in range(5):
+            x.grad = 2 * x
+            with torch.no_grad():  # which a differentiable step overrules, as those of torch.optim do
+                optimizer.step()
+        assert x.item() == pytest.approx(3 * 0.8**5, rel=1e-12)
+        (through,) = torch.autograd.grad(x, start)
+        assert through.item() == pytest.approx(0.8**5 if differentiable else 1.0, rel=1e-12)
+
+
 @pytest.mark.parametrize("lr", [-0.1, -1e-300, float("nan")])
 def test_a_learning_rate_that_is_no_number_from_0_is_refused(lr: float) -> None:
+    groups: list[list[nn.Parameter] | list[dict[str, Any]]] = [
+        [position(1.0)],
+        [{"params": [position(1.0)], "lr": 0.1}],
+    ]
+    for parameters in groups:
+        with pytest.raises(ValueError, match="learning rate"):
+            SteepestDescent(parameters, lr=lr)
     with pytest.raises(ValueError, match="learning rate"):
-        SteepestDescent([position(1.0)], lr=lr)
+        SteepestDescent([{"params": [position(1.0)], "lr": lr}], lr=0.1)

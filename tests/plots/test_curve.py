@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from descent.plots.curve import CurveDescent, curve_animation, curve_picture
+from descent.plots.trail import DRAWN
 
 Array = NDArray[np.float64]
 
@@ -28,7 +29,7 @@ def descent(path: Array | None = None, diverged: bool = False) -> CurveDescent:
         path=np.stack([x, loss], axis=1),
         diverged=diverged,
         examples=None,
-        frames=[(step, grid**2 + step / 10) for step in range(len(x) - 1)],
+        frames=[(step, grid**2 + step / 10) for step in range(min(len(x) - 1, 60))],
     )
 
 
@@ -67,7 +68,7 @@ def test_the_picture_says_what_it_shows() -> None:
     assert axes.get_title() == "A parabola, lr 0.1"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("x", "loss")
     assert (axes.get_xlim(), axes.get_ylim()) == ((-7, 7), (-5, 10))
-    assert labels(axes) == ["loss over all data", "start", "end"]
+    assert labels(axes) == ["loss", "start", "end"]
 
 
 def test_the_picture_marks_start_and_end_of_the_path() -> None:
@@ -75,7 +76,7 @@ def test_the_picture_marks_start_and_end_of_the_path() -> None:
     end = 3.5 * 0.8**10
     assert line(figure, "start") == [[3.5], [12.25]]
     assert line(figure, "end") == [[end], [end**2]]
-    assert line(figure, "loss over all data")[1] == [x**2 for x in np.linspace(-7, 7, 50)]
+    assert line(figure, "loss")[1] == [x**2 for x in np.linspace(-7, 7, 50)]
 
 
 def test_every_position_is_a_dot_coloured_by_its_step() -> None:
@@ -87,6 +88,39 @@ def test_every_position_is_a_dot_coloured_by_its_step() -> None:
 def test_data_in_the_plane_of_the_curve_are_shown() -> None:
     figure = curve_picture(replace(descent(), examples=(np.array([1.0, 2.0]), np.array([3.0, 4.0]))))
     assert line(figure, "data") == [[1, 2], [3, 4]]
+    assert labels(figure.axes[0]) == ["data", "loss over all data", "start", "end"]
+
+
+def assert_stands_for(steps: Array, whole: int) -> None:
+    """A long path's steps, as drawn, are in order, go from its start to its end, and leave no great gap."""
+    assert (steps[0], steps[-1]) == (0, whole)
+    assert 0 < np.diff(steps).min() <= np.diff(steps).max() <= 3 * whole / DRAWN
+
+
+@pytest.mark.parametrize("factor", [1 - 4e-4, -1, 1], ids=["slowly down", "to and fro for ever", "nowhere"])
+def test_of_a_long_path_so_many_positions_are_drawn_as_can_be_told_apart(factor: float) -> None:
+    long = descent(np.float64(factor) ** np.arange(25_001))
+    figure = curve_picture(long)
+    (dots,) = figure.axes[0].collections
+    steps = np.asarray(dots.get_array())
+    assert DRAWN / 3 < len(steps) <= DRAWN
+    assert_stands_for(steps, 25_000)
+    np.testing.assert_array_equal(np.asarray(dots.get_offsets()), long.path[steps.astype(int)])
+    assert line(figure, "start") == [[value] for value in long.path[0]]
+    assert line(figure, "end") == [[value] for value in long.path[-1]]
+
+
+def test_a_long_path_that_runs_away_is_drawn_up_to_where_it_leaves() -> None:
+    long = descent(np.append(1.0 + 1e-5 * np.arange(20_000), [8.0, -90, 1000]), diverged=True)
+    figure = curve_picture(long)
+    assert line(figure, "ran away after step 19,999") == [[value] for value in long.path[19_999]]
+    (dots,) = figure.axes[0].collections
+    assert np.asarray(dots.get_array())[-2:].tolist() == [19_999, 20_000]
+
+
+def test_a_path_that_ends_out_of_view_says_so() -> None:
+    figure = curve_picture(descent(np.array([3.0, 2, 9])))
+    assert labels(figure.axes[0]) == ["loss", "start", "left the view after step 1"]
 
 
 @pytest.mark.parametrize(
@@ -128,3 +162,10 @@ def test_a_step_that_sees_no_finite_curve_is_drawn_too(tmp_path: Path) -> None:
     blind = replace(descent(), frames=[(0, np.full(50, np.nan)), (1, np.full(50, np.inf)), (2, np.full(50, 1e300))])
     curve_animation(blind, tmp_path / "a.gif")
     assert_drawn(tmp_path / "a.gif", frames=3)
+
+
+def test_a_long_path_is_animated_too(tmp_path: Path) -> None:
+    path = 3 * np.exp(-4e-4 * np.arange(25_001))
+    long = replace(descent(path), frames=[(step, descent().curve) for step in (0, 1, 20_000, 25_000)])
+    curve_animation(long, tmp_path / "a.gif")
+    assert_drawn(tmp_path / "a.gif", frames=4)

@@ -7,11 +7,13 @@ from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from descent.data.examples import Minibatch
+from descent.problems import surfaces
 from descent.problems.classification import Classification
-from descent.problems.landscape import leading_plane, losses_at
+from descent.problems.landscape import gradients_at, leading_plane, losses_at
 from descent.problems.networks import perceptron
 from descent.problems.noisy_polynomial import NoisyPolynomial
 from descent.problems.problem import Problem
+from descent.problems.surface import Surface
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:
@@ -45,6 +47,40 @@ def test_losses_are_those_with_the_parameters_set_by_hand(problem: Problem, mini
         vector_to_parameters(kept, problem.parameters())
     torch.testing.assert_close(losses, torch.tensor(expected, dtype=torch.float64), rtol=1e-12, atol=1e-12)
     assert not losses.requires_grad
+
+
+@pytest.mark.parametrize(("problem", "minibatch"), CASES)
+def test_gradients_are_those_by_backward_with_the_parameters_set_by_hand(
+    problem: Problem, minibatch: Minibatch
+) -> None:
+    positions = randn(6, problem.size(), seed=2)
+    kept = parameters_to_vector(problem.parameters()).detach().clone()
+    gradients = gradients_at(problem, minibatch, positions)
+    assert torch.equal(parameters_to_vector(problem.parameters()), kept)
+    assert all(parameter.grad is None for parameter in problem.parameters())
+    assert not gradients.requires_grad
+    try:
+        expected = []
+        for position in positions:
+            vector_to_parameters(position, problem.parameters())
+            found = torch.autograd.grad(problem(*minibatch), list(problem.parameters()))
+            expected.append(parameters_to_vector(found))
+    finally:
+        vector_to_parameters(kept, problem.parameters())
+    torch.testing.assert_close(gradients, torch.stack(expected), rtol=1e-10, atol=1e-10)
+
+
+def test_gradients_on_surfaces_are_those_in_closed_form() -> None:
+    positions = randn(50, 2)
+    x, y = positions.T
+    bowl = gradients_at(Surface(surfaces.bowl, [1, 1]), (), positions)
+    torch.testing.assert_close(bowl, 2 * positions)
+    rosenbrock = gradients_at(Surface(surfaces.rosenbrock, [1, 1]), (), positions)
+    closed = torch.stack([-400 * x * (y - x**2) - 2 * (1 - x), 200 * (y - x**2)], dim=1)
+    torch.testing.assert_close(rosenbrock, closed)
+    himmelblau = gradients_at(Surface(surfaces.himmelblau, [1, 1]), (), positions)
+    first, second = x**2 + y - 11, x + y**2 - 7
+    torch.testing.assert_close(himmelblau, torch.stack([4 * x * first + 2 * second, 2 * first + 4 * y * second], dim=1))
 
 
 def test_the_directions_have_length_1_and_are_at_right_angles() -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from tracking.runs import points, runs, start, step, whole
 
 from descent.tracking.background import BackgroundSync
@@ -17,7 +18,7 @@ from tracking.runs import start, step
 from descent.tracking.background import BackgroundSync
 
 folder, uri = Path(sys.argv[1]), sys.argv[2]
-background = BackgroundSync(uri, 100, every=0)
+background = BackgroundSync(uri, 100, patience=60, every=0)
 record = start(folder, 100)
 step(record, 0, 40)
 record.commit(record.position())
@@ -44,7 +45,7 @@ def gone(pid: int) -> bool:
 
 
 def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> None:
-    background = BackgroundSync(uri, 100, every=0)
+    background = BackgroundSync(uri, 100, patience=60, every=0)
     with start(tmp_path / "a", 20) as record:
         step(record, 0, 10)
         record.commit(record.position())
@@ -52,9 +53,41 @@ def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> N
         assert eventually(lambda: points(uri) == list(range(10)))
         step(record, 10, 20)
         record.finish("finished", 20, {})
-    assert background.finish(tmp_path / "a", 60) is None
+    background.bring(tmp_path / "a")
+    assert background.finish() == []
     assert runs(uri) == [("a", "FINISHED")]
     assert points(uri) == list(range(20))
+
+
+def test_one_process_brings_the_records_of_many_runs(uri: str, tmp_path: Path) -> None:
+    background = BackgroundSync(uri, 100, patience=60)
+    processes = set()
+    for name in "abc":
+        whole(tmp_path / name)
+        background.bring(tmp_path / name)
+        processes.add(background.start().pid)
+    assert background.finish() == []
+    assert len(processes) == 1
+    assert sorted(runs(uri)) == [("a", "FINISHED"), ("b", "FINISHED"), ("c", "FINISHED")]
+
+
+def test_each_record_that_did_not_get_there_is_told_of(
+    uri: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "ac":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text("{")
+    whole(tmp_path / "b")
+    with BackgroundSync(uri, 100, patience=60) as background:
+        for name in "abc":
+            background.bring(tmp_path / name)
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[1] for line in told] == [f"{tmp_path}/a", f"{tmp_path}/c"]
+    assert runs(uri) == [("b", "FINISHED")]
+
+
+def test_without_a_run_there_is_no_process_and_nothing_to_tell(tmp_path: Path) -> None:
+    assert BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=60).finish() == []
 
 
 def test_a_trainer_that_is_killed_has_its_committed_rows_brought(uri: str, tmp_path: Path) -> None:
@@ -76,37 +109,41 @@ def test_a_trainer_that_is_killed_has_its_committed_rows_brought(uri: str, tmp_p
 
 def test_a_store_that_is_away_costs_the_trainer_no_more_than_its_patience(tmp_path: Path) -> None:
     whole(tmp_path / "a")
-    background = BackgroundSync("http://127.0.0.1:9", 100, every=0)
+    background = BackgroundSync("http://127.0.0.1:9", 100, patience=0.1, every=0)
     before = time.monotonic()
     for _ in range(10_000):  # more than a pipe holds
         background.notify(tmp_path / "a")
     assert time.monotonic() - before < 2
-    said = background.finish(tmp_path / "a", 0.1)
-    assert said == "MLflow has not got it all after 0.1 s; the background sync goes on"
+    background.bring(tmp_path / "a")
+    assert background.finish() == ["MLflow has not got it all after 0.1 s; the background sync goes on"]
     assert background.start().wait(60) == 1
 
 
 def test_nothing_is_raised_when_the_process_is_gone(tmp_path: Path) -> None:
     whole(tmp_path / "a")
-    background = BackgroundSync("http://127.0.0.1:9", 100, every=0)
+    background = BackgroundSync("http://127.0.0.1:9", 100, patience=10, every=0)
     background.start().send_signal(signal.SIGKILL)
     background.start().wait()
     background.notify(tmp_path / "a")
-    assert background.finish(tmp_path / "a", 10) == "the background sync died (-9); run `descent sync`"
+    background.bring(tmp_path / "a")
+    assert background.finish() == ["the background sync died (-9); run `descent sync`"]
 
 
 def test_a_short_run_is_not_disturbed(uri: str, tmp_path: Path) -> None:
     whole(tmp_path / "a")
-    background = BackgroundSync(uri, 100, every=3600)
+    background = BackgroundSync(uri, 100, patience=60, every=3600)
     background.notify(tmp_path / "a")
     time.sleep(2)
     assert runs(uri) == []
-    assert background.finish(tmp_path / "a", 60) is None
+    background.bring(tmp_path / "a")
+    assert background.finish() == []
     assert runs(uri) == [("a", "FINISHED")]
 
 
 def test_the_reason_is_told(tmp_path: Path) -> None:
     whole(tmp_path / "a")
     (tmp_path / "no.db").write_text("this is not a database, whoever asks" * 10)
-    said = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100).finish(tmp_path / "a", 60)
+    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=60)
+    background.bring(tmp_path / "a")
+    (said,) = background.finish()
     assert said == f"MLflow store sqlite:///{tmp_path}/no.db: file is not a database; `descent sync` tries again"

@@ -24,7 +24,7 @@ def test_examples_are_measured_in_slices_as_if_at_once(tmp_path: Path, monkeypat
     with torch.no_grad():
         at_once = module.problem.measure(*examples.head(100))
     monkeypatch.setattr(evaluation, "SLICE", 33)
-    assert measure(module.problem, examples) == pytest.approx(
+    assert measure([module.problem], examples)[0] == pytest.approx(
         {name: value.item() for name, value in at_once.items()}, rel=1e-6
     )
 

@@ -17,6 +17,12 @@ def test_a_run_is_evaluated_every_epoch_unless_told_otherwise() -> None:
     assert plan(None, 3, 7, 2, None).evaluations == (0, 2, 9, 16, 21)
 
 
+@pytest.mark.parametrize(("steps", "evaluations"), [(25_000, 101), (250, 85), (100, 101), (7, 8)])
+def test_where_an_epoch_is_a_step_it_is_evaluated_some_hundred_times_at_most(steps: int, evaluations: int) -> None:
+    made = plan(steps, None, 1, None, None).evaluations
+    assert (made[0], made[-1], len(made)) == (0, steps, evaluations)
+
+
 def test_a_run_too_short_for_an_evaluation_has_those_of_start_and_end() -> None:
     assert plan(3, None, 100, 50, 10).evaluations == (0, 3)
 

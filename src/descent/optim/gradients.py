@@ -4,6 +4,9 @@ They are classes, not functions that a configuration binds: Hydra checks each ca
 long as the step.
 """
 
+import math
+from itertools import product
+
 import torch
 from torch import Tensor
 
@@ -27,9 +30,14 @@ class CentralDifference:
     Args:
         h: the step.
         max_parameters: of the problem; each takes two evaluations of the loss.
+
+    Raises:
+        UserError: for a step that is none.
     """
 
     def __init__(self, h: float, max_parameters: int) -> None:
+        if not 0 < h < math.inf:
+            raise UserError(f"gradient.h={h}: choose a number above 0, for example gradient.h=1e-4")
         self.h, self.max_parameters = h, max_parameters
 
     @torch.no_grad()
@@ -45,14 +53,28 @@ class CentralDifference:
                 f"use gradient=autograd, or allow it with gradient.max_parameters={problem.size()}"
             )
         for parameter in problem.parameters():
-            values, gradient = parameter.view(-1), torch.empty_like(parameter).view(-1)
-            for index, value in enumerate(values.tolist()):
-                values[index] = value + self.h
-                above = problem(*minibatch)
-                values[index] = value - self.h
-                below = problem(*minibatch)
-                values[index] = value
-                gradient[index] = (above - below) / (2 * self.h)
-            parameter.grad = gradient.view_as(parameter)
+            if parameter.requires_grad:
+                gradient = torch.empty_like(parameter)
+                everywhere = product(*map(range, parameter.shape))
+                for index, value in zip(everywhere, parameter.flatten().tolist(), strict=True):
+                    above, below = losses_beside(problem, minibatch, parameter, index, value, self.h)
+                    gradient[index] = (above - below) / (2 * self.h)
+                parameter.grad = gradient
         loss: Tensor = problem(*minibatch)
         return loss
+
+
+def losses_beside(
+    problem: Problem, minibatch: tuple[Tensor, ...], parameter: Tensor, index: tuple[int, ...], value: float, h: float
+) -> tuple[Tensor, Tensor]:
+    """The losses with one component of a parameter, of that value, moved by h, up and down.
+
+    It is put back, whatever happens.
+    """
+    try:
+        parameter[index] = value + h
+        above = problem(*minibatch)
+        parameter[index] = value - h
+        return above, problem(*minibatch)
+    finally:
+        parameter[index] = value

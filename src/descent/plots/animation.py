@@ -9,8 +9,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from descent.plots.trail import Array, Indices, Range, spread
+
 FRAMES = 60
 """The most frames of an animation."""
+
+
+def frames_along(path: Array, *view: Range) -> Indices:
+    """The positions of a path, (positions, components), that an animation of it shows: FRAMES of them at most."""
+    return spread(path, FRAMES, *view)
 
 
 def save_animation(
@@ -45,7 +52,8 @@ def save_animation(
         for artist in artists:
             figure.draw_artist(artist)
         images.append(Image.fromarray(np.array(canvas.buffer_rgba())).convert("RGB"))
-    palette = images[-1].quantize(128)
+    # The other methods spend their colours on what is large, and lose that of a small mark.
+    palette = images[-1].quantize(128, Image.Quantize.MAXCOVERAGE)
     first, *rest = (image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images)
     durations = [round(1000 * seconds / frames)] * (frames - 1) + [2000]
     first.save(path, save_all=True, append_images=rest, duration=durations, loop=0)

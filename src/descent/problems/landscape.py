@@ -1,11 +1,12 @@
-"""The loss seen from elsewhere: at given positions, and over the plane that a path spans."""
+"""The loss and its gradient seen from elsewhere: at given positions, and over the plane that a path spans."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.func import functional_call, vmap
+from torch.func import functional_call, grad, vmap
 
 from descent.data.examples import Minibatch
 from descent.problems.problem import Problem
@@ -14,15 +15,26 @@ from descent.problems.problem import Problem
 @torch.no_grad()
 def losses_at(problem: Problem, minibatch: Minibatch, positions: Tensor) -> Tensor:
     """The loss on one minibatch at each position: (positions, parameters) to (positions,)."""
-    shapes = {name: parameter.shape for name, parameter in problem.named_parameters()}
-    sizes = [shape.numel() for shape in shapes.values()]
+    return vmap(_loss_on(problem, minibatch))(positions)
+
+
+def gradients_at(problem: Problem, minibatch: Minibatch, positions: Tensor) -> Tensor:
+    """Its gradient at each position: (positions, parameters) to (positions, parameters)."""
+    gradients: Tensor = vmap(grad(_loss_on(problem, minibatch)))(positions)
+    return gradients
+
+
+def _loss_on(problem: Problem, minibatch: Minibatch) -> Callable[[Tensor], Tensor]:
+    """The loss on a minibatch as a function of the position, (parameters,)."""
+    like = dict(problem.named_parameters())
+    sizes = [parameter.numel() for parameter in like.values()]
 
     def loss(position: Tensor) -> Tensor:
-        parts = position.split(sizes)
-        parameters = {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+        parts = zip(like.items(), position.split(sizes), strict=True)
+        parameters = {name: part.view_as(parameter).to(parameter.dtype) for (name, parameter), part in parts}
         return functional_call(problem, parameters, minibatch)  # type: ignore[no-any-return]
 
-    return vmap(loss)(positions)
+    return loss
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 
@@ -27,3 +28,12 @@ def perceptron(
         nn.init.zeros_(linear.bias)
         layers += [linear, activation()]
     return nn.Sequential(*layers[:-1], output())
+
+
+def given_linear(weights: Sequence[Sequence[float]]) -> nn.Linear:
+    """One layer without biases, with weights that are given, (inputs, outputs); in float64, as they are published."""
+    given = torch.tensor([list(row) for row in weights], dtype=torch.float64)
+    inputs, outputs = given.shape
+    layer = nn.Linear(inputs, outputs, bias=False, dtype=torch.float64)
+    layer.weight = nn.Parameter(given.T.contiguous())
+    return layer

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from descent.problems.problem import Problem
+from descent.problems.starts import start_at
 
 
 def polynomial_fit(x: Tensor, y: Tensor, degree: int) -> Tensor:
@@ -34,7 +35,7 @@ class NoisyPolynomial(Problem):
     def __init__(self, start: float, degree: int) -> None:
         super().__init__()
         self.degree = degree
-        self.x = nn.Parameter(torch.tensor([start], dtype=torch.float64))
+        self.x = nn.Parameter(start_at(start, 1))
 
     def forward(self, *minibatch: Tensor) -> Tensor:
         """The height at `x` of the polynomial fitted to the points (x, y), each (points,) in float64."""

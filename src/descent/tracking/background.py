@@ -7,6 +7,8 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from descent.tracking.store import resolve
 
@@ -15,19 +17,32 @@ EVERY = 20.0
 
 
 class BackgroundSync:
-    """A process that brings a run record to MLflow, so that training never waits for or dies of a store.
+    """A process that brings run records to MLflow, so that training never waits for or dies of a store.
 
     Args:
         uri: the store.
         points: of a metric, at most.
+        patience: seconds to wait in `finish`.
         every: seconds before the first sync, and between two.
     """
 
-    def __init__(self, uri: str, points: int, every: float = EVERY) -> None:
+    def __init__(self, uri: str, points: int, patience: float, every: float = EVERY) -> None:
         self._command = [sys.executable, "-m", "descent.tracking.follow", resolve(uri), str(points)]
-        self._every = every
+        self._patience, self._every = patience, every
         self._due = time.monotonic() + every
         self._process: subprocess.Popen[bytes] | None = None
+        self._unheard: list[Path] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish, and tell on stderr what is not in MLflow; whoever pressed Ctrl-C does not wait for it."""
+        if kind is not KeyboardInterrupt:
+            for reason in self.finish():
+                print(f"not in MLflow yet: {reason} (the run record is whole)", file=sys.stderr)
 
     def start(self) -> subprocess.Popen[bytes]:
         """The process, started if it is not; at the latest it ends soon after this one."""
@@ -55,23 +70,36 @@ class BackgroundSync:
             self.start()
             self._name(folder)
 
-    def finish(self, folder: Path, patience: float) -> str | None:
-        """Name a record for the last time and wait for it; the reason if it is not in MLflow by then."""
-        process = self.start()
-        deadline = time.monotonic() + patience
-        while not self._name(folder) and time.monotonic() < deadline:
+    def bring(self, folder: Path) -> None:
+        """Say that a record is whole; never waits, never raises, and is heard at the latest in `finish`."""
+        self.start()
+        self._unheard.append(folder)
+        self._name_unheard()
+
+    def finish(self) -> list[str]:
+        """Wait until every record that was named is in MLflow, and end the process; the reasons why some aren't."""
+        if self._process is None:
+            return []
+        deadline = time.monotonic() + self._patience
+        while not self._name_unheard() and time.monotonic() < deadline:
             time.sleep(0.01)
         self._names.close()
         with self._says:
             try:
-                code = process.wait(max(0.0, deadline - time.monotonic()))
+                code = self._process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                return f"MLflow has not got it all after {patience:g} s; the background sync goes on"
+                return [f"MLflow has not got it all after {self._patience:g} s; the background sync goes on"]
             self._says.seek(0)
             lines = self._says.read().decode(errors="replace").splitlines()
         if code == 0:
-            return None
-        return lines[-1] if lines else f"the background sync died ({code}); run `descent sync`"
+            return []
+        return lines or [f"the background sync died ({code}); run `descent sync`"]
+
+    def _name_unheard(self) -> bool:
+        """Name what has not been heard of yet; False if there is no room for all of it."""
+        while self._unheard and self._name(self._unheard[0]):
+            self._unheard.pop(0)
+        return not self._unheard
 
     def _name(self, folder: Path) -> bool:
         """Write a folder's name to the process; False if the pipe is full."""

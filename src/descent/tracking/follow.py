@@ -1,8 +1,8 @@
-"""`python -m descent.tracking.follow URI POINTS`: bring a run to MLflow while it goes on.
+"""`python -m descent.tracking.follow URI POINTS`: bring runs to MLflow while they go on.
 
-A line of stdin is the folder in which the run's record stands now, and says that it has something new. What fails is
-tried again at the next line, and at the end of stdin. With that the process ends: with 0 when all is in MLflow, else
-with 1 and the reason, a line on stderr.
+A line of stdin is the folder in which a run's record stands now, and says that it has something new. What fails is
+tried again when it is named again, and at the end of stdin. With that the process ends: with 0 when all is in MLflow,
+else with 1 and a line on stderr for each record that is not.
 """
 
 import os
@@ -19,19 +19,21 @@ from descent.tracking.sync import sync
 Inbox = SimpleQueue[Path | None]  # None says that there is no more
 
 
-def follow(lines: Iterable[str], uri: str, points: int) -> str | None:
-    """Bring the record to MLflow whenever a line says so; the reason if in the end it is not there."""
+def follow(lines: Iterable[str], uri: str, points: int) -> list[str]:
+    """Bring each record to MLflow whenever a line names it; the reasons why some are not there in the end."""
     inbox: Inbox = SimpleQueue()
     Thread(target=_read, args=(lines, inbox), daemon=True).start()
-    folder, reason, more = None, None, True
+    reasons: dict[Path, str | None] = {}
+    more = True
     while more:
         said = _drain(inbox)
         more = said[-1] is not None
-        news = [name for name in said if name is not None]
-        folder = news[-1] if news else folder
-        if folder is not None and (news or reason):
-            reason = _bring(folder, uri, points)
-    return reason
+        for folder in dict.fromkeys(name for name in said if name is not None):
+            reasons[folder] = _bring(folder, uri, points)
+    # A record that is no longer where it was named has been named since where it went to.
+    again = [folder for folder, reason in reasons.items() if reason is not None and folder.exists()]
+    last = [_bring(folder, uri, points) for folder in again]
+    return list(dict.fromkeys(reason for reason in last if reason is not None))
 
 
 def _read(lines: Iterable[str], inbox: Inbox) -> None:
@@ -42,7 +44,7 @@ def _read(lines: Iterable[str], inbox: Inbox) -> None:
 
 
 def _drain(inbox: Inbox) -> list[Path | None]:
-    """Wait for a name, and take those that came since: the last is where the record is."""
+    """Wait for a name, and take those that came since."""
     said = [inbox.get()]
     with suppress(Empty):
         while True:
@@ -63,7 +65,10 @@ def _bring(folder: Path, uri: str, points: int) -> str | None:
 def main() -> None:
     """Follow stdin."""
     os.nice(19)
-    sys.exit(follow(sys.stdin, sys.argv[1], int(sys.argv[2])))
+    reasons = follow(sys.stdin, sys.argv[1], int(sys.argv[2]))
+    for reason in reasons:
+        print(reason, file=sys.stderr)
+    sys.exit(bool(reasons))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What a run reaches: its losses and accuracies over all training and all test examples."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from tqdm import tqdm
 
 from descent.data.examples import Data, Examples
 from descent.problems.problem import COORDINATES, Problem
-from descent.tracking.record import EVALUATIONS, RunRecord, now
+from descent.tracking.record import EVALUATIONS, Result, RunRecord, now
 from descent.training.module import Descent
 from descent.training.plan import Plan
 
@@ -18,24 +19,34 @@ SLICE = 2_000
 
 
 @torch.no_grad()
-def measure(problem: Problem, examples: Examples) -> dict[str, float]:
-    """What the problem measures of examples, their mean over all of them."""
-    sums: dict[str, float] = {}
+def measure(problems: Sequence[Problem], examples: Examples) -> list[dict[str, float]]:
+    """What each problem measures of examples, its mean over all of them."""
+    sums: list[dict[str, float]] = [{} for _ in problems]
     for part in examples.slices(SLICE):
         weight = len(part[0]) if part else 1
-        for name, value in problem.measure(*part).items():
-            sums[name] = sums.get(name, 0.0) + weight * value.item()
-    return {name: value / max(len(examples), 1) for name, value in sums.items()}
+        for problem, summed in zip(problems, sums, strict=True):
+            for name, value in problem.measure(*part).items():
+                summed[name] = summed.get(name, 0.0) + weight * value.item()
+    return [{name: value / max(len(examples), 1) for name, value in summed.items()} for summed in sums]
 
 
-def evaluate(problem: Problem, data: Data) -> dict[str, float]:
-    """`loss/train`, `accuracy/train` and so on, and the position where the problem is small."""
-    metrics = {f"{name}/train": value for name, value in measure(problem, data.train).items()}
+def evaluate(problems: Sequence[Problem], data: Data) -> list[dict[str, float]]:
+    """Of each problem `loss/train`, `accuracy/train` and so on, and the position where it is small."""
+    metrics = [{f"{name}/train": value for name, value in found.items()} for found in measure(problems, data.train)]
     if data.test is not None:
-        metrics |= {f"{name}/test": value for name, value in measure(problem, data.test).items()}
-    if problem.is_small():
-        metrics |= dict(zip(COORDINATES, problem.position(), strict=False))
+        for metric, found in zip(metrics, measure(problems, data.test), strict=True):
+            metric |= {f"{name}/test": value for name, value in found.items()}
+    for metric, problem in zip(metrics, problems, strict=True):
+        if problem.is_small():
+            metric |= dict(zip(COORDINATES, problem.position(), strict=False))
     return metrics
+
+
+def result_of(problem: Problem, examples: Examples, tolerance: float, *, diverged: bool) -> Result:
+    """What a descent came to: converged where the gradient's norm over all examples is within the tolerance."""
+    if diverged:
+        return "diverged"
+    return "converged" if gradient_norm(problem, examples) <= tolerance else "finished"
 
 
 def gradient_norm(problem: Problem, examples: Examples) -> float:
@@ -76,7 +87,8 @@ class Evaluation(Callback):
             self._evaluate(pl_module)
 
     def _evaluate(self, module: Descent) -> None:
-        row = {"step": module.steps_taken, "timestamp": now(), **evaluate(module.problem, self.data)}
+        (metrics,) = evaluate([module.problem], self.data)
+        row = {"step": module.steps_taken, "timestamp": now(), **metrics}
         self.record.append(EVALUATIONS, [row])
         shown = "  ".join(f"{name} {value:.4g}" for name, value in list(row.items())[2:])
         tqdm.write(f"step {module.steps_taken:>7,}  {shown}")

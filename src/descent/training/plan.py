@@ -33,7 +33,8 @@ def plan(
 ) -> Plan:
     """The plan of a run that ends at `max_steps` or `max_epochs`, whichever comes first.
 
-    It is evaluated after `first` steps (`every`, where None) and every `every` (an epoch's) steps from there.
+    It is evaluated after `first` steps (`every`, where None) and every `every` steps from there. Where that is None it
+    is an epoch, or a hundredth of the run where an epoch is a step.
 
     Raises:
         UserError: where a number is below 1, or the run would have no end.
@@ -51,7 +52,7 @@ def plan(
     steps = min((end for end in ends if end is not None), default=None)
     if steps is None:
         raise UserError("the run has no end: set trainer.max_steps or trainer.max_epochs")
-    every = every or steps_per_epoch
+    every = every or (steps_per_epoch if steps_per_epoch > 1 else -(-steps // VISITS))
     evaluations = sorted({0, *range(first or every, steps, every), steps})
     visits = sorted({round(steps * visit / VISITS) for visit in range(VISITS + 1)})
     return Plan(steps, tuple(evaluations), tuple(visits))

@@ -1,0 +1,199 @@
+"""Backpropagation held against central differences, parameter by parameter, at an experiment's start."""
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from descent.assembly import assemble
+from descent.data.examples import Minibatch
+from descent.optim.gradients import Autograd, CentralDifference, losses_beside
+from descent.plots.gradients import Gradients, gradients_picture
+from descent.problems.problem import Problem
+from descent.project import project_root
+
+DIFFERENCES, PICTURE = "differences.csv", "gradients.png"
+H = 1e-4
+"""The step, unless the experiment has its own: what conf/gradient/central_difference.yaml says."""
+NEARER = 0.01
+"""The step of the second look, as a part of the first's."""
+TOLERANCE = 1e-5
+"""How far apart components may be, as a part of the parameter's largest.
+
+A central difference is off by f''' h² / 6, so that at h = 1e-4 it is within this while f''' is below 6,000 times the
+largest component. Faults are larger: a factor or a summand that is wrong by a percent is a thousand times this.
+"""
+ROUNDING = 10 * sys.float_info.epsilon
+"""How much of the loss float64 may round off; divided by h, the least difference that means something."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The gradient of one parameter in two ways, float64 tensors of the parameter's shape.
+
+    Args:
+        parameter: its name.
+        backpropagation: the one.
+        difference: the other, from differences of the loss.
+        rounding: how much of a component may come from rounding.
+    """
+
+    parameter: str
+    backpropagation: Tensor
+    difference: Tensor
+    rounding: float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The parameter's shape."""
+        return tuple(self.difference.shape)
+
+    @property
+    def components(self) -> int:
+        """The number of its components."""
+        return self.difference.numel()
+
+    @property
+    def apart(self) -> Tensor:
+        """How far apart the components are."""
+        return (self.backpropagation - self.difference).abs()
+
+    @property
+    def largest(self) -> float:
+        """The largest component."""
+        return torch.stack([self.backpropagation, self.difference]).abs().max().item()
+
+    @property
+    def off(self) -> Tensor:
+        """Which components are farther apart than a right gradient's can be."""
+        return ~(self.apart <= TOLERANCE * self.largest + self.rounding)  # nan is far from everything
+
+    @property
+    def agrees(self) -> bool:
+        """Whether none is."""
+        return not self.off.any()
+
+    @property
+    def largest_absolute(self) -> float:
+        """The largest difference."""
+        return self.apart.max().item()
+
+    @property
+    def largest_relative(self) -> float:
+        """The largest difference, relative to the largest component."""
+        return self.largest_absolute / self.largest if self.largest else 0.0
+
+
+def check_gradient(config: DictConfig) -> tuple[list[Comparison], Path]:
+    """Compare the two on the first minibatch of an experiment, at its start.
+
+    Returns:
+        The comparisons and the folder, gradients/NAME, with differences.csv and gradients.png.
+
+    Raises:
+        UserError: for a configuration that can't be trained.
+    """
+    parts = assemble(config)
+    (minibatch,) = parts.data.train.minibatches(parts.minibatches.chunk(0, 1))
+    comparisons = compare(parts.problem, minibatch, config.gradient.get("h", H))
+    folder = project_root() / "gradients" / config.name
+    folder.mkdir(parents=True, exist_ok=True)
+    _write(folder / DIFFERENCES, comparisons)
+    panels = [
+        Gradients(
+            f"{comparison.parameter} {comparison.shape}",
+            comparison.backpropagation.flatten().numpy(),
+            comparison.difference.flatten().numpy(),
+            comparison.agrees,
+        )
+        for comparison in comparisons
+    ]
+    gradients_picture(config.name, panels).savefig(folder / PICTURE)
+    return comparisons, folder
+
+
+def compare(problem: Problem, minibatch: Minibatch, h: float = H) -> list[Comparison]:
+    """The gradients of each parameter, in float64: in float32 a difference has three digits at most.
+
+    Where the loss has a kink within h, as relu makes them, the difference is of two slopes. So components that are off
+    are looked at from nearer by, and each side alone.
+    """
+    problem = deepcopy(problem).double()
+    minibatch = tuple(column.double() if column.is_floating_point() else column for column in minibatch)
+    loss = Autograd()(problem, minibatch)
+    backpropagation = _gradients(problem)
+    rounding = ROUNDING * loss.abs().clamp_min(1).item() / h
+    with _one_thread():
+        with _progress(problem):
+            CentralDifference(h, max_parameters=problem.size())(problem, minibatch)
+        return [
+            _second_look(
+                Comparison(name, backpropagation[name], difference, rounding), problem, minibatch, loss, NEARER * h
+            )
+            for name, difference in _gradients(problem).items()
+        ]
+
+
+@torch.no_grad()
+def _second_look(comparison: Comparison, problem: Problem, minibatch: Minibatch, loss: Tensor, h: float) -> Comparison:
+    """The comparison with each component that is off replaced by the nearest slope there is.
+
+    Those are the slopes to both sides and, since only a kink sets them apart, all between.
+    """
+    parameter = problem.get_parameter(comparison.parameter)
+    difference = comparison.difference.clone()
+    rounding = comparison.rounding / NEARER
+    off = tqdm(comparison.off.nonzero().tolist(), desc=f"{comparison.parameter}, from nearer by", delay=1)
+    for index in map(tuple, off):
+        above, below = losses_beside(problem, minibatch, parameter, index, parameter[index].item(), h)
+        least, most = (torch.stack([above - loss, loss - below]) / h).aminmax()
+        difference[index] = comparison.backpropagation[index].clamp(least - rounding, most + rounding)
+    return replace(comparison, difference=difference)
+
+
+def _gradients(problem: Problem) -> dict[str, Tensor]:
+    return {
+        name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        for name, parameter in problem.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute on one thread: losses this small took two 17 times as long where another program ran beside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def _progress(problem: nn.Module) -> Iterator[None]:
+    """Show how many of the losses that a central difference takes are evaluated, if that takes long."""
+    size = sum(parameter.numel() for parameter in problem.parameters() if parameter.requires_grad)
+    with tqdm(desc="central difference", total=2 * size + 1, unit="loss", unit_scale=True, delay=1) as bar:
+
+        def evaluated(*_: object) -> None:
+            bar.update()
+
+        with problem.register_forward_hook(evaluated):
+            yield
+
+
+def _write(path: Path, comparisons: Sequence[Comparison]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["parameter", "shape", "components", "largest_absolute", "largest_relative", "agrees"])
+        for c in comparisons:
+            writer.writerow([c.parameter, c.shape, c.components, c.largest_absolute, c.largest_relative, c.agrees])

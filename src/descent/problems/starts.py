@@ -1,0 +1,33 @@
+"""Where a descent starts."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from descent.errors import UserError
+from descent.problems.problem import COORDINATES
+
+
+def start_at(start: float | Sequence[float] | Tensor, components: int) -> Tensor:
+    """A position of its own in float64, (components,), equal to a given start, which is left as it is.
+
+    Whole numbers become floats: kept whole, every step would be cut to a whole number as well.
+
+    Raises:
+        UserError: for a start of another shape, or one that is not of finite numbers.
+    """
+    example = ", ".join(f"{value}.0" for value in range(1, components + 1))
+    advice = f"choose {components} finite number{'s'[: components - 1]}, for example problem.start=[{example}]"
+    try:
+        position = torch.as_tensor(start, dtype=torch.float64).detach().clone()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"problem.start={start}: not numbers; {advice}") from error
+    if position.ndim == 0 and components == 1:
+        position = position[None]
+    if position.shape != (components,):
+        names = ", ".join(COORDINATES[:components])
+        raise UserError(f"problem.start={start}: the position is ({names}); {advice}")
+    if not position.isfinite().all():
+        raise UserError(f"problem.start={start}: not finite; {advice}")
+    return position

@@ -1,0 +1,187 @@
+"""What the report tells beside the figures, from what the stages measured."""
+
+import io
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure as Plot
+
+from descent.figures import article_000, article_001, article_004
+from descent.figures.figure import interval
+from descent.figures.results import Results
+from descent.pictures import field_of
+from descent.plots.field import Field, draw_field
+from descent.plots.histogram import histogram_picture
+from descent.plots.paths import LabelledPath, paths_picture
+from descent.plots.style import new_figure
+from descent.problems.surface import Surface
+from descent.problems.surfaces import bowl
+from descent.report.page import Picture, Section, Table
+
+VIEW = (-5.0, 5.0)
+
+
+def sections(results: Results) -> list[Section]:
+    """All of them, in the order of the page."""
+    return [
+        _rates(results, "rates-001", "001", article_001.RATES),
+        _rates(results, "rates-004", "004", article_004.RATES),
+        _field(),
+        _noisy_polynomial(results),
+        _networks(results),
+        _gradients(results),
+    ]
+
+
+def _rates(results: Results, identity: str, article: str, rates: dict[str, float]) -> Section:
+    paths = [
+        LabelledPath(
+            label=f"lr {rate:g}: {results.result(name)}",
+            path=results.path(name),
+            losses=(results.path(name) ** 2).sum(axis=1),
+            diverged=results.result(name) == "diverged",
+        )
+        for name, rate in rates.items()
+    ]
+    start = tuple(paths[0].path[0])
+    field = field_of(Surface(bowl, start, [(0, 0)]), (), VIEW, VIEW)
+    return Section(
+        id=identity,
+        title=f"Too small, right, too large: the learning rates of article {article}",
+        paragraphs=[
+            f"x² + y² from ({start[0]:g}, {start[1]:g}), 100 steps. Each step multiplies the position by 1 - 2 lr, "
+            "so that the descent converges for rates between 0 and 1: without overshooting up to 0.5, where one step "
+            "is enough, and from side to side above. At exactly 1 it steps to the opposite point for ever, neither "
+            "nearer nor farther, and only above 1 does it diverge.",
+        ],
+        picture=_picture(
+            paths_picture(f"x² + y² at the learning rates of article {article}", field, paths),
+            "The paths of descents on x² + y² over its contours, beside their losses over the steps: "
+            + "; ".join(path.label for path in paths),
+        ),
+    )
+
+
+def _field() -> Section:
+    grid = torch.from_numpy(article_004.GRID)
+    whole = field_of(Surface(bowl, (0.0, 0.0), [(0, 0)]), (), (-2.25, 2.5), (-2.25, 2.5))
+    arrows = torch.cartesian_prod(grid, grid).numpy()
+    figure = new_figure(7, 6)
+    axes = figure.subplots()
+    draw_field(
+        axes,
+        Field(
+            x=whole.x,
+            y=whole.y,
+            grid=whole.grid,
+            heights=whole.heights,
+            arrows=arrows,
+            downhill=-2 * arrows,
+            minima=whole.minima,
+        ),
+    )
+    axes.set_title("The negative gradient of x² + y²", fontsize=11)
+    return Section(
+        id="field-004",
+        title="The gradient as a field: article 004",
+        paragraphs=[
+            "An arrow at every point of the article's grid, from -2 to 2.25 by 0.25, along the negative gradient: "
+            "the way down that is steepest there. On a round bowl all of them point at the minimum; where contours "
+            "are not round they don't, and descent by steps of any rate takes a detour."
+        ],
+        picture=_picture(figure, "Arrows on a grid over the contours of x² + y², all of them pointing to the middle"),
+    )
+
+
+def _noisy_polynomial(results: Results) -> Section:
+    curve = article_000.polynomial(results)
+    minima, _ = article_000.extrema(curve)
+    shares = article_000.ends(results)
+    rows = results.repeated("noisy_polynomial")
+    inside = np.array([float(row["x"]) for row in rows if row["result"] != "diverged"])
+    away = shares[article_000.AWAY]
+    plot = histogram_picture(
+        f"Where {len(rows):,} descents on the noisy polynomial ended",
+        "x after 100 steps",
+        inside,
+        np.linspace(-7, 7, 141),
+        dict(zip(("local minimum", "best minimum", "local minimum "), minima, strict=True)),
+        [f"{away.count:,} more ran away"],
+    )
+    return Section(
+        id="chance-000",
+        title=f"How surely: article 000 from {len(rows):,} seeds",
+        paragraphs=[
+            "The article shows one descent that leaves the local minimum near 4 for the best one near 0, and says "
+            "that it may not work. Here it is repeated with new noise and new draws for every seed. What throws it "
+            "out of the local minimum is the fit of a polynomial to ten points alone; what makes it run away is the "
+            "same: once in a while the fitted curve is steep, and one step at rate 0.3 leads far out, where every "
+            "curve is steeper still.",
+        ],
+        picture=_picture(plot, "A histogram of where the runs that did not run away ended, with peaks at the minima"),
+        table=Table(
+            caption="How the runs ended, with 95 % intervals (Wilson)",
+            header=["end", "runs", "rate"],
+            rows=[[name, f"{share.count:,}", str(share)] for name, share in shares.items()],
+        ),
+    )
+
+
+def _networks(results: Results) -> Section:
+    rows = []
+    for name, step in (("mnist_two_layer", 9601), ("mnist_three_layer", 6_000)):
+        for part in ("train", "test"):
+            values = results.over_seeds(name, step, f"accuracy/{part}")
+            spread = f"{min(values):.4f} to {max(values):.4f}"
+            rows.append([name, part, f"{step:,}", interval(values), spread, str(len(values))])
+    return Section(
+        id="seeds-mnist",
+        title="How surely: the networks on MNIST from other seeds",
+        paragraphs=[
+            "A seed draws the initial weights and, with two layers, the minibatches. One published run is one draw; "
+            "these are the means over the seeds, with 95 % intervals (Student), and what they range over. With three "
+            "layers they are those after ten of the hundred epochs, which take minutes for each seed: "
+            "`descent repeat --seeds 4 experiment=mnist_three_layer` goes all the way."
+        ],
+        table=Table(
+            caption="Accuracies over the seeds",
+            header=["experiment", "images", "step", "mean", "range", "seeds"],
+            rows=rows,
+        ),
+    )
+
+
+def _gradients(results: Results) -> Section:
+    name = "two_layer_gradient"
+    return Section(
+        id="gradient-check",
+        title="Backpropagation against central differences",
+        paragraphs=[
+            "Every one of the 79,510 components of the gradient of article 004's two layers, by backpropagation and by "
+            f"evaluating the loss to both sides: `descent check-gradient experiment={name}`."
+        ],
+        picture=Picture(
+            (results.root / "gradients" / name / "gradients.png").read_bytes(),
+            "Four panels, one a parameter: central difference against backpropagation, all on the diagonal",
+        ),
+        table=Table(
+            caption="How far the two are apart",
+            header=["parameter", "shape", "components", "largest difference", "relative to the largest component"],
+            rows=[
+                [
+                    row["parameter"],
+                    row["shape"],
+                    f"{int(row['components']):,}",
+                    f"{float(row['largest_absolute']):.2g}",
+                    f"{float(row['largest_relative']):.2g}",
+                ]
+                for row in results.gradients(name)
+            ],
+        ),
+    )
+
+
+def _picture(plot: Plot, alt: str) -> Picture:
+    png = io.BytesIO()
+    plot.savefig(png, format="png")
+    return Picture(png.getvalue(), alt)

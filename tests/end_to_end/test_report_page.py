@@ -1,0 +1,100 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Composed
+from end_to_end.browser import Visit, chromium, visit
+from PIL import Image
+from playwright.sync_api import Locator, ViewportSize
+
+from descent.experiment import train
+from descent.figures.figure import Figure
+from descent.report.cards import cards
+from descent.report.page import Picture, Section, Table, write_page
+
+LAPTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
+EXPERIMENTS = {"parabola_002": 8, "bowl_004": 8, "mnist_two_layer": 20}
+FIGURES = [
+    Figure("000", "a claim", "it may not work", "it mostly does", "", "reproduced", "A long word: " + "x" * 200),
+    Figure("001", "lr 1, 100 steps", "-2499150084997, -14994500", "3, 2", "2.5e+12", "explained", "In whole numbers."),
+    Figure("004", "test accuracy", ", ".join(["0.9455"] * 17), ", ".join(["0.9458"] * 17), "0.0003", "differs"),
+]
+
+
+@pytest.fixture
+def page(composed: Composed, project: Path) -> Iterator[Visit]:
+    """The report on three short runs, as a reader without a network has it."""
+    chromium()  # before the training, which is for nothing without it
+    runs = [
+        train(composed(f"experiment={name}", f"trainer.max_steps={steps}"), [f"experiment={name}"]).folder
+        for name, steps in EXPERIMENTS.items()
+    ]
+    Image.new("RGB", (1200, 300), "white").save(project / "wide.png")
+    picture = Picture((project / "wide.png").read_bytes(), "Nothing.")
+    table = Table("Many columns", [f"column {n}" for n in range(30)], [["1,000"] * 30] * 2)
+    path = project / "reports" / "index.html"
+    write_page(path, FIGURES, [Section("chance", "What chance does", ["Much."], picture, table)], cards(runs, {}))
+    with visit(path.as_uri(), offline=True) as visited:
+        yield visited
+
+
+def open_all(page: Visit) -> None:
+    for summary in page.page.locator("summary").all():
+        summary.click()
+
+
+def plays(animation: Locator) -> bool:
+    """Whether it looks different some time later; a last frame stands for two seconds."""
+    first = animation.screenshot()
+    for _ in range(50):
+        animation.page.wait_for_timeout(100)
+        if animation.screenshot() != first:
+            return True
+    return False
+
+
+def test_every_image_loads_and_every_animation_plays(page: Visit) -> None:
+    open_all(page)
+    images = page.page.locator("img")
+    assert images.count() == 1 + 2 * len(EXPERIMENTS)
+    unloaded = "images => images.filter(image => !(image.complete && image.naturalWidth > 0)).map(image => image.alt)"
+    assert images.evaluate_all(unloaded) == []
+    animations = page.page.get_by_alt_text("Animation. ").all()
+    assert len(animations) == len(EXPERIMENTS)
+    assert [animation.get_attribute("alt") for animation in animations if not plays(animation)] == []
+    assert not plays(page.page.get_by_alt_text("The path of parabola_002", exact=False).first)
+    assert page.faults == []
+
+
+def test_it_fits_the_screen_in_light_and_dark(page: Visit) -> None:
+    open_all(page)
+    grounds = set()
+    for scheme in ("light", "dark"):
+        page.page.emulate_media(color_scheme=scheme)
+        grounds.add(page.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+        for size in (LAPTOP, PHONE):
+            page.page.set_viewport_size(size)
+            assert page.page.evaluate("document.documentElement.scrollWidth") == size["width"], scheme
+    # On the phone each value of a figure stands below the one before, in full width.
+    boxes = [cell.bounding_box() for cell in page.page.locator("table.figures tr").nth(1).locator("th, td").all()]
+    shown = [box for box in boxes if box]
+    assert [box["y"] for box in shown] == sorted({box["y"] for box in shown})
+    assert min(box["width"] for box in shown) > 320
+    assert len(grounds) == 2
+    assert page.faults == []
+
+
+def test_it_is_read_with_the_keyboard(page: Visit) -> None:
+    keyboard = page.page.keyboard
+    keyboard.press("Tab")
+    assert page.page.evaluate("document.activeElement.innerText") == "Skip to the figures"
+    keyboard.press("Enter")
+    assert page.page.evaluate("document.activeElement.id") == "main"
+    page.page.locator("summary").first.focus()
+    keyboard.press("Enter")
+    assert page.page.get_by_alt_text("Animation. ").first.is_visible()
+    table = page.page.get_by_role("region", name="Many columns")
+    table.focus()
+    keyboard.press("ArrowRight")
+    page.page.wait_for_function("table => table.scrollLeft > 0", arg=table.element_handle())
+    assert page.page.get_by_role("row", name="test accuracy").get_by_role("cell", name="differs").is_visible()

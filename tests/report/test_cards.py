@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+from conftest import Composed
+from tracking.runs import start
+
+from descent.errors import UserError
+from descent.experiment import train
+from descent.report.cards import cards
+from descent.tracking.record import RunRecord
+
+SHORT = ("experiment=noisy_polynomial", "run_dir=runs/noisy_polynomial", "trainer.max_steps=20", "optimizer.lr=0.2")
+
+
+def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -> None:
+    outcome = train(composed(*SHORT), SHORT)
+    record = RunRecord(outcome.folder)
+    (card,) = cards([outcome.folder], {record.header.id: "ab12", "another": "cd34"})
+    assert (card.name, card.article) == ("noisy_polynomial", "000")
+    assert card.about == (
+        "Seed article 000: each of 100 steps fits 10 of the 100 points, drawn anew, and descends on that curve."
+    )
+    assert (card.result, card.steps, card.metrics) == ("finished", 20, outcome.metrics)
+    assert card.picture == project / "runs" / "noisy_polynomial" / "descent.png"
+    assert card.animation == project / "runs" / "noisy_polynomial" / "descent.gif"
+    at = f"x = {outcome.metrics['x']:.4g}"
+    assert card.shows == f"The path of noisy_polynomial on the curve of the loss: finished after 20 steps at {at}."
+    assert "max_steps: 20" in card.config
+    assert card.run_id == "ab12"
+    assert card.command == "descent train experiment=noisy_polynomial trainer.max_steps=20 optimizer.lr=0.2"
+
+
+def test_an_experiment_nobody_described(composed: Composed) -> None:
+    outcome = train(composed(*SHORT, "name=mine"), [*SHORT, "name=mine"])
+    (card,) = cards([outcome.folder], {})
+    assert (card.name, card.about, card.article, card.run_id) == ("mine", "", None, None)
+
+
+def test_cards_stand_in_the_order_given(composed: Composed) -> None:
+    folders = [
+        train(composed("experiment=noisy_polynomial", "trainer.max_steps=2", f"name={name}")).folder
+        for name in ("b", "a")
+    ]
+    assert [card.name for card in cards(folders, {})] == ["b", "a"]
+    assert cards([], {}) == []
+
+
+def test_a_run_that_has_not_ended_has_no_card(project: Path) -> None:
+    start(project / "runs" / "going", 20)
+    for folder in ("going", "nowhere"):
+        with pytest.raises(UserError, match=rf"{folder} holds no finished run; `dvc repro` trains what is missing$"):
+            cards([project / "runs" / folder], {})

@@ -1,0 +1,155 @@
+import re
+from collections import Counter
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from descent.figures.figure import Figure
+from descent.report.page import Card, Picture, Section, Table, write_page
+
+FIGURES = [
+    Figure("004", "gradient at (3, 4)", "6, 8", "6, 8", "0", "reproduced"),
+    Figure("001", "lr 1", "-2499150084997", "3", "2.5e+12", "explained", "Its start is in whole numbers."),
+    Figure("004", "from <-3> & 4", "1", "2", "1", "differs"),
+    Figure("001", "lr 0.1", "1", "1", "0", "reproduced"),
+]
+
+
+class Parsed(HTMLParser):
+    """The elements of a page in order, each with its attributes, and its text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_data(self, data: str) -> None:
+        if self.elements and self.elements[-1][0] != "style":
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def card(folder: Path, name: str, run_id: str | None = None) -> Card:
+    Image.new("RGB", (40, 30), "red").save(folder / "a.png")
+    frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "blue")]
+    frames[0].save(folder / "a.gif", save_all=True, append_images=frames[1:])
+    return Card(
+        name=name,
+        about=f"What {name} is.",
+        article="001",
+        result="converged",
+        steps=25_000,
+        metrics={"loss/train": 1 / 3, "diverged": 0.0},
+        picture=folder / "a.png",
+        animation=folder / "a.gif",
+        shows=f'The path of {name} on a "curve".',
+        config="lr: 0.1\nname: <none>\n",
+        run_id=run_id,
+        command=f"descent train experiment={name}",
+    )
+
+
+def section(folder: Path) -> Section:
+    Image.new("RGB", (50, 20), "green").save(folder / "b.png")
+    return Section(
+        id="chance",
+        title="What chance does",
+        paragraphs=["First.", "Then 1 < 2."],
+        picture=Picture((folder / "b.png").read_bytes(), "A histogram of where 2,000 runs end."),
+        table=Table("Where they end", ["end", "rate"], [["best", "0.7"], ["local", "0.2"]]),
+    )
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Parsed:
+    """A page with something of everything."""
+    path = tmp_path / "reports" / "index.html"
+    write_page(path, FIGURES, [section(tmp_path)], [card(tmp_path, "bowl", "ab12"), card(tmp_path, "cubic")])
+    return Parsed(path)
+
+
+def test_nothing_is_fetched_from_anywhere(page: Parsed, tmp_path: Path) -> None:
+    addresses = [attributes.get(name) for _, attributes in page.elements for name in ("src", "href", "srcset", "data")]
+    assert all(address.startswith(("data:", "#")) for address in addresses if address)
+    assert not page.all("script")
+    assert not re.search(r"@import|url\(|https?:", (tmp_path / "reports" / "index.html").read_text(encoding="utf-8"))
+
+
+def test_every_link_leads_somewhere_and_every_id_is_one_of_a_kind(page: Parsed) -> None:
+    ids = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
+    assert set(ids.values()) == {1}
+    links = [str(attributes["href"]) for attributes in page.all("a")]
+    assert {link.removeprefix("#") for link in links} <= set(ids)
+    assert {"#article-001", "#article-004", "#chance", "#experiment-bowl", "#experiment-cubic"} <= set(links)
+    labels = [attributes["aria-labelledby"] for _, attributes in page.elements if "aria-labelledby" in attributes]
+    assert labels
+    assert set(labels) <= set(ids)
+
+
+def test_headings_skip_no_level(page: Parsed) -> None:
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h\d", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_every_picture_says_what_it_shows_and_keeps_its_place(page: Parsed) -> None:
+    assert [(image["alt"], image["width"], image["height"]) for image in page.all("img")] == [
+        ("A histogram of where 2,000 runs end.", "50", "20"),
+        ('The path of bowl on a "curve".', "40", "30"),
+        ('Animation. The path of bowl on a "curve".', "40", "30"),
+        ('The path of cubic on a "curve".', "40", "30"),
+        ('Animation. The path of cubic on a "curve".', "40", "30"),
+    ]
+    kinds = [str(image["src"]).partition(";")[0] for image in page.all("img")]
+    assert kinds == ["data:image/png", *["data:image/png", "data:image/gif"] * 2]
+
+
+def test_figures_stand_under_their_article_with_its_title_in_its_language(page: Parsed) -> None:
+    assert page.text.index("lr 0.1") < page.text.index("gradient at (3, 4)")
+    assert [cite["lang"] for cite in page.all("cite")] == ["de", "ja"] * 2
+    assert "004 勾配 , a notebook on the gradient" in page.text.replace("勾配,", "勾配 ,")
+    assert len([table for table in page.all("table") if table.get("class") == "figures"]) == 2
+
+
+def test_the_summary_counts_the_verdicts(page: Parsed) -> None:
+    assert "Of 4 figures ✓ 2 reproduced, ≠ 1 explained, ✗ 1 differ." in page.text
+    assert "Experiments behind them: 2," in page.text
+
+
+def test_what_is_told_is_text_not_markup(page: Parsed) -> None:
+    assert "from <-3> & 4" in page.text
+    assert "Then 1 < 2." in page.text
+    assert "lr: 0.1 name: <none>" in page.text
+
+
+def test_a_card_says_how_the_run_went_and_what_reruns_it(page: Parsed) -> None:
+    bowl, cubic = page.text.split("What bowl is.")[1].split("What cubic is.")
+    for said in ("article001", "resultconverged", "steps25,000", "loss/train0.333333", "MLflow runab12"):
+        assert said in bowl
+    assert "descent train experiment=bowl" in bowl
+    assert "diverged" not in bowl  # the result says it
+    assert "not in MLflow; descent sync brings it there" in cubic
+
+
+def test_every_cell_of_a_table_has_headings(page: Parsed) -> None:
+    assert {heading.get("scope") for heading in page.all("th")} == {"col", "row"}
+    assert len(page.all("caption")) == len(page.all("table")) == 3
+    (scrolled,) = [attributes for attributes in page.all("div") if attributes.get("class") == "scroll"]
+    assert (scrolled["role"], scrolled["tabindex"]) == ("region", "0")
+
+
+def test_a_page_of_figures_alone(tmp_path: Path) -> None:
+    write_page(tmp_path / "index.html", FIGURES, [], [])
+    assert "Experiments behind them: 0," in Parsed(tmp_path / "index.html").text
+    assert [path.name for path in tmp_path.iterdir()] == ["index.html"]

@@ -1,0 +1,21 @@
+import sys
+
+import pytest
+
+from descent import cli
+
+
+def test_a_verb_has_one_name_in_the_help() -> None:
+    names = cli.names()
+    assert names == sorted(set(names))
+    assert {"check-gradient", "fetch-mnist", "noisy-polynomial", "sync", "train"} <= set(names)
+    listed = [line.split()[0] for line in cli.usage().splitlines() if line.startswith("  ")]
+    assert listed == names
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("verb", ["noisy_polynomial", "noisy-polynomial"])
+def test_a_dash_is_as_good_as_an_underscore(monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["descent", verb, "count=6"])
+    with pytest.raises(SystemExit, match=rf"^descent {verb}: count=6: it must be above degree=6"):
+        cli.main()

@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Composed
+from descents import parabola_descent
+from PIL import Image
+
+from descent import pictures
+from descent.experiment import train
+from descent.plots.animation import FRAMES
+from descent.problems.surface import Surface
+from descent.problems.surfaces import rosenbrock
+from descent.tracking.record import RunRecord
+
+
+def frames(path: Path) -> int:
+    with Image.open(path) as image:
+        return getattr(image, "n_frames", 1)
+
+
+def test_the_path_of_a_run_goes_from_its_start_through_every_step(composed: Composed, tmp_path: Path) -> None:
+    parabola_descent(tmp_path, start=1, lr=0.1, steps=50)
+    np.testing.assert_allclose(pictures._path(RunRecord(tmp_path)), 0.8 ** np.arange(51)[:, None])
+    bowl = train(composed("problem=bowl", "optimizer.lr=0.1", "trainer.max_steps=30"))
+    closed = np.array([-3, 4]) * 0.8 ** np.arange(31)[:, None]
+    np.testing.assert_allclose(pictures._path(RunRecord(bowl.folder)), closed)
+
+
+def test_a_field_has_heights_and_slopes_where_it_says() -> None:
+    seen = pictures.field_of(Surface(rosenbrock, [0, 0], [[1, 1]]), (), (-2, 2), (-1, 3))
+    x, y = np.meshgrid(*seen.grid)
+    np.testing.assert_allclose(seen.heights, 100 * (y - x**2) ** 2 + (1 - x) ** 2, atol=1e-9)
+    x, y = seen.arrows.T
+    downhill = np.stack([400 * x * (y - x**2) + 2 * (1 - x), -200 * (y - x**2)], axis=1)
+    np.testing.assert_allclose(seen.downhill, downhill, atol=1e-9)
+    assert seen.minima == [(1, 1)]
+
+
+def test_arrows_lie_evenly_over_a_field() -> None:
+    seen = pictures.field_of(Surface(rosenbrock, [0, 0]), (), (-2, 2), (-1, 3))
+    for component, (low, high) in zip(seen.arrows.T, (seen.x, seen.y), strict=True):
+        at = np.unique(component)
+        np.testing.assert_allclose(np.diff(at), (high - low) / pictures.ARROWS)
+        assert (at[0] - low) == pytest.approx(high - at[-1])
+
+
+@pytest.mark.parametrize("rate", ["0.1", "1", "10", "1e-10"])
+def test_a_run_of_two_parameters_has_its_picture_still_and_animated(composed: Composed, rate: str) -> None:
+    outcome = train(composed("problem=bowl", f"optimizer.lr={rate}", "trainer.max_steps=40"))
+    assert outcome.result == {"0.1": "finished", "10": "diverged"}.get(rate, "finished")
+    with Image.open(outcome.folder / "descent.png") as picture:
+        assert np.asarray(picture.convert("L")).std() > 0
+    assert frames(outcome.folder / "descent.gif") == (2 if rate == "10" else 41)
+
+
+def test_a_run_of_one_parameter_is_animated_from_its_start_to_its_end(composed: Composed) -> None:
+    outcome = train(composed("problem=parabola", "optimizer.lr=0.1", "trainer.max_steps=20"))
+    assert frames(outcome.folder / "descent.gif") == 21
+
+
+def test_a_run_on_minibatches_is_animated_up_to_the_last_curve_that_a_step_sees(composed: Composed) -> None:
+    outcome = train(composed("experiment=noisy_polynomial", "trainer.max_steps=20"))
+    assert frames(outcome.folder / "descent.gif") == 20
+    many = train(composed("experiment=noisy_polynomial", "trainer.max_steps=200", "optimizer.lr=0.01"))
+    assert FRAMES / 2 < frames(many.folder / "descent.gif") <= FRAMES

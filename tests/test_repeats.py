@@ -1,0 +1,63 @@
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Composed
+
+from descent.errors import UserError
+from descent.experiment import train
+from descent.repeats import repeat
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def control_points(project: Path) -> None:
+    points = project / "data" / "source"
+    points.mkdir()
+    shutil.copy(ROOT / "data" / "source" / "control_points.csv", points)
+
+
+@pytest.mark.usefixtures("control_points")
+def test_every_repeat_ends_as_the_same_run_alone_with_noise_and_draws_of_its_own(composed: Composed) -> None:
+    overrides = ("experiment=noisy_polynomial", "data=fresh_noisy_points", "evaluation.every=100")
+    folder = repeat(composed(*overrides), range(6))
+    repeated = rows(folder / "runs.csv")
+    assert [row["seed"] for row in repeated] == list("012345")
+    assert len({row["x"] for row in repeated}) == 6
+    for row in repeated:
+        outcome = train(composed(*overrides, f"seed={row['seed']}", f"run_dir=runs/{row['seed']}"))
+        assert row["result"] == outcome.result
+        assert float(row["x"]) == pytest.approx(outcome.metrics["x"], rel=1e-6)
+    assert len({row["result"] for row in repeated}) == 2  # some ran away
+
+
+def test_networks_share_their_data_and_are_evaluated_as_planned(composed: Composed) -> None:
+    overrides = ("experiment=mnist_two_layer", "trainer.max_steps=20", "evaluation.every=10")
+    folder = repeat(composed(*overrides), range(3))
+    evaluations = rows(folder / "evaluations.csv")
+    assert [(row["step"], row["seed"]) for row in evaluations] == [
+        (str(step), str(seed)) for step in (0, 1, 11, 20) for seed in range(3)
+    ]
+    outcome = train(composed(*overrides, "seed=2"))
+    last = evaluations[-1]
+    assert {name: float(last[name]) for name in ("loss/train", "loss/test")} == pytest.approx(
+        {name: outcome.metrics[name] for name in ("loss/train", "loss/test")}, rel=1e-5
+    )
+    assert float(last["accuracy/test"]) == pytest.approx(outcome.metrics["accuracy/test"], abs=0.006)
+
+
+def test_nothing_is_overwritten(composed: Composed) -> None:
+    config = composed("experiment=mnist_two_layer", "trainer.max_steps=2")
+    repeat(config, range(2))
+    with pytest.raises(UserError, match="repeats/mnist_two_layer is there already; remove it"):
+        repeat(config, range(2))
+
+
+def test_a_numerical_gradient_is_not_repeated(composed: Composed) -> None:
+    with pytest.raises(UserError, match="takes gradient=autograd"):
+        repeat(composed("experiment=bowl_001"), range(2))
