@@ -6,6 +6,8 @@ from tracking.runs import rows
 
 from descent.cli import names
 
+BOWL = ("problem=bowl", "trainer.max_steps=5")
+
 
 def test_the_help_lists_the_groups_with_their_choices(project: Path) -> None:
     shown = run("descent", "train", "--help", cwd=project)
@@ -25,8 +27,8 @@ def test_the_help_lists_the_groups_with_their_choices(project: Path) -> None:
         (["experiment=noisy_polynomial", "optimizer.rate=1"], "Could not override 'optimizer.rate'"),
         (["experiment=noisy_polynomial", "optimizer.lr="], "optimizer.lr=: choose a number from 0"),
         (["problem=bowl"], "the run has no end: set trainer.max_steps or trainer.max_epochs"),
-        (["problem=bowl", "trainer.max_steps=5", "problem.start=[1.0]"], "problem.start=[1.0]: the position is (x, y); choose 2 finite numbers"),
-        (["problem=bowl", "trainer.max_steps=5", "problem.start=[.nan,1]"], "problem.start=[nan, 1]: not finite; choose 2 finite numbers"),
+        ([*BOWL, "problem.start=[1.0]"], "problem.start=[1.0]: the position is (x, y); choose 2 finite numbers"),
+        ([*BOWL, "problem.start=[nan,1]"], "problem.start=[nan, 1]: not finite; choose 2 finite numbers"),
         (["experiment=noisy_polynomial", "seed=["], "seed=[: no viable alternative at input '['"),
     ],
 )  # fmt: skip
