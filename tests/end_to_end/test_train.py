@@ -26,9 +26,7 @@ def test_the_help_lists_the_groups_with_their_choices(project: Path) -> None:
         (["experiment=noisy_polynomial", "optimizer=nope"], "Could not find 'optimizer/nope' Available options"),
         (["experiment=noisy_polynomial", "optimizer.rate=1"], "Could not override 'optimizer.rate'"),
         (["experiment=noisy_polynomial", "optimizer.lr="], "optimizer.lr=: choose a number from 0"),
-        (["problem=bowl"], "the run has no end: set trainer.max_steps or trainer.max_epochs"),
         ([*BOWL, "problem.start=[1.0]"], "problem.start=[1.0]: the position is (x, y); choose 2 finite numbers"),
-        ([*BOWL, "problem.start=[nan,1]"], "problem.start=[nan, 1]: not finite; choose 2 finite numbers"),
         (["experiment=noisy_polynomial", "seed=["], "seed=[: no viable alternative at input '['"),
     ],
 )  # fmt: skip

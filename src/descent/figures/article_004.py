@@ -236,7 +236,7 @@ def _training(results: Results) -> list[Figure]:
     rows = [
         drawn(
             ARTICLE,
-            f"two layers on MNIST: {part} accuracy after step {step:,}",
+            f"MNIST, two layers: {part} accuracy after step {step:,}",
             published,
             results.over_seeds("mnist_two_layer", step, f"accuracy/{part}"),
             of=2 * len(ACCURACIES),
@@ -258,7 +258,7 @@ def _training(results: Results) -> list[Figure]:
     end = max(three[0])
     together = claim(
         ARTICLE,
-        "two layers on MNIST: training and test accuracy",
+        "MNIST, two layers: training and test accuracy",
         "the two stay together, so it does not overfit",
         f"{min(gaps):.4f} to {max(gaps):.4f} apart after step {last:,}, over {len(gaps)} seeds",
         holds=max(map(abs, gaps)) < 0.01,
