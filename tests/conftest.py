@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,22 +29,28 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def make_project(folder: Path, small_data: Path) -> Path:
+    """Make a folder a project with this one's configuration and small data."""
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    shutil.copytree(small_data, folder / "data")
+    return folder
+
+
+def composed_in(project: Path, *overrides: str) -> DictConfig:
+    """A project's training configuration with overrides, by default without MLflow."""
+    with initialize_config_dir(str(project / "conf"), version_base="1.3"):
+        return compose("train", ["tracking=none", *overrides])
+
+
 @pytest.fixture
 def project(tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of its own with this one's configuration and small data; the current folder."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    shutil.copytree(small_data, tmp_path / "data")
-    monkeypatch.chdir(tmp_path)
+    """A project of its own; the current folder."""
+    monkeypatch.chdir(make_project(tmp_path, small_data))
     return tmp_path
 
 
 @pytest.fixture
 def composed(project: Path) -> Composed:
-    """Composes the project's training configuration with overrides, by default without MLflow."""
-
-    def composed(*overrides: str) -> DictConfig:
-        with initialize_config_dir(str(project / "conf"), version_base="1.3"):
-            return compose("train", ["tracking=none", *overrides])
-
-    return composed
+    """Composes the project's training configuration."""
+    return partial(composed_in, project)

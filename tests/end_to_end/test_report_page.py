@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Composed
+from conftest import composed_in, make_project
 from end_to_end.browser import Visit, chromium, visit
 from PIL import Image
 from playwright.sync_api import Locator, ViewportSize
@@ -21,20 +21,30 @@ FIGURES = [
 ]
 
 
-@pytest.fixture
-def page(composed: Composed, project: Path) -> Iterator[Visit]:
-    """The report on three short runs, as a reader without a network has it."""
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
+    """The report on three short runs."""
     chromium()  # before the training, which is for nothing without it
-    runs = [
-        train(composed(f"experiment={name}", f"trainer.max_steps={steps}"), [f"experiment={name}"]).folder
-        for name, steps in EXPERIMENTS.items()
-    ]
+    project = make_project(tmp_path_factory.mktemp("project"), small_data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        runs = [
+            train(composed_in(project, f"experiment={name}", f"trainer.max_steps={steps}"), [f"experiment={name}"])
+            for name, steps in EXPERIMENTS.items()
+        ]
+        shown = cards([run.folder for run in runs], {})
     Image.new("RGB", (1200, 300), "white").save(project / "wide.png")
     picture = Picture((project / "wide.png").read_bytes(), "Nothing.")
     table = Table("Many columns", [f"column {n}" for n in range(30)], [["1,000"] * 30] * 2)
     path = project / "reports" / "index.html"
-    write_page(path, FIGURES, [Section("chance", "What chance does", ["Much."], picture, table)], cards(runs, {}))
-    with visit(path.as_uri(), offline=True) as visited:
+    write_page(path, FIGURES, [Section("chance", "What chance does", ["Much."], picture, table)], shown)
+    return path
+
+
+@pytest.fixture
+def page(report: Path) -> Iterator[Visit]:
+    """The report as a reader without a network has it."""
+    with visit(report.as_uri(), offline=True) as visited:
         yield visited
 
 

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 
 from descent.data.control_points import read_control_points
 from descent.data.noisy_polynomial import fit, read_points
-from descent.figures.figure import Figure, claim
+from descent.figures.figure import Figure, animation, claim
 from descent.figures.results import Array, Results
 
 ARTICLE = "000"
@@ -112,6 +112,12 @@ def figures(results: Results) -> list[Figure]:
             f"to {end:.2f}, with the seed that conf/experiment/noisy_polynomial.yaml sets",
             holds=abs(end - best) < 0.5,
             cause="The article names no seed; a seed was looked for that does what it shows.",
+        ),
+        animation(
+            ARTICLE,
+            "each step's fitted curve in green and the position on it as a red dot, x from -7 to 7, y from -5 to 10",
+            "noisy_polynomial",
+            results.frames("noisy_polynomial"),
         ),
         claim(
             ARTICLE,

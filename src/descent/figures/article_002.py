@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import SGD, Optimizer
 
 from descent.data.patterns import A, patterns
-from descent.figures.figure import Figure, claim, numbers
+from descent.figures.figure import Figure, animation, claim, numbers
 from descent.figures.results import Array, Results
 from descent.optim.gradients import Autograd
 from descent.optim.steepest_descent import SteepestDescent
@@ -143,6 +143,7 @@ def figures(results: Results) -> list[Figure]:
             f"ends at {parabola[-1]:.3g}, on 0.98 to the power of the step all the way",
             holds=len(parabola) == 801 and np.allclose(parabola, 0.98 ** np.arange(801), rtol=1e-12, atol=0),
         ),
+        animation(ARTICLE, "the descent on x² as a GIF", "parabola_002", results.frames("parabola_002")),
         claim(
             ARTICLE,
             "x² by an optimizer of one's own from 1, 50 steps at rate 0.1",

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from descent.figures.figure import Figure, claim
+from descent.figures.figure import Figure, animation, claim
 from descent.figures.results import Results
 from descent.problems.surface import Surface
 from descent.problems.surfaces import cubic
@@ -76,6 +76,10 @@ def figures(results: Results) -> list[Figure]:
             holds=len(dip) == 25_001 and abs(dip[-1] - DIP) < 0.001,
             cause=f"{no_rate}up to a rate of 2/3 it ends in the dip, and above that the first step leads over the "
             "crest at -0.5. There is no minimum to the left: the curve falls for ever.",
+        ),
+        *(
+            animation(ARTICLE, f"the descent on {curve} as a GIF", name, results.frames(name))
+            for curve, name in (("x²", "parabola_003"), ("x³ - 0.75x + 1", "cubic_003"))
         ),
         claim(
             ARTICLE,

@@ -99,6 +99,11 @@ def claim(article: str, name: str, published: str, ours: str, *, holds: bool, ca
     return Figure(article, name, published, ours, "", verdict, cause)
 
 
+def animation(article: str, published: str, name: str, frames: int) -> Figure:
+    """A figure that is an animation: reproduced where that of the experiment's run moves."""
+    return claim(article, f"the animation of {name}", published, f"descent.gif, {frames} frames", holds=frames > 1)
+
+
 def drawn(
     article: str,
     name: str,

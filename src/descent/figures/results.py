@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from descent.errors import UserError
 from descent.tracking.record import EVALUATIONS, STEPS, RunRecord, Table
@@ -40,9 +41,10 @@ class Results:
         tables = [columns(record.read(table), components) for table in (EVALUATIONS, STEPS)]
         return np.concatenate([tables[0][:1], tables[1]])
 
-    def losses(self, name: str) -> Array:
-        """Every step's loss, (steps,)."""
-        return columns(self.record(name).read(STEPS), ["loss/step"])[:, 0]
+    def frames(self, name: str) -> int:
+        """How many frames the animation of an experiment's run has."""
+        with Image.open(self.record(name).folder / "descent.gif") as animation:
+            return int(getattr(animation, "n_frames", 1))
 
     def evaluations(self, name: str, metric: str) -> dict[int, float]:
         """A metric of an experiment's run after each number of steps at which it was evaluated."""
