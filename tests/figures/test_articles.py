@@ -11,7 +11,7 @@ from torch.optim import SGD
 
 from descent.data.patterns import A
 from descent.figures import article_000, article_002, article_003, article_004
-from descent.figures.figure import same_digits
+from descent.figures.figure import drawn, same_digits
 from descent.figures.results import Results
 
 
@@ -71,3 +71,12 @@ def test_momentum_leaves_the_dip_where_gradient_descent_stays_and_adam_and_adagr
 def test_the_gradients_and_the_layer_of_article_004_are_reproduced_or_explained() -> None:
     verdicts = [figure.verdict for figure in [*article_004._gradients(), *article_004._layer()]]
     assert verdicts == ["reproduced"] * 5 + ["explained"] * 2
+
+
+def test_a_rare_draw_explains_only_what_it_reaches() -> None:
+    far = drawn("004", "a", "0.1835", [0.10, 0.11, 0.09, 0.10, 0.10], of=34)
+    assert far.verdict == "differs"
+    assert article_004._or_a_rare_draw(far, 0.1870).verdict == "explained"
+    assert article_004._or_a_rare_draw(far, 0.1834) == far
+    near = drawn("004", "a", "0.1000", [0.10, 0.11, 0.09, 0.10, 0.10], of=34)
+    assert article_004._or_a_rare_draw(near, 0.5) == near

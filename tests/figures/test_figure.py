@@ -43,6 +43,7 @@ def test_a_claim_that_does_not_hold_needs_a_cause() -> None:
     assert claim("001", "a", "so", "so", holds=True).verdict == "reproduced"
     assert claim("001", "a", "so", "not so", holds=False, cause="why").verdict == "explained"
     assert claim("001", "a", "so", "not so", holds=False).verdict == "differs"
+    assert claim("001", "a", "so", "not so", holds=False, note="by the way").verdict == "differs"
 
 
 def test_a_draw_from_the_same_distribution_is_reproduced_as_often_as_is_said() -> None:

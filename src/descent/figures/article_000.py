@@ -111,7 +111,7 @@ def figures(results: Results) -> list[Figure]:
             "from 3.5 at rate 0.3 to the best minimum, around 0",
             f"to {end:.2f}, with the seed that conf/experiment/noisy_polynomial.yaml sets",
             holds=abs(end - best) < 0.5,
-            cause="The article names no seed; a seed was looked for that does what it shows.",
+            note="The article names no seed; a seed was looked for that does what it shows.",
         ),
         animation(
             ARTICLE,

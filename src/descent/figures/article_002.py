@@ -110,7 +110,7 @@ def figures(results: Results) -> list[Figure]:
             "0 %",
             f"{before:.0%}",
             holds=before == 0,
-            cause=f"It depends on the initial weights, which the article does not fix: of {count:,} seeds "
+            note=f"It depends on the initial weights, which the article does not fix: of {count:,} seeds "
             f"{rates[0]:.1%} are right before.",
         ),
         claim(
@@ -119,7 +119,7 @@ def figures(results: Results) -> list[Figure]:
             "100 %",
             f"{after:.0%}",
             holds=after == 1,
-            cause=f"Of {count:,} seeds {rates[1]:.1%} are right after.",
+            note=f"Of {count:,} seeds {rates[1]:.1%} are right after.",
         ),
         numbers(
             ARTICLE,

@@ -66,7 +66,7 @@ def figures(results: Results) -> list[Figure]:
             "ends near 0",
             f"ends at {parabola[-1]:.2g}",
             holds=len(parabola) == 25_001 and abs(parabola[-1]) < 0.001,
-            cause=f"{no_rate}it ends near 0 for any rate between that and 1.",
+            note=f"{no_rate}it ends near 0 for any rate between that and 1.",
         ),
         claim(
             ARTICLE,
@@ -74,7 +74,7 @@ def figures(results: Results) -> list[Figure]:
             "ends in the dip, not at the minimum to the left of it",
             f"ends at {dip[-1]:.6f}, in the dip at 0.5",
             holds=len(dip) == 25_001 and abs(dip[-1] - DIP) < 0.001,
-            cause=f"{no_rate}up to a rate of 2/3 it ends in the dip, and above that the first step leads over the "
+            note=f"{no_rate}up to a rate of 2/3 it ends in the dip, and above that the first step leads over the "
             "crest at -0.5. There is no minimum to the left: the curve falls for ever.",
         ),
         *(
@@ -102,7 +102,7 @@ def figures(results: Results) -> list[Figure]:
             "near 100 %",
             f"{accuracy:.2%}",
             holds=accuracy > 0.99,
-            cause="Its loss stays above 1.4612: scores from a sigmoid lie between 0 and 1, and softmax gives the right "
+            note="Its loss stays above 1.4612: scores from a sigmoid lie between 0 and 1, and softmax gives the right "
             "class at most e / (e + 9) of them.",
         ),
     ]

@@ -202,7 +202,7 @@ def _check(results: Results) -> list[Figure]:
             "both are there, of all four parameters",
             f"they are there and differ by {largest:.1g} at most",
             holds=shapes == SHAPES and all(row["agrees"] == "True" for row in rows),
-            cause="The article's own two could not agree: its 100 labels are random reals, of which its loss takes the "
+            note="The article's own two could not agree: its 100 labels are random reals, of which its loss takes the "
             "largest and its backpropagation all.",
         ),
     ]
@@ -262,7 +262,7 @@ def _training(results: Results) -> list[Figure]:
         "the two stay together, so it does not overfit",
         f"{min(gaps):.4f} to {max(gaps):.4f} apart after step {last:,}, over {len(gaps)} seeds",
         holds=max(map(abs, gaps)) < 0.01,
-        cause="So far: a gap can still open. That of article 003's three layers, trained six times as long by Adam, is "
+        note="So far: a gap can still open. That of article 003's three layers, trained six times as long by Adam, is "
         f"{three[0][end] - three[1][end]:.4f}.",
     )
     return [*rows, together]

@@ -93,10 +93,15 @@ def numbers(
     )
 
 
-def claim(article: str, name: str, published: str, ours: str, *, holds: bool, cause: str = "") -> Figure:
-    """A figure that is a statement: reproduced where it holds; explained where it does not, and the cause is known."""
+def claim(
+    article: str, name: str, published: str, ours: str, *, holds: bool, cause: str = "", note: str = ""
+) -> Figure:
+    """A figure that is a statement: reproduced where it holds, explained where it does not and a cause is given.
+
+    A note, of what else there is to know, explains nothing.
+    """
     verdict: Verdict = "reproduced" if holds else "explained" if cause else "differs"
-    return Figure(article, name, published, ours, "", verdict, cause)
+    return Figure(article, name, published, ours, "", verdict, cause or note)
 
 
 def animation(article: str, published: str, name: str, frames: int) -> Figure:
