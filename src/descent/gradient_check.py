@@ -2,20 +2,21 @@
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import local
 
 import torch
 from omegaconf import DictConfig
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from descent.assembly import assemble
 from descent.data.examples import Minibatch
-from descent.optim.gradients import Autograd, CentralDifference, losses_beside
+from descent.optim.gradients import Autograd, losses_beside
 from descent.plots.gradients import Gradients, gradients_picture
 from descent.problems.problem import Problem
 from descent.project import project_root
@@ -31,6 +32,8 @@ TOLERANCE = 1e-5
 A central difference is off by f''' h² / 6, so that at h = 1e-4 it is within this while f''' is below 6,000 times the
 largest component. Faults are larger: a factor or a summand that is wrong by a percent is a thousand times this.
 """
+SHARE = 100
+"""How many components a thread looks at before it takes others."""
 ROUNDING = 10 * sys.float_info.epsilon
 """How much of the loss float64 may round off; divided by h, the least difference that means something."""
 
@@ -129,66 +132,64 @@ def compare(problem: Problem, minibatch: Minibatch, h: float = H) -> list[Compar
     problem = deepcopy(problem).double()
     minibatch = tuple(column.double() if column.is_floating_point() else column for column in minibatch)
     loss = Autograd()(problem, minibatch)
-    backpropagation = _gradients(problem)
     rounding = ROUNDING * loss.abs().clamp_min(1).item() / h
-    with _one_thread():
-        with _progress(problem):
-            CentralDifference(h, max_parameters=problem.size())(problem, minibatch)
-        return [
-            _second_look(
-                Comparison(name, backpropagation[name], difference, rounding), problem, minibatch, loss, NEARER * h
-            )
-            for name, difference in _gradients(problem).items()
-        ]
+    comparisons = []
+    for name, parameter in problem.named_parameters():
+        if parameter.requires_grad:
+            every = torch.ones_like(parameter).nonzero()
+            above, below = _losses_beside(problem, minibatch, name, every, h)
+            difference = ((above - below) / (2 * h)).view_as(parameter)
+            backpropagation = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            comparison = Comparison(name, backpropagation, difference, rounding)
+            comparisons.append(_second_look(comparison, problem, minibatch, loss, NEARER * h))
+    return comparisons
 
 
-@torch.no_grad()
 def _second_look(comparison: Comparison, problem: Problem, minibatch: Minibatch, loss: Tensor, h: float) -> Comparison:
     """The comparison with each component that is off replaced by the nearest slope there is.
 
     Those are the slopes to both sides and, since only a kink sets them apart, all between.
     """
-    parameter = problem.get_parameter(comparison.parameter)
-    difference = comparison.difference.clone()
+    off = comparison.off
+    if not off.any():
+        return comparison
+    above, below = _losses_beside(problem, minibatch, comparison.parameter, off.nonzero(), h)
+    sides = torch.stack([above - loss, loss - below]) / h
     rounding = comparison.rounding / NEARER
-    off = tqdm(comparison.off.nonzero().tolist(), desc=f"{comparison.parameter}, from nearer by", delay=1)
-    for index in map(tuple, off):
-        above, below = losses_beside(problem, minibatch, parameter, index, parameter[index].item(), h)
-        least, most = (torch.stack([above - loss, loss - below]) / h).aminmax()
-        difference[index] = comparison.backpropagation[index].clamp(least - rounding, most + rounding)
+    difference = comparison.difference.clone()
+    difference[off] = comparison.backpropagation[off].clamp(sides.amin(dim=0) - rounding, sides.amax(dim=0) + rounding)
     return replace(comparison, difference=difference)
 
 
-def _gradients(problem: Problem) -> dict[str, Tensor]:
-    return {
-        name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        for name, parameter in problem.named_parameters()
-        if parameter.requires_grad
-    }
+def _losses_beside(problem: Problem, minibatch: Minibatch, name: str, components: Tensor, h: float) -> Tensor:
+    """The losses with a component of a parameter moved by h, up and down: (components, dimensions) to (2, components).
 
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Compute on one thread: losses this small took two 17 times as long where another program ran beside."""
+    Each core takes a copy of the problem and a thread, one loss being too small a task for two: that took 17 times as
+    long where another program ran beside.
+    """
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    own = local()
+
+    def begin() -> None:
+        torch.set_num_threads(1)
+        own.problem = deepcopy(problem)
+
+    @torch.no_grad()
+    def share(some: Tensor) -> Tensor:
+        parameter = own.problem.get_parameter(name)
+        losses = [
+            torch.stack(losses_beside(own.problem, minibatch, parameter, index, parameter[index].item(), h))
+            for index in map(tuple, some.tolist())
+        ]
+        return torch.stack(losses, dim=1)
+
     try:
-        yield
+        with ThreadPoolExecutor(threads, initializer=begin) as pool:
+            shares = components.split(SHARE)
+            done = tqdm(pool.map(share, shares), desc=name, total=len(shares), delay=1, mininterval=1)
+            return torch.cat(list(done), dim=1)
     finally:
         torch.set_num_threads(threads)
-
-
-@contextmanager
-def _progress(problem: nn.Module) -> Iterator[None]:
-    """Show how many of the losses that a central difference takes are evaluated, if that takes long."""
-    size = sum(parameter.numel() for parameter in problem.parameters() if parameter.requires_grad)
-    with tqdm(desc="central difference", total=2 * size + 1, unit="loss", unit_scale=True, delay=1) as bar:
-
-        def evaluated(*_: object) -> None:
-            bar.update()
-
-        with problem.register_forward_hook(evaluated):
-            yield
 
 
 def _write(path: Path, comparisons: Sequence[Comparison]) -> None:
