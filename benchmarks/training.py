@@ -24,10 +24,10 @@ from torch import Tensor, nn
 
 from descent.assembly import assemble
 from descent.data.mnist import read_mnist
+from descent.experiment import descend_as_configured
 from descent.project import project_root
 from descent.tracking.background import BackgroundSync
 from descent.tracking.record import EVALUATIONS, STEPS, Header, RunRecord, now
-from descent.training.loop import descend
 
 STEPS_TAKEN = 10_000
 
@@ -69,17 +69,7 @@ def by_descent(config: DictConfig) -> float:
         record = RunRecord.create(Path(folder) / "run", header, "")
         sync = BackgroundSync(f"sqlite:///{folder}/mlflow.db", config.tracking.points, patience=60)
         started = time.perf_counter()
-        descend(
-            parts.module,
-            parts.data,
-            parts.minibatches,
-            parts.plan,
-            record,
-            parts.accelerator,
-            config.trainer.steps_per_call,
-            config.trainer.checkpoint_seconds,
-            partial(sync.notify, record.folder),
-        )
+        descend_as_configured(config, parts, record, partial(sync.notify, record.folder))
         seconds = time.perf_counter() - started
         sync.bring(record.folder)
         sync.finish()

@@ -9,8 +9,8 @@ from torch.nn.utils import parameters_to_vector
 
 from descent.assembly import assemble, chosen_accelerator
 from descent.errors import UserError
+from descent.experiment import descend_as_configured
 from descent.tracking.record import EVALUATIONS
-from descent.training.loop import descend
 
 SHORT = "trainer.max_steps=60"
 
@@ -77,7 +77,7 @@ def losses(config: DictConfig, folder: Path) -> list[float]:
     """The evaluations' losses of what is assembled, trained."""
     parts = assemble(config)
     record = record_in(folder, parts.plan)
-    descend(parts.module, parts.data, parts.minibatches, parts.plan, record, "cpu", 100, 60, nobody)
+    descend_as_configured(config, parts, record, nobody)
     return [row[2] for row in record.read(EVALUATIONS).rows if row[2] is not None]
 
 

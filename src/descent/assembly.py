@@ -10,26 +10,41 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from pytorch_lightning.accelerators import CUDAAccelerator, MPSAccelerator
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
-from descent.data.examples import Data
+from descent.data.examples import Data, Minibatch
 from descent.data.minibatches import Minibatches
 from descent.errors import UserError
 from descent.problems.problem import Problem
 from descent.seeds import generator
-from descent.training.module import Descent
 from descent.training.plan import Plan, plan
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run is made of."""
+    """What a run is made of.
+
+    Args:
+        problem: what is minimised, at its start.
+        data: what it is trained and tested on.
+        minibatches: those of each step.
+        plan: how many steps, and after which of them something is looked at.
+        gradient: one of `descent.optim.gradients`.
+        optimizer: makes the optimizer of parameters.
+        schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
+        accelerator: what it is computed on: `cpu`, `cuda` or `mps`.
+        draw: one of `descent.pictures`.
+    """
 
     problem: Problem
     data: Data
     minibatches: Minibatches
     plan: Plan
-    module: Descent
+    gradient: Callable[[Problem, Minibatch], Tensor]
+    optimizer: Callable[[Any], Optimizer]
+    schedule: Callable[[Optimizer], LRScheduler | None]
     accelerator: str
     draw: Callable[..., None]
 
@@ -51,17 +66,19 @@ def assemble(config: DictConfig) -> Parts:
         config.evaluation.first,
         config.evaluation.every,
     )
-    problem = problem_of(config)
-    module = Descent(
-        problem,
-        data.train,
+    parts = Parts(
+        problem_of(config),
+        data,
+        minibatches,
+        length,
         gradient=_built("gradient", config.gradient),
         optimizer=_built("optimizer", config.optimizer),
         schedule=partial(_built("schedule", config.schedule), steps=length.steps),
-        bound=config.bound,
+        accelerator=accelerator,
+        draw=_built("picture", config.picture),
     )
-    _try_out(module, config)
-    return Parts(problem, data, minibatches, length, module, accelerator, _built("picture", config.picture))
+    _try_out(parts, config)
+    return parts
 
 
 def data_of(config: DictConfig) -> Data:
@@ -86,7 +103,7 @@ def chosen_accelerator(name: str) -> str:
     """`cpu`, `cuda` or `mps` for `cpu`, `gpu` or `auto`, which takes a GPU when there is one."""
     if name == "cpu":
         return "cpu"
-    for accelerator, gpu in (("cuda", CUDAAccelerator), ("mps", MPSAccelerator)):
+    for accelerator, gpu in (("cuda", torch.cuda), ("mps", torch.backends.mps)):
         if gpu.is_available():
             return accelerator
     if name == "auto":
@@ -124,16 +141,16 @@ def _built(group: str, config: DictConfig) -> Any:
         raise UserError(f"{group}: {error.__cause__ or error}".replace("\n", " ")) from error
 
 
-def _try_out(module: Descent, config: DictConfig) -> None:
+def _try_out(parts: Parts, config: DictConfig) -> None:
     """Let the optimizer and the schedule see their settings, and the problem the shape of its data."""
+    problem, examples = parts.problem, parts.data.train
     try:
-        module.configure_optimizers()
+        parts.schedule(parts.optimizer(problem.parameters()))
     except (TypeError, ValueError, KeyError) as error:
         raise UserError(f"optimizer ({config.optimizer._target_}) or schedule: {error}") from error
-    example = module.examples.head(config.data.batch_size or len(module.examples))
     try:
-        module.gradient(module.problem, example)
-        module.problem.zero_grad()
+        parts.gradient(problem, examples.head(config.data.batch_size or len(examples)))
+        problem.zero_grad()
     except (RuntimeError, IndexError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"problem {config.problem_name} does not fit its data: {reason}") from error

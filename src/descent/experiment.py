@@ -22,6 +22,7 @@ from descent.tracking.lineage import flat, git_tags, inputs, run_key
 from descent.tracking.record import EVALUATIONS, STEPS, Header, Result, RunRecord, now
 from descent.training.evaluation import result_of
 from descent.training.loop import descend
+from descent.training.module import Descent
 from descent.training.recording import VISITED
 
 
@@ -61,10 +62,11 @@ def train(config: DictConfig, overrides: Sequence[str] = (), sync: BackgroundSyn
         record = _open(growing, header, OmegaConf.to_yaml(config, resolve=True))
         if record.ending() is None:  # or it was killed on its way to its folder
             try:
-                _descend(config, parts, record, partial(sync.notify, growing) if sync else _nobody)
+                notify = partial(sync.notify, growing) if sync else _nobody
+                module = descend_as_configured(config, parts, record, notify)
                 if sync:
                     sync.start()  # so that it is ready when the picture is
-                _end(config, parts, record)
+                _end(config, parts, module, record)
             except SystemExit as stop:
                 print("the same command goes on from the last checkpoint", file=sys.stderr)
                 raise KeyboardInterrupt from stop  # which is what Lightning took it for
@@ -138,9 +140,13 @@ def _open(folder: Path, header: Header, config: str) -> RunRecord:
     return RunRecord.create(folder, header, config)
 
 
-def _descend(config: DictConfig, parts: Parts, record: RunRecord, notify: Callable[[], None]) -> None:
+def descend_as_configured(config: DictConfig, parts: Parts, record: RunRecord, notify: Callable[[], None]) -> Descent:
+    """Train the parts into the record; the module, at its end."""
+    module = Descent(
+        parts.problem, parts.data.train, parts.gradient, parts.optimizer, parts.schedule, bound=config.bound
+    )
     descend(
-        parts.module,
+        module,
         parts.data,
         parts.minibatches,
         parts.plan,
@@ -150,11 +156,11 @@ def _descend(config: DictConfig, parts: Parts, record: RunRecord, notify: Callab
         config.trainer.checkpoint_seconds,
         notify,
     )
+    return module
 
 
-def _end(config: DictConfig, parts: Parts, record: RunRecord) -> None:
+def _end(config: DictConfig, parts: Parts, module: Descent, record: RunRecord) -> None:
     """Draw the descent, and close the record with the last evaluation."""
-    module = parts.module
     last = record.read(EVALUATIONS)
     row = zip(last.columns[2:], last.rows[-1][2:], strict=True)
     metrics = {name: value for name, value in row if value is not None}

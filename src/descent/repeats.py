@@ -45,10 +45,10 @@ def repeat(config: DictConfig, seeds: Sequence[int]) -> Path:
     if folder.exists():
         raise UserError(f"{folder} is there already; remove it to repeat {config.name} again")
     parts = assemble(config)
-    if not isinstance(parts.module.gradient, Autograd):
+    if not isinstance(parts.gradient, Autograd):
         raise UserError("runs are repeated together, which takes gradient=autograd")
     runs, members = _members(config, seeds)
-    together = Together(members, parts.module.make_optimizer, parts.module.make_schedule, config.bound)
+    together = Together(members, parts.optimizer, parts.schedule, config.bound)
 
     evaluations: list[Row] = []
     stops = tqdm(together.descend(parts.plan), desc=config.name, total=len(parts.plan.evaluations), unit="evaluation")

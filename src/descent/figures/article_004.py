@@ -213,8 +213,8 @@ def after_one_step(root: Path, seed: int) -> dict[str, float]:
     with initialize_config_dir(str(root / "conf"), version_base="1.3"):
         parts = assemble(compose("train", ["experiment=mnist_two_layer", f"seed={seed}"]))
     (minibatch,) = parts.data.train.minibatches(parts.minibatches.chunk(0, 1))
-    parts.module.gradient(parts.problem, minibatch)
-    parts.module.make_optimizer(parts.problem.parameters()).step()
+    parts.gradient(parts.problem, minibatch)
+    parts.optimizer(parts.problem.parameters()).step()
     (metrics,) = evaluate([parts.problem], parts.data)
     return metrics
 

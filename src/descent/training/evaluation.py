@@ -1,18 +1,13 @@
 """What a run reaches: its losses and accuracies over all training and all test examples."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from pytorch_lightning import Callback, Trainer
 from torch.nn.utils import get_total_norm
-from tqdm import tqdm
 
 from descent.data.examples import Data, Examples
 from descent.problems.problem import COORDINATES, Problem
-from descent.tracking.record import EVALUATIONS, Result, RunRecord, now
-from descent.training.module import Descent
-from descent.training.plan import Plan
+from descent.tracking.record import Result
 
 SLICE = 2_000
 """Examples evaluated at once; the same for every run, since sums depend on it in the last bits."""
@@ -58,37 +53,3 @@ def gradient_norm(problem: Problem, examples: Examples) -> float:
     norm = get_total_norm([p.grad for p in problem.parameters() if p.grad is not None]).item()
     problem.zero_grad()
     return norm
-
-
-class Evaluation(Callback):
-    """Evaluates at the steps the plan names, and at the start and the end, into the record."""
-
-    def __init__(self, plan: Plan, data: Data, record: RunRecord) -> None:
-        self.steps, self.data, self.record = frozenset(plan.evaluations), data, record
-
-    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
-        """Move all examples to the device, once, and evaluate the start."""
-        module: Descent = pl_module
-        test = None if self.data.test is None else self.data.test.to(module.device)
-        self.data = Data(train=module.examples, test=test, files=self.data.files)
-        if module.steps_taken == 0:
-            self._evaluate(module)
-
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: Any,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        """Evaluate if this is the step to, or the last."""
-        if pl_module.steps_taken in self.steps or pl_module.diverged:
-            self._evaluate(pl_module)
-
-    def _evaluate(self, module: Descent) -> None:
-        (metrics,) = evaluate([module.problem], self.data)
-        row = {"step": module.steps_taken, "timestamp": now(), **metrics}
-        self.record.append(EVALUATIONS, [row])
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in list(row.items())[2:])
-        tqdm.write(f"step {module.steps_taken:>7,}  {shown}")

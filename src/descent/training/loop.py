@@ -11,7 +11,7 @@ from descent.data.minibatches import Minibatches
 from descent.tracking.record import RunRecord
 from descent.training.checkpointing import Checkpointing
 from descent.training.chunks import Chunks
-from descent.training.evaluation import Evaluation
+from descent.training.evaluating import Evaluating
 from descent.training.module import Descent
 from descent.training.plan import Plan
 from descent.training.progress import Progress
@@ -53,7 +53,7 @@ def descend(
             max_epochs=1,
             callbacks=[
                 Recording(plan, record),
-                Evaluation(plan, data, record),
+                Evaluating(plan, data, record),
                 checkpointing,
                 Progress(plan.steps),
             ],

@@ -1,0 +1,46 @@
+"""What a run reaches on its way, in the run record."""
+
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+from tqdm import tqdm
+
+from descent.data.examples import Data
+from descent.tracking.record import EVALUATIONS, RunRecord, now
+from descent.training.evaluation import evaluate
+from descent.training.module import Descent
+from descent.training.plan import Plan
+
+
+class Evaluating(Callback):
+    """Evaluates at the steps the plan names, and at the start and the end, into the record."""
+
+    def __init__(self, plan: Plan, data: Data, record: RunRecord) -> None:
+        self.steps, self.data, self.record = frozenset(plan.evaluations), data, record
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Move all examples to the device, once, and evaluate the start."""
+        module: Descent = pl_module
+        test = None if self.data.test is None else self.data.test.to(module.device)
+        self.data = Data(train=module.examples, test=test, files=self.data.files)
+        if module.steps_taken == 0:
+            self._evaluate(module)
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: Any,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Evaluate if this is the step to, or the last."""
+        if pl_module.steps_taken in self.steps or pl_module.diverged:
+            self._evaluate(pl_module)
+
+    def _evaluate(self, module: Descent) -> None:
+        (metrics,) = evaluate([module.problem], self.data)
+        row = {"step": module.steps_taken, "timestamp": now(), **metrics}
+        self.record.append(EVALUATIONS, [row])
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in list(row.items())[2:])
+        tqdm.write(f"step {module.steps_taken:>7,}  {shown}")
