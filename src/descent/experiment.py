@@ -19,11 +19,10 @@ from descent.pictures import Descended
 from descent.project import project_root
 from descent.tracking.background import BackgroundSync
 from descent.tracking.lineage import flat, git_tags, inputs, run_key
-from descent.tracking.record import EVALUATIONS, STEPS, Header, Result, RunRecord, now
+from descent.tracking.record import EVALUATIONS, STEPS, VISITED, Header, Result, RunRecord, now
 from descent.training.evaluation import result_of
 from descent.training.loop import descend
 from descent.training.module import Descent
-from descent.training.recording import VISITED
 
 
 @dataclass(frozen=True)

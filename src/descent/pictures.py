@@ -18,9 +18,8 @@ from descent.plots.trail import Range, last_inside
 from descent.problems.landscape import gradients_at, leading_plane, losses_at
 from descent.problems.problem import COORDINATES, Problem
 from descent.problems.surface import Surface
-from descent.tracking.record import EVALUATIONS, STEPS, RunRecord, Table
+from descent.tracking.record import EVALUATIONS, STEPS, VISITED, RunRecord, Table
 from descent.training.plan import Plan
-from descent.training.recording import VISITED
 
 STILL, ANIMATION = "descent.png", "descent.gif"
 GRID = 31

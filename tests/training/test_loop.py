@@ -4,8 +4,7 @@ import pytest
 import torch
 from descents import network_descent, timeless
 
-from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
-from descent.training.recording import VISITED
+from descent.tracking.record import EVALUATIONS, STEPS, VISITED, RunRecord
 
 
 class KilledError(Exception):

@@ -4,6 +4,7 @@
     config.yaml      its resolved configuration
     steps.csv        a row for every step
     evaluations.csv  a row for every evaluation
+    visited.f32      positions a network visited, all its parameters in float32 each; gone once its picture is drawn
     committed.json   up to which byte of each table a checkpoint covers the run; gone once it has ended
     metrics.json     the final metrics
     result.json      how it ended; written last, so that its presence says that the record is whole
@@ -25,6 +26,7 @@ from typing import Literal, Self
 
 STEPS = "steps.csv"
 EVALUATIONS = "evaluations.csv"
+VISITED = "visited.f32"
 COMMITTED = "committed.json"
 FAULT = "traceback.txt"
 APPENDED = (".csv", ".f32")

@@ -5,12 +5,9 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 from torch.nn.utils import parameters_to_vector
 
-from descent.tracking.record import STEPS, RunRecord
+from descent.tracking.record import STEPS, VISITED, RunRecord
 from descent.training.module import Descent
 from descent.training.plan import Plan
-
-VISITED = "visited.f32"
-"""The positions a network visited, each all its parameters in float32; needed until its picture is drawn."""
 
 
 class Recording(Callback):
