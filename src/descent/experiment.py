@@ -63,8 +63,6 @@ def train(config: DictConfig, overrides: Sequence[str] = (), sync: BackgroundSyn
             try:
                 notify = partial(sync.notify, growing) if sync else _nobody
                 module = descend_as_configured(config, parts, record, notify)
-                if sync:
-                    sync.start()  # so that it is ready when the picture is
                 _end(config, parts, module, record)
             except SystemExit as stop:
                 print("the same command goes on from the last checkpoint", file=sys.stderr)

@@ -90,6 +90,16 @@ def test_without_a_run_there_is_no_process_and_nothing_to_tell(tmp_path: Path) -
     assert BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=60).finish() == []
 
 
+def test_a_process_that_was_told_of_no_run_is_not_waited_for(tmp_path: Path) -> None:
+    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=60)
+    process = background.start()
+    before = time.monotonic()
+    assert background.finish() == []
+    assert time.monotonic() - before < 1
+    assert process.poll() is not None
+    assert not (tmp_path / "no.db").exists()
+
+
 def test_a_trainer_that_is_killed_has_its_committed_rows_brought(uri: str, tmp_path: Path) -> None:
     trainer = subprocess.Popen(
         [sys.executable, "-c", TRAINER, str(tmp_path / "a"), uri],

@@ -13,7 +13,7 @@ from typing import Self
 from descent.tracking.store import resolve
 
 EVERY = 20.0
-"""Seconds between two syncs, and before the first: on two cores, MLflow's import alone costs training some five."""
+"""Seconds between two syncs, and before the first."""
 
 
 class BackgroundSync:
@@ -31,6 +31,7 @@ class BackgroundSync:
         self._patience, self._every = patience, every
         self._due = time.monotonic() + every
         self._process: subprocess.Popen[bytes] | None = None
+        self._named = False
         self._unheard: list[Path] = []
 
     def __enter__(self) -> Self:
@@ -45,7 +46,10 @@ class BackgroundSync:
                 print(f"not in MLflow yet: {reason} (the run record is whole)", file=sys.stderr)
 
     def start(self) -> subprocess.Popen[bytes]:
-        """The process, started if it is not; at the latest it ends soon after this one."""
+        """The process, started if it is not; at the latest it ends soon after this one.
+
+        To import MLflow takes it seconds, for which training does better not to wait.
+        """
         if self._process is None:
             self._says = tempfile.TemporaryFile()  # noqa: SIM115  (a pipe that nobody reads could fill up)
             self._process = subprocess.Popen(
@@ -80,6 +84,8 @@ class BackgroundSync:
         """Wait until every record that was named is in MLflow, and end the process; the reasons why some aren't."""
         if self._process is None:
             return []
+        if not self._named:
+            self._process.terminate()
         deadline = time.monotonic() + self._patience
         while not self._name_unheard() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -91,7 +97,7 @@ class BackgroundSync:
                 return [f"MLflow has not got it all after {self._patience:g} s; the background sync goes on"]
             self._says.seek(0)
             lines = self._says.read().decode(errors="replace").splitlines()
-        if code == 0:
+        if code == 0 or not self._named:
             return []
         return lines or [f"the background sync died ({code}); run `descent sync`"]
 
@@ -103,6 +109,7 @@ class BackgroundSync:
 
     def _name(self, folder: Path) -> bool:
         """Write a folder's name to the process; False if the pipe is full."""
+        self._named = True
         with suppress(BrokenPipeError):  # the process is gone, and `finish` says why
             return self._names.write(f"{folder.absolute()}\n".encode()) is not None
         return True

@@ -14,6 +14,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from descent.errors import UserError
+from descent.tracking.store import client_class
 from descent.tracking.sync import sync
 
 Inbox = SimpleQueue[Path | None]  # None says that there is no more
@@ -65,6 +66,7 @@ def _bring(folder: Path, uri: str, points: int) -> str | None:
 def main() -> None:
     """Follow stdin."""
     os.nice(19)
+    client_class()  # before there is anything to bring
     reasons = follow(sys.stdin, sys.argv[1], int(sys.argv[2]))
     for reason in reasons:
         print(reason, file=sys.stderr)

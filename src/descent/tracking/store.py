@@ -61,17 +61,23 @@ def told(uri: str) -> Iterator[None]:
         raise UserError(f"MLflow store {store}: {_reason(error)}; `descent sync` tries again") from error
 
 
-def connect(uri: str) -> "MlflowClient":
-    """A client of a store that answers; UserError where none does."""
+def client_class() -> type["MlflowClient"]:
+    """MLflow's client, imported, which takes seconds."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     from mlflow import MlflowClient
 
+    return MlflowClient
+
+
+def connect(uri: str) -> "MlflowClient":
+    """A client of a store that answers; UserError where none does."""
+    new_client = client_class()
     uri = resolve(uri)
     path = database(uri)
     with told(uri), _first_contact(path) if path else nullcontext():
-        client = MlflowClient(uri)
+        client = new_client(uri)
         client.search_experiments(max_results=1)
         return client
 

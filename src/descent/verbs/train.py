@@ -31,15 +31,17 @@ def main() -> None:
 
 def _train(syncs: Syncs, config: DictConfig) -> None:
     composition.require_experiment(config)
-    # Lightning takes seconds to import, and a configuration that doesn't compose shall not wait for it.
+    tracking = config.tracking
+    sync = None if tracking.uri is None else syncs(tracking.uri, tracking.points, tracking.patience)
+    if sync:
+        sync.start()  # so that it imports MLflow while this process imports Lightning
+    # Which takes seconds, and a configuration that doesn't compose shall not wait for it.
     from hydra.core.hydra_config import HydraConfig
 
     from descent.experiment import train
     from descent.numerics import flush_subnormals
 
     flush_subnormals()
-    tracking = config.tracking
-    sync = None if tracking.uri is None else syncs(tracking.uri, tracking.points, tracking.patience)
     outcome = train(config, HydraConfig.get().overrides.task, sync)
     where = os.path.relpath(outcome.folder)
     if outcome.was_finished:
