@@ -24,8 +24,9 @@ $(READY): pyproject.toml constraints.txt
 	.venv/bin/pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# A process a core, a thread each: threads of several processes would wait for each other.
 test: $(READY)
-	pytest
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
 
 lint: $(READY)
 	ruff check .
