@@ -37,5 +37,5 @@ ui: $(READY)
 	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
 
 clean:
-	rm -rf .venv runs repeats gradients reports mlflow.db mlflow.db.lock mlartifacts data/mnist data/noisy_polynomial/points.* \
+	rm -rf .venv runs sweeps comparisons repeats gradients reports mlflow.db mlflow.db.lock mlartifacts data/mnist data/noisy_polynomial/points.* \
 		dvc_plots .dvc/cache .dvc/tmp .mypy_cache .pytest_cache .ruff_cache src/*.egg-info

@@ -11,14 +11,14 @@ from PIL import Image
 from descent import experiment
 from descent.assembly import assemble
 from descent.errors import UserError
-from descent.experiment import train
+from descent.experiment import Asked, train
 from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
 
 SMALL = ("experiment=mnist_two_layer", "trainer.max_steps=40", "evaluation.every=10", "data.batch_size=50")
 
 
 def test_a_run_leaves_a_whole_record_with_its_picture(composed: Composed, project: Path) -> None:
-    outcome = train(composed(*SMALL, "run_dir=runs/here"), ["experiment=mnist_two_layer"])
+    outcome = train(composed(*SMALL, "run_dir=runs/here"), Asked(["experiment=mnist_two_layer"]))
     assert outcome.folder == project / "runs" / "here"
     assert outcome.result == "finished"
     record = RunRecord(outcome.folder)
@@ -38,7 +38,7 @@ def test_a_run_leaves_a_whole_record_with_its_picture(composed: Composed, projec
 
 
 def test_a_record_says_where_the_run_comes_from(composed: Composed) -> None:
-    header = RunRecord(train(composed(*SMALL), ["a=1", "b=2"]).folder).header
+    header = RunRecord(train(composed(*SMALL), Asked(["a=1", "b=2"])).folder).header
     assert header.params["optimizer.lr"] == "0.1"
     assert header.params["network.sizes"] == "[784, 50, 10]"
     assert header.tags["hydra.overrides"] == "a=1 b=2"
@@ -58,7 +58,7 @@ def test_a_run_that_is_finished_is_not_trained_again(composed: Composed) -> None
 
 
 def key(config: DictConfig, project: Path) -> str:
-    return experiment._header(config, assemble(config), (), project).key
+    return experiment._header(config, assemble(config), Asked(), project).key
 
 
 @pytest.mark.parametrize("change", ["seed=1", "optimizer.lr=0.2", "trainer.max_steps=41", "schedule=cosine"])

@@ -21,10 +21,10 @@ def frames(path: Path) -> int:
 
 def test_the_path_of_a_run_goes_from_its_start_through_every_step(composed: Composed, tmp_path: Path) -> None:
     parabola_descent(tmp_path, start=1, lr=0.1, steps=50)
-    np.testing.assert_allclose(pictures._path(RunRecord(tmp_path)), 0.8 ** np.arange(51)[:, None])
+    np.testing.assert_allclose(pictures.path_of(RunRecord(tmp_path)), 0.8 ** np.arange(51)[:, None])
     bowl = train(composed("problem=bowl", "optimizer.lr=0.1", "trainer.max_steps=30"))
     closed = np.array([-3, 4]) * 0.8 ** np.arange(31)[:, None]
-    np.testing.assert_allclose(pictures._path(RunRecord(bowl.folder)), closed)
+    np.testing.assert_allclose(pictures.path_of(RunRecord(bowl.folder)), closed)
 
 
 def test_a_field_has_heights_and_slopes_where_it_says() -> None:

@@ -3,10 +3,15 @@
 import itertools
 import os
 import re
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import hydra
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -19,6 +24,17 @@ def one_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines()]
     told = itertools.takewhile(lambda line: not line.startswith(("Config search path", "full_key:", "See http")), lines)
     return re.sub(r"^In '\w+': ", "", " ".join(filter(None, told)))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell what is wrong with a configuration in one line: a UserError."""
+    try:
+        yield
+    except OverrideParseException as error:
+        raise UserError(f"{error.override}: {one_line(error)}") from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error)) from error
 
 
 def run(task: Callable[[DictConfig], object], config_name: str) -> None:
@@ -38,14 +54,27 @@ def run(task: Callable[[DictConfig], object], config_name: str) -> None:
             refused.append(error)
             return None
 
-    try:
+    with told():
         hydra.main(version_base="1.3", config_path=str(project_root() / "conf"), config_name=config_name)(job)()
-    except OverrideParseException as error:
-        raise UserError(f"{error.override}: {one_line(error)}") from error
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(one_line(error)) from error
     if refused:
         raise UserError("; ".join(map(str, refused)))
+
+
+def multirun(config_name: str) -> DictConfig | None:
+    """What the jobs of the command line's multirun have in common, Hydra's part included; None for a single run.
+
+    Raises:
+        UserError: for a configuration that does not compose.
+    """
+    words = sys.argv[1:]
+    asked = any(word in ("-m", "--multirun") for word in words)
+    if not asked and not any(word.lstrip("+").startswith(("sweep=", "hydra.mode=")) for word in words):
+        return None
+    overrides = [word for word in words if ("=" in word and not word.startswith("-")) or word.startswith("~")]
+    with told(), initialize_config_dir(str(project_root() / "conf"), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        config = loader.load_configuration(config_name, overrides, run_mode=RunMode.MULTIRUN)
+    return config if asked or config.hydra.mode == RunMode.MULTIRUN else None
 
 
 def require_experiment(config: DictConfig) -> None:

@@ -5,11 +5,12 @@ import os
 import sys
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -17,7 +18,7 @@ from descent.assembly import Parts, assemble
 from descent.errors import UserError
 from descent.pictures import Descended
 from descent.project import project_root
-from descent.tracking.background import BackgroundSync
+from descent.tracking.follower import Follower, Nobody
 from descent.tracking.lineage import flat, git_tags, inputs, run_key
 from descent.tracking.record import EVALUATIONS, STEPS, VISITED, Header, Result, RunRecord, now
 from descent.training.evaluation import result_of
@@ -26,60 +27,93 @@ from descent.training.module import Descent
 
 
 @dataclass(frozen=True)
+class Asked:
+    """How a run was asked for.
+
+    Args:
+        overrides: the command line's.
+        choices: the choice from each group of the configuration.
+        name: what to call the run; None for the experiment's name.
+        sweep: the id of the sweep it is a job of, if it is.
+    """
+
+    overrides: Sequence[str] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
+    name: str | None = None
+    sweep: str | None = None
+
+    def named(self, name: str, sweep: str) -> Self:
+        """The same as a job of a sweep."""
+        return replace(self, name=name, sweep=sweep)
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What became of a run: its record's folder, its result, its final metrics, and whether it was there already."""
+    """What became of a run.
+
+    Args:
+        folder: of its record.
+        result: how it ended.
+        metrics: its final metrics.
+        was_finished: whether it was there already.
+        was_begun: whether it was taken up from where it had been interrupted.
+    """
 
     folder: Path
     result: Result
     metrics: dict[str, float]
-    was_finished: bool
+    was_finished: bool = False
+    was_begun: bool = False
 
 
-def train(config: DictConfig, overrides: Sequence[str] = (), sync: BackgroundSync | None = None) -> Outcome:
+def train(config: DictConfig, asked: Asked | None = None, follower: Follower | None = None) -> Outcome:
     """Train what a configuration describes, unless it is done, and from where it stands if it was interrupted.
 
     The record grows beside `run_dir`, in a folder that carries the run's key, and moves there when it is whole.
 
+    Another process that trains the same run is waited for.
+
     Args:
         config: composed from conf/train.yaml.
-        overrides: the command line's, for the record.
-        sync: brings the record to MLflow while it grows and when it is whole; None for the record alone.
+        asked: how it was asked for.
+        follower: is told while the record grows and when it is whole.
 
     Raises:
         UserError: for a configuration that can't be trained.
     """
+    asked, follower = asked or Asked(), follower or Nobody()
     root = project_root()
     parts = assemble(config)
-    header = _header(config, parts, overrides, root)
+    header = _header(config, parts, asked, root)
     folder = root / (config.run_dir or f"runs/{config.name}-{header.key[:8]}")
+    growing = folder.with_name(f"{folder.name}.{header.key[:8]}.unfinished")
     done = _finished(folder, header.key)
     if done is not None:
         return _outcome(done, was_finished=True)
-
-    growing = folder.with_name(f"{folder.name}.{header.key[:8]}.unfinished")
     with _alone(growing):
-        record = _open(growing, header, OmegaConf.to_yaml(config, resolve=True))
+        done = _finished(folder, header.key)
+        if done is not None:  # by the process that was waited for
+            growing.rmdir()
+            return _outcome(done, was_finished=True)
+        record, was_begun = _open(growing, header, OmegaConf.to_yaml(config, resolve=True))
         if record.ending() is None:  # or it was killed on its way to its folder
             try:
-                notify = partial(sync.notify, growing) if sync else _nobody
-                module = descend_as_configured(config, parts, record, notify)
+                module = descend_as_configured(config, parts, record, partial(follower.notify, growing))
                 _end(config, parts, module, record)
             except SystemExit as stop:
                 print("the same command goes on from the last checkpoint", file=sys.stderr)
                 raise KeyboardInterrupt from stop  # which is what Lightning took it for
             except Exception:
                 record.fail(traceback.format_exc())
-                if sync:
-                    sync.bring(growing)
+                follower.bring(growing)
                 raise
         (growing / VISITED).unlink(missing_ok=True)
         growing.replace(folder)
-    if sync:
-        sync.bring(folder)
-    return _outcome(RunRecord(folder), was_finished=False)
+    follower.bring(folder)
+    return _outcome(RunRecord(folder), was_begun=was_begun)
 
 
-def _header(config: DictConfig, parts: Parts, overrides: Sequence[str], root: Path) -> Header:
+def _header(config: DictConfig, parts: Parts, asked: Asked, root: Path) -> Header:
     container = OmegaConf.to_container(config, resolve=True)
     assert isinstance(container, dict)
     params = flat({str(name): value for name, value in container.items()})
@@ -88,14 +122,15 @@ def _header(config: DictConfig, parts: Parts, overrides: Sequence[str], root: Pa
     return Header(
         id=uuid.uuid4().hex,
         key=run_key(params, files),
-        name=config.name,
+        name=asked.name or config.name,
         problem=config.problem_name,
         created=now(),
-        params=params,
+        params={**asked.choices, **params},  # a choice is only another name of what it brings along
         tags={
             **git_tags(root),
             **{f"dvc.{source.path}": source.digest for source in files},
-            "hydra.overrides": " ".join(overrides),
+            "hydra.overrides": " ".join(asked.overrides),
+            **({"descent.sweep": asked.sweep} if asked.sweep else {}),
         },
         inputs=files,
         rows={STEPS: parts.plan.steps, EVALUATIONS: len(parts.plan.evaluations)},
@@ -118,23 +153,38 @@ def _finished(folder: Path, key: str) -> RunRecord | None:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keep every other process from training the same run in the same place."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
+    """Keep every other process from training the same run in the same place; one that does is waited for."""
+    handle = _locked(folder)
+    while not _is(folder, handle):  # the process that was waited for has moved the folder to where it belongs
+        os.close(handle)
+        handle = _locked(folder)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
-    except BlockingIOError as error:
-        raise UserError(f"another process is training this run in {folder}; wait for it") from error
     finally:
         os.close(handle)
 
 
-def _open(folder: Path, header: Header, config: str) -> RunRecord:
-    """The record that an interrupted run left, or a new one."""
+def _locked(folder: Path) -> int:
+    """A handle of the folder, locked."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"another process is training this run in {folder}; waiting for it", file=sys.stderr)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def _is(folder: Path, handle: int) -> bool:
+    return folder.exists() and os.path.samestat(os.fstat(handle), folder.stat())
+
+
+def _open(folder: Path, header: Header, config: str) -> tuple[RunRecord, bool]:
+    """The record that an interrupted run left, or a new one, and whether it was there."""
     if (folder / "run.json").exists():
-        return RunRecord(folder)
-    return RunRecord.create(folder, header, config)
+        return RunRecord(folder), True
+    return RunRecord.create(folder, header, config), False
 
 
 def descend_as_configured(config: DictConfig, parts: Parts, record: RunRecord, notify: Callable[[], None]) -> Descent:
@@ -178,11 +228,7 @@ def _end(config: DictConfig, parts: Parts, module: Descent, record: RunRecord) -
     record.finish(result, module.steps_taken, metrics)
 
 
-def _nobody() -> None:
-    """Stands for the background sync where there is no MLflow."""
-
-
-def _outcome(record: RunRecord, *, was_finished: bool) -> Outcome:
+def _outcome(record: RunRecord, *, was_finished: bool = False, was_begun: bool = False) -> Outcome:
     ending = record.ending()
     assert ending is not None
-    return Outcome(record.folder, ending.result, record.metrics(), was_finished)
+    return Outcome(record.folder, ending.result, record.metrics(), was_finished, was_begun)

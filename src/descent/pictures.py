@@ -48,7 +48,7 @@ def _column(table: Table, name: str) -> np.ndarray:
     return np.array([row[index] for row in table.rows], dtype=np.float64)
 
 
-def _path(record: RunRecord) -> np.ndarray:
+def path_of(record: RunRecord) -> np.ndarray:
     """Where a small problem was, (steps + 1, components): at its start, and after every step."""
     evaluations, taken = record.read(EVALUATIONS), record.read(STEPS)
     names = [name for name in COORDINATES if name in taken.columns]
@@ -69,7 +69,7 @@ def curve(run: Descended, x: Range, y: Range) -> None:
         (minibatch,) = run.data.train.minibatches(run.minibatches.chunk(step, step + 1))
         return losses_at(run.problem, minibatch, grid[:, None]).numpy()
 
-    positions = _path(run.record)
+    positions = path_of(run.record)
     losses = losses_at(run.problem, everything, torch.from_numpy(positions))
     path = np.column_stack([positions, losses])
     # With data, the last position is one from which no step sees a curve.
@@ -93,7 +93,7 @@ def field(run: Descended, x: Range, y: Range) -> None:
     """The path of two parameters on the contours of their loss; x and y are the ranges shown."""
     everything = run.data.train.head(len(run.data.train))
     seen = field_of(run.problem, everything, x, y)
-    descent = FieldDescent(title=run.title, field=seen, path=_path(run.record), diverged=run.diverged)
+    descent = FieldDescent(title=run.title, field=seen, path=path_of(run.record), diverged=run.diverged)
     field_picture(descent).savefig(run.record.folder / STILL)
     field_animation(descent, run.record.folder / ANIMATION)
 

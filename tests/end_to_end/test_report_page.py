@@ -7,7 +7,7 @@ from end_to_end.browser import Visit, chromium, visit
 from PIL import Image
 from playwright.sync_api import Locator, ViewportSize
 
-from descent.experiment import train
+from descent.experiment import Asked, train
 from descent.figures.figure import Figure
 from descent.report.cards import cards
 from descent.report.page import Picture, Section, Table, write_page
@@ -28,10 +28,10 @@ def report(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
     project = make_project(tmp_path_factory.mktemp("project"), small_data)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
-        runs = [
-            train(composed_in(project, f"experiment={name}", f"trainer.max_steps={steps}"), [f"experiment={name}"])
-            for name, steps in EXPERIMENTS.items()
-        ]
+        runs = []
+        for name, steps in EXPERIMENTS.items():
+            overrides = [f"experiment={name}", f"trainer.max_steps={steps}"]
+            runs.append(train(composed_in(project, *overrides), Asked(overrides)))
         shown = cards([run.folder for run in runs], {})
     Image.new("RGB", (1200, 300), "white").save(project / "wide.png")
     picture = Picture((project / "wide.png").read_bytes(), "Nothing.")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from descent.plots.animation import FRAMES
-from descent.plots.field import Field, FieldDescent, draw_field, field_animation, field_picture
+from descent.plots.field import Field, FieldDescent, field_animation, field_picture
 
 Array = NDArray[np.float64]
 START = np.array([-3.0, 4.0])
@@ -54,7 +54,7 @@ def line(figure: Figure, label: str) -> list[list[float]]:
 def arrows(field: Field) -> tuple[Array, Array]:
     """The positions and the vectors of a field's arrows as they are drawn."""
     axes: Axes = Figure().subplots()
-    draw_field(axes, field)
+    field.draw(axes)
     (quiver,) = [artist for artist in axes.collections if isinstance(artist, Quiver)]
     return np.asarray(quiver.XY), np.stack([quiver.U, quiver.V], axis=1)
 

@@ -5,7 +5,7 @@ from conftest import Composed
 from tracking.runs import start
 
 from descent.errors import UserError
-from descent.experiment import train
+from descent.experiment import Asked, train
 from descent.report.cards import cards
 from descent.tracking.record import RunRecord
 
@@ -13,7 +13,7 @@ SHORT = ("experiment=noisy_polynomial", "run_dir=runs/noisy_polynomial", "traine
 
 
 def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -> None:
-    outcome = train(composed(*SHORT), SHORT)
+    outcome = train(composed(*SHORT), Asked(SHORT))
     record = RunRecord(outcome.folder)
     (card,) = cards([outcome.folder], {record.header.id: "ab12", "another": "cd34"})
     assert (card.name, card.article) == ("noisy_polynomial", "000")
@@ -31,7 +31,7 @@ def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -
 
 
 def test_an_experiment_nobody_described(composed: Composed) -> None:
-    outcome = train(composed(*SHORT, "name=mine"), [*SHORT, "name=mine"])
+    outcome = train(composed(*SHORT, "name=mine"), Asked([*SHORT, "name=mine"]))
     (card,) = cards([outcome.folder], {})
     assert (card.name, card.about, card.article, card.run_id) == ("mine", "", None, None)
 

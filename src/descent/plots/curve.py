@@ -16,6 +16,29 @@ RIMMED = 200
 
 
 @dataclass(frozen=True)
+class LossCurve:
+    """The loss over one parameter.
+
+    Args:
+        x: the range of the parameter that is shown.
+        y: the range of the loss that is shown.
+        grid: (points,), where the loss is known.
+        heights: (points,), the loss there.
+    """
+
+    x: Range
+    y: Range
+    grid: Array
+    heights: Array
+
+    def draw(self, axes: Axes) -> None:
+        """The curve, in its view."""
+        axes.set(xlim=self.x, ylim=self.y, xlabel="x", ylabel="loss")
+        axes.grid(color="#e6e6e6", linewidth=0.6)
+        axes.plot(self.grid, self.heights, color=BLUE, linewidth=1.5, label="loss")
+
+
+@dataclass(frozen=True)
 class CurveDescent:
     """A path along a curve.
 

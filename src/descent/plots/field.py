@@ -39,6 +39,25 @@ class Field:
     downhill: Array
     minima: Sequence[Sequence[float]]
 
+    def draw(self, axes: Axes) -> None:
+        """Contours, negative gradients and minima; one unit on both axes, so that arrows stand upright on contours."""
+        axes.set(xlim=self.x, ylim=self.y, xlabel="x", ylabel="y", aspect="equal")
+        levels = _levels(self.heights)
+        if len(levels) > 1:
+            colors = colormaps["Blues_r"](np.linspace(0.3, 0.97, len(levels) - 1))
+            filled = axes.contourf(*self.grid, self.heights, levels=levels, colors=colors)
+            axes.contour(*self.grid, self.heights, levels=levels[1:-1], colors="white", linewidths=0.4)
+            bar = axes.figure.colorbar(filled, ax=axes, label="loss", shrink=0.9)
+            ticks = levels[4::4].tolist()
+            bar.set_ticks(ticks, labels=[f"{float(f'{tick:.3g}'):,g}" for tick in ticks])
+        _draw_arrows(axes, self)
+        if self.minima:
+            label = "minimum" if len(self.minima) == 1 else "minima"
+            x, y = np.transpose(self.minima)
+            axes.plot(
+                x, y, "P", markersize=10, color=GREEN, markeredgecolor="white", linestyle="", label=label, zorder=4
+            )
+
 
 @dataclass(frozen=True)
 class FieldDescent:
@@ -55,24 +74,6 @@ class FieldDescent:
     field: Field
     path: Array
     diverged: bool
-
-
-def draw_field(axes: Axes, field: Field) -> None:
-    """Contours, negative gradients and minima; one unit on both axes, so that arrows stand upright on contours."""
-    axes.set(xlim=field.x, ylim=field.y, xlabel="x", ylabel="y", aspect="equal")
-    levels = _levels(field.heights)
-    if len(levels) > 1:
-        colors = colormaps["Blues_r"](np.linspace(0.3, 0.97, len(levels) - 1))
-        filled = axes.contourf(*field.grid, field.heights, levels=levels, colors=colors)
-        axes.contour(*field.grid, field.heights, levels=levels[1:-1], colors="white", linewidths=0.4)
-        bar = axes.figure.colorbar(filled, ax=axes, label="loss", shrink=0.9)
-        ticks = levels[4::4].tolist()
-        bar.set_ticks(ticks, labels=[f"{float(f'{tick:.3g}'):,g}" for tick in ticks])
-    _draw_arrows(axes, field)
-    if field.minima:
-        label = "minimum" if len(field.minima) == 1 else "minima"
-        x, y = np.transpose(field.minima)
-        axes.plot(x, y, "P", markersize=10, color=GREEN, markeredgecolor="white", linestyle="", label=label, zorder=4)
 
 
 def _levels(heights: Array) -> Array:
@@ -109,7 +110,7 @@ def _figure(descent: FieldDescent) -> tuple[Figure, Axes]:
     figure.set_layout_engine("compressed")
     axes = figure.subplots()
     axes.set_title(descent.title, fontsize=11)
-    draw_field(axes, descent.field)
+    descent.field.draw(axes)
     mark_start(axes, descent.path[0])
     return figure, axes
 

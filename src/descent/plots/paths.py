@@ -3,19 +3,34 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from descent.plots.field import Field, draw_field
-from descent.plots.style import BLUE, GREEN, ORANGE, RED, new_figure
+from descent.plots.style import COLOURS, new_figure
 from descent.plots.trail import Array, Range, drawn, last_inside, mark_start
 
-COLOURS = (RED, ORANGE, "black", "#cc79a7", GREEN, BLUE)
+BROADEST = 5
+"""About how much broader than the last path the first is drawn, at most."""
 HEADROOM, DEPTH = 1e3, 1e-30
 """How far above the highest loss in view, and below it, a logarithmic panel goes."""
+
+
+class Ground(Protocol):
+    """What paths are drawn on: a `Field` or a `LossCurve`."""
+
+    @property
+    def x(self) -> Range:
+        """The range of x in view."""
+
+    @property
+    def y(self) -> Range:
+        """The range of y in view."""
+
+    def draw(self, axes: Axes) -> None:
+        """Draw it, limits and labels included."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +39,7 @@ class LabelledPath:
 
     Args:
         label: what tells it from the others, and what became of it.
-        path: (steps + 1, 2), the positions, from the start on.
+        path: (steps + 1, 2), where it is drawn, from the start on.
         losses: (steps + 1,), the loss at each; the last may be missing.
         diverged: whether the path ran away at its end.
     """
@@ -35,16 +50,18 @@ class LabelledPath:
     diverged: bool
 
 
-def paths_picture(title: str, field: Field, paths: Sequence[LabelledPath]) -> Figure:
-    """The paths through the field, and the loss of each over its steps."""
+def paths_picture(title: str, ground: Ground, paths: Sequence[LabelledPath]) -> Figure:
+    """The paths on their common ground, and the loss of each over its steps; those of one label have one colour."""
     figure = new_figure(12, 5.6)
     figure.suptitle(title, fontsize=12)
     plane, losses = figure.subplots(1, 2, width_ratios=[1.1, 1])
-    draw_field(plane, field)
-    view = field.x, field.y
-    for above, path, colour in zip(reversed(range(len(paths))), paths, cycle(COLOURS)):
+    ground.draw(plane)
+    view = ground.x, ground.y
+    colours = dict(zip(dict.fromkeys(path.label for path in paths), cycle(COLOURS)))
+    for above, path in zip(reversed(range(len(paths))), paths, strict=True):
         # The more lie above it, the broader: paths at other rates often have one line in common, and all are seen.
-        width = 1.2 + above
+        width = 1.2 + above * min(1, BROADEST / len(paths))
+        colour = colours[path.label]
         mark_start(plane, path.path[0])
         shown = path.path[drawn(path.path, *view)]
         plane.plot(*shown.T, ".-", color=colour, markersize=4 + width, linewidth=width, label=path.label, zorder=3)

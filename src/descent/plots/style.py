@@ -3,6 +3,8 @@
 from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#8a8a8a"
+COLOURS = (RED, ORANGE, "black", "#cc79a7", GREEN, BLUE)
+"""Of several things in one picture."""
 
 
 def new_figure(width: float = 6.4, height: float = 4.8) -> Figure:

@@ -1,6 +1,7 @@
 """What the report tells beside the figures, from what the stages measured."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,7 +11,6 @@ from descent.figures import article_000, article_001, article_004
 from descent.figures.figure import interval
 from descent.figures.results import Results
 from descent.pictures import field_of
-from descent.plots.field import Field, draw_field
 from descent.plots.histogram import histogram_picture
 from descent.plots.paths import LabelledPath, paths_picture
 from descent.plots.style import new_figure
@@ -68,18 +68,7 @@ def _field() -> Section:
     arrows = torch.cartesian_prod(grid, grid).numpy()
     figure = new_figure(7, 6)
     axes = figure.subplots()
-    draw_field(
-        axes,
-        Field(
-            x=whole.x,
-            y=whole.y,
-            grid=whole.grid,
-            heights=whole.heights,
-            arrows=arrows,
-            downhill=-2 * arrows,
-            minima=whole.minima,
-        ),
-    )
+    replace(whole, arrows=arrows, downhill=-2 * arrows).draw(axes)
     axes.set_title("The negative gradient of x² + y²", fontsize=11)
     return Section(
         id="field-004",

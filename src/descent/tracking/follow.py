@@ -1,8 +1,8 @@
 """`python -m descent.tracking.follow URI POINTS`: bring runs to MLflow while they go on.
 
-A line of stdin is the folder in which a run's record stands now, and says that it has something new. What fails is
-tried again when it is named again, and at the end of stdin. With that the process ends: with 0 when all is in MLflow,
-else with 1 and a line on stderr for each record that is not.
+A line of stdin is the folder in which the record of a run or a sweep stands now, and says that it has something new.
+What fails is tried again when it is named again, and at the end of stdin. With that the process ends: with 0 when all
+is in MLflow, else with 1 and a line on stderr for each record that is not.
 """
 
 import os
@@ -15,7 +15,7 @@ from threading import Thread
 
 from descent.errors import UserError
 from descent.tracking.store import client_class
-from descent.tracking.sync import sync
+from descent.tracking.sweep_sync import sync_record
 
 Inbox = SimpleQueue[Path | None]  # None says that there is no more
 
@@ -55,7 +55,7 @@ def _drain(inbox: Inbox) -> list[Path | None]:
 
 def _bring(folder: Path, uri: str, points: int) -> str | None:
     try:
-        sync(folder, uri, points)
+        sync_record(folder, uri, points)
     except UserError as error:
         return str(error)
     except Exception as error:  # among others, the record may have moved on meanwhile: the next line says where to

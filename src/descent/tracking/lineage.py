@@ -9,7 +9,7 @@ from typing import Any
 
 from descent.tracking.record import Input
 
-NO_EFFECT = ("run_dir", "tracking", "trainer.steps_per_call", "trainer.checkpoint_seconds")
+NO_EFFECT = ("run_dir", "tracking", "objective", "trainer.steps_per_call", "trainer.checkpoint_seconds")
 """What of a configuration cannot change a result."""
 
 

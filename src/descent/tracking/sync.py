@@ -1,7 +1,7 @@
 """Bringing a run record to MLflow: whatever is certain and not there yet, and nothing twice."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -58,7 +58,7 @@ def _create(client: "MlflowClient", experiment: str, record: RunRecord) -> "Run"
     return client.create_run(
         experiment,
         start_time=header.created,
-        tags={key: _fitting(value, LONGEST_TAG, "run.json") for key, value in tags.items()},
+        tags=fitting_tags(tags),
         run_name=header.name,
     )
 
@@ -89,11 +89,9 @@ def _bring(client: "MlflowClient", run: "Run", record: RunRecord, points: int) -
 
 
 def _describe(client: "MlflowClient", run_id: str, record: RunRecord) -> None:
-    from mlflow.entities import Dataset, DatasetInput, Param
+    from mlflow.entities import Dataset, DatasetInput
 
-    params = [Param(key, _fitting(value, LONGEST_PARAM, "config.yaml")) for key, value in record.header.params.items()]
-    for start in range(0, len(params), PARAMS_A_BATCH):
-        client.log_batch(run_id, params=params[start : start + PARAMS_A_BATCH])
+    log_params(client, run_id, record.header.params)
     client.log_inputs(
         run_id,
         [
@@ -101,6 +99,20 @@ def _describe(client: "MlflowClient", run_id: str, record: RunRecord) -> None:
             for source in record.header.inputs
         ],
     )
+
+
+def log_params(client: "MlflowClient", run_id: str, params: Mapping[str, str]) -> None:
+    """Log parameters, as many at once as MLflow takes, each whole or as a word on where it is."""
+    from mlflow.entities import Param
+
+    fitting = [Param(key, _fitting(value, LONGEST_PARAM, "config.yaml")) for key, value in params.items()]
+    for start in range(0, len(fitting), PARAMS_A_BATCH):
+        client.log_batch(run_id, params=fitting[start : start + PARAMS_A_BATCH])
+
+
+def fitting_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags, each whole or as a word on where it is."""
+    return {key: _fitting(value, LONGEST_TAG, "run.json") for key, value in tags.items()}
 
 
 def _bring_tables(client: "MlflowClient", run_id: str, record: RunRecord, synced: dict[str, int], ended: bool) -> bool:
@@ -140,6 +152,7 @@ def _metrics(table: Table, rows: list[int], skipped: set[str]) -> "Iterator[Metr
 def _end(client: "MlflowClient", run: "Run", record: RunRecord, ending: Ending) -> None:
     """Bring what an ended run leaves behind; FINISHED comes last, since no sync looks behind it."""
     from mlflow.entities import Metric
+    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 
     run_id = run.info.run_id
     evaluated = _evaluated(record.read(EVALUATIONS), ending.step)
@@ -149,7 +162,8 @@ def _end(client: "MlflowClient", run: "Run", record: RunRecord, ending: Ending) 
         if path.is_file() and path.suffix not in NOT_ARTIFACTS:
             inside = path.parent.relative_to(record.folder).as_posix()
             client.log_artifact(run_id, str(path), None if inside == "." else inside)
-    _show(client, run, record.folder / PICTURE, ending.step)
+    if (record.folder / PICTURE).exists() and MLFLOW_LOGGED_IMAGES not in run.data.tags:  # its tag is written last
+        show(client, run_id, record.folder / PICTURE, ending.step)
     client.set_tag(run_id, RESULT, ending.result)
     client.set_terminated(run_id, "FINISHED", ending.ended)
 
@@ -162,15 +176,12 @@ def _evaluated(table: Table, step: int) -> set[str]:
     return {key for key, value in cells.items() if value is not None} if cells["step"] == step else set()
 
 
-def _show(client: "MlflowClient", run: "Run", picture: Path, step: int) -> None:
-    """Put the picture among the images that MLflow's grid compares, once: it would keep every copy."""
-    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
+def show(client: "MlflowClient", run_id: str, picture: Path, step: int) -> None:
+    """Put a picture among the images that MLflow's grid compares; it keeps every copy."""
     from PIL import Image
 
-    # The tag is the last thing that `log_image` writes.
-    if picture.exists() and MLFLOW_LOGGED_IMAGES not in run.data.tags:
-        with Image.open(picture) as image:
-            client.log_image(run.info.run_id, image, key=picture.stem, step=step)
+    with Image.open(picture) as image:
+        client.log_image(run_id, image, key=picture.stem, step=step)
 
 
 def _fitting(value: str, longest: int, where: str) -> str:

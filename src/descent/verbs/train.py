@@ -1,52 +1,107 @@
-"""Train an experiment, tracked and pictured."""
+"""Train an experiment, tracked and pictured; or the jobs of a sweep, compared."""
 
 import os
+import sys
 from contextlib import ExitStack
-from functools import cache, partial
-from typing import Protocol
-
-from omegaconf import DictConfig
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from descent import composition
 from descent.tracking.background import BackgroundSync
+from descent.tracking.follower import Follower, Nobody
 
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
-class Syncs(Protocol):
-    """Gives the background sync with a store, one for all runs that share it."""
-
-    def __call__(self, uri: str, points: int, patience: float) -> BackgroundSync:
-        """The one with these settings."""
+    from descent.experiment import Asked, Outcome
 
 
 def main() -> None:
-    """Train what the command line composes: one run, or those of a multirun in turn."""
+    """Train what the command line composes: one run, or those of a multirun."""
     with ExitStack() as until_synced:
+        common = composition.multirun("train")
+        if common is None:
+            composition.run(partial(_train, until_synced), "train")
+        else:
+            _sweep(until_synced, common)
 
-        @cache
-        def syncs(uri: str, points: int, patience: float) -> BackgroundSync:
-            return until_synced.enter_context(BackgroundSync(uri, points, patience))
 
-        composition.run(partial(_train, syncs), "train")
-
-
-def _train(syncs: Syncs, config: DictConfig) -> None:
+def _train(until_synced: ExitStack, config: "DictConfig") -> None:
     composition.require_experiment(config)
-    tracking = config.tracking
-    sync = None if tracking.uri is None else syncs(tracking.uri, tracking.points, tracking.patience)
-    if sync:
-        sync.start()  # so that it imports MLflow while this process imports Lightning
-    # Which takes seconds, and a configuration that doesn't compose shall not wait for it.
-    from hydra.core.hydra_config import HydraConfig
-
+    follower = _follower(until_synced, config)
+    # Lightning takes seconds to import, and a configuration that doesn't compose shall not wait for it.
     from descent.experiment import train
     from descent.numerics import flush_subnormals
 
     flush_subnormals()
-    outcome = train(config, HydraConfig.get().overrides.task, sync)
+    _tell(config.name, train(config, _asked(), follower))
+
+
+def _sweep(until_synced: ExitStack, common: "DictConfig") -> None:
+    from descent.sweeps.sweep import open_sweep, sweep_through
+
+    sweep = open_sweep(common)
+    quoted = str(sweep.folder).replace("'", "\\'")
+    sys.argv += [f"hydra.sweep.dir='{quoted}'"]  # by which a job knows its sweep, in whichever process it runs
+    sweep_through(sweep, partial(composition.run, _job, "train"), _follower(until_synced, common))
+
+
+def _job(config: "DictConfig") -> float | None:
+    """A job of a sweep, which may be in a process or on a machine of its own."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from descent.errors import UserError
+    from descent.experiment import train
+    from descent.numerics import flush_subnormals
+    from descent.sweeps.job import ranked_by, run_job
+    from descent.tracking.sweep_record import SWEEP, SweepRecord
+
+    flush_subnormals()
+    folder = Path(HydraConfig.get().sweep.dir)
+    if (folder / SWEEP).exists():
+        return run_job(config, SweepRecord(folder), _asked())
+    # On a machine that does not see the sweep's folder.
+    with ExitStack() as until_synced:
+        try:
+            outcome = train(config, _asked(), _follower(until_synced, config))
+        except UserError as error:
+            print(f"failed: {' '.join(_asked().overrides)}: {error}", file=sys.stderr)
+            return None
+        _tell(config.name, outcome)
+        return ranked_by(config, outcome)
+
+
+def _follower(until_synced: ExitStack, config: "DictConfig") -> Follower:
+    """The background sync that the configuration asks for, if it does, until its end."""
+    tracking = config.tracking
+    if tracking.uri is None:
+        return Nobody()
+    sync = until_synced.enter_context(BackgroundSync(tracking.uri, tracking.points, tracking.patience))
+    sync.start()  # so that it imports MLflow while this process imports Lightning
+    return sync
+
+
+def _asked() -> "Asked":
+    """What the command line asked of this run."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from descent.experiment import Asked
+
+    hydra = HydraConfig.get()
+    choices = {
+        group: choice
+        for group, choice in hydra.runtime.choices.items()
+        if choice is not None and not group.startswith("hydra/")
+    }
+    return Asked(list(hydra.overrides.task), choices)
+
+
+def _tell(name: str, outcome: "Outcome") -> None:
     where = os.path.relpath(outcome.folder)
     if outcome.was_finished:
-        print(f"{config.name}: {where} holds this run already, {outcome.result}; remove it to train again")
+        print(f"{name}: {where} holds this run already, {outcome.result}; remove it to train again")
         return
     metrics = "  ".join(f"{name} {value:.4g}" for name, value in outcome.metrics.items())
-    print(f"{config.name}: {outcome.result}  {metrics}")
+    print(f"{name}: {outcome.result}  {metrics}")
     print(f"record {where}  picture {where}/descent.png  animation {where}/descent.gif")

@@ -1,0 +1,68 @@
+"""Who a sweep is: the same command, the same configuration and the same source are the same sweep again."""
+
+import hashlib
+import json
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from descent.comparisons.runs import called
+from descent.tracking.lineage import NO_EFFECT, flat, source_hash
+from descent.tracking.record import now
+from descent.tracking.sweep_record import SWEPT, SweepHeader
+
+SEVERAL = "several problems"
+"""The MLflow experiment of a sweep whose runs are not all of one problem."""
+
+
+def header_of(config: DictConfig) -> SweepHeader:
+    """The header of the sweep that a multirun's common configuration, Hydra's part included, asks for."""
+    swept = swept_in(config)
+    common = OmegaConf.to_container(without_hydra(config))
+    assert isinstance(common, dict)
+    params = {
+        name: value
+        for name, value in flat({str(name): value for name, value in common.items()}).items()
+        if name not in swept and not name.startswith(tuple(NO_EFFECT))
+    }
+    params |= {f"{SWEPT}{name}": values for name, values in swept.items()}
+    identity = {"params": params, "sweeper": config.hydra.sweeper._target_, "source": source_hash()}
+    has_problem = not OmegaConf.is_missing(config, "problem_name")
+    subject = str(config.name) if has_problem else "several"
+    return SweepHeader(
+        id=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
+        name=f"{subject}: {' × '.join(name.rpartition('.')[2] for name in swept)}",
+        problem=str(config.problem_name) if has_problem else SEVERAL,
+        created=now(),
+        params=params,
+        tags={"hydra.overrides": " ".join(config.hydra.overrides.task), "descent.sweep": subject},
+    )
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """A composed configuration less Hydra's part."""
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+def swept_in(config: DictConfig) -> dict[str, str]:
+    """What a multirun sweeps over, each with its values as they were given."""
+    params = OmegaConf.to_container(OmegaConf.create(config.hydra.sweeper.get("params") or {}))
+    assert isinstance(params, dict)
+    swept = {str(name): str(values) for name, values in params.items()}
+    for override in _parsed(list(config.hydra.overrides.task)):
+        if override.is_sweep_override():
+            swept[override.get_key_element().lstrip("+")] = (override.input_line or "").partition("=")[2]
+    return swept
+
+
+def job_name(overrides: list[str], swept: list[str]) -> str:
+    """What tells a job from the others of its sweep: those of its overrides that are swept."""
+    values = {
+        override.get_key_element().lstrip("+"): override.get_value_element_as_str() for override in _parsed(overrides)
+    }
+    return called({name: str(value) for name, value in values.items() if name in swept})
+
+
+def _parsed(overrides: list[str]) -> list[Override]:
+    return list(OverridesParser.create().parse_overrides(overrides))

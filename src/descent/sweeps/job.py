@@ -1,0 +1,79 @@
+"""One job of a sweep: trains its run, and notes in the sweep's record how far it is."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from descent.errors import UserError
+from descent.experiment import Asked, Outcome, train
+from descent.project import project_root
+from descent.sweeps.identity import job_name
+from descent.tracking.record import RunRecord
+from descent.tracking.sweep_record import Job, Stage, SweepRecord
+
+
+class Noting:
+    """Notes in the sweep's record where a job's run stands; the sweep brings it to MLflow from there."""
+
+    def __init__(self, sweep: SweepRecord, overrides: Sequence[str]) -> None:
+        self.sweep, self.overrides = sweep, list(overrides)
+        self.name = job_name(self.overrides, sweep.swept)
+        self.folder: Path | None = None
+
+    def note(self, stage: Stage, folder: Path | None = None, reason: str | None = None) -> None:
+        """Note how far the job is."""
+        inside = folder.relative_to(project_root()).as_posix() if folder else None
+        record = RunRecord(folder).header.id if folder else None
+        self.sweep.note(Job(self.overrides, self.name, stage, inside, record, reason))
+
+    def notify(self, folder: Path) -> None:
+        """Note where the run's record grows, once."""
+        if folder != self.folder:
+            self.folder = folder
+            self.note("running", folder)
+
+    def bring(self, folder: Path) -> None:
+        """Remember where the run's record is, now that it is whole or has failed."""
+        self.folder = folder
+
+
+def run_job(config: DictConfig, sweep: SweepRecord, asked: Asked) -> float | None:
+    """Train a job's run; what it is ranked by, infinitely bad where it ran away, or None where it failed.
+
+    A job that fails is noted, with its reason, and does not stop the others.
+    """
+    noting = Noting(sweep, asked.overrides)
+    noting.note("running")
+    try:
+        outcome = train(config, asked.named(noting.name, sweep.header.id), noting)
+    except UserError as error:
+        noting.note("failed", reason=str(error))
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no reason given"
+        noting.note("failed", noting.folder, f"{type(error).__name__}: {reason}")
+    else:
+        noting.note(_stage(outcome), outcome.folder)
+        metrics = "  ".join(f"{name} {value:.4g}" for name, value in outcome.metrics.items())
+        print(f"{noting.name}: {outcome.result}  {metrics}")
+        return ranked_by(config, outcome)
+    return None
+
+
+def _stage(outcome: Outcome) -> Stage:
+    if outcome.was_finished:
+        return "skipped"
+    return "resumed" if outcome.was_begun else "trained"
+
+
+def ranked_by(config: DictConfig, outcome: Outcome) -> float:
+    """The metric that the configuration names as the objective; infinitely bad of a run that ran away."""
+    if outcome.result == "diverged":
+        return -math.inf if config.objective.direction == "maximize" else math.inf
+    value = outcome.metrics.get(config.objective.metric)
+    if value is None:
+        raise UserError(
+            f"objective.metric={config.objective.metric}: the run has no such metric, only {', '.join(outcome.metrics)}"
+        )
+    return value

@@ -1,0 +1,146 @@
+"""A sweep from its first job to its comparison: skips what is finished, survives what fails."""
+
+import fcntl
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, OmegaConf
+
+from descent.errors import UserError
+from descent.project import project_root
+from descent.sweeps.identity import header_of, without_hydra
+from descent.tracking.follower import Follower
+from descent.tracking.record import now
+from descent.tracking.sweep_record import SWEEP, Job, State, SweepRecord
+
+if TYPE_CHECKING:
+    from descent.comparisons.comparison import Comparison
+
+LOOKS = 1.0
+"""Seconds between two looks at what the jobs have noted."""
+
+
+def open_sweep(config: DictConfig) -> SweepRecord:
+    """The record of the sweep that a multirun's common configuration asks for, new or of an earlier time."""
+    header = header_of(config)
+    folder = project_root() / "sweeps" / f"{header.tags['descent.sweep']}-{header.id[:8]}"
+    if (folder / SWEEP).exists():
+        return SweepRecord(folder)
+    return SweepRecord.create(folder, header, OmegaConf.to_yaml(without_hydra(config)))
+
+
+def sweep_through(sweep: SweepRecord, launch: Callable[[], object], follower: Follower) -> None:
+    """Run all jobs of a sweep, and compare their runs.
+
+    Args:
+        sweep: its record.
+        launch: runs the jobs, in whichever processes; they note in the record how far they are.
+        follower: is told of the runs' records and of the sweep's.
+
+    Raises:
+        UserError: where another process is at this sweep, or jobs failed; the others are compared all the same.
+    """
+    with _alone(sweep.folder):
+        started = now()
+        sweep.stand(State("RUNNING"))
+        follower.bring(sweep.folder)
+        try:
+            with _watched(sweep, follower, started):
+                launch()
+        except BaseException:
+            sweep.stand(State("KILLED"))
+            follower.bring(sweep.folder)
+            raise
+        jobs = sweep.jobs()
+        this_time = [job for job in jobs if job.when >= started]
+        comparison = _compared(sweep, jobs)
+        failed = [job for job in jobs if job.stage == "failed"]
+        metrics = {f"runs/{result}": float(count) for result, count in comparison.results.items()}
+        metrics["runs/failed"] = float(len(failed))
+        sweep.stand(State("FAILED" if failed else "FINISHED", metrics | comparison.best_metrics, comparison.best))
+        follower.bring(sweep.folder)
+        _tell(sweep, this_time, comparison)
+        if failed:
+            raise UserError(f"{len(failed)} of {len(jobs)} jobs failed, as said above")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise UserError(f"another process is at this sweep ({folder}); wait for it, or end it") from error
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _watched(sweep: SweepRecord, follower: Follower, started: int) -> Iterator[None]:
+    """Tell the follower of the runs as their jobs note them, wherever those are."""
+    over = Event()
+    told: set[str] = set()
+
+    def look() -> None:
+        for job in sweep.jobs():
+            if job.when < started or job.folder is None or job.folder in told:
+                continue
+            folder = project_root() / job.folder
+            if job.stage == "running":
+                follower.notify(folder)
+            else:
+                told.add(job.folder)
+                follower.bring(folder)
+
+    def watch() -> None:
+        while not over.wait(LOOKS):
+            look()
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        look()
+
+
+def _compared(sweep: SweepRecord, jobs: list[Job]) -> "Comparison":
+    from descent.comparisons.comparison import compare
+    from descent.tracking.record import RunRecord
+
+    folders = [project_root() / job.folder for job in jobs if job.folder is not None and job.stage != "failed"]
+    config = OmegaConf.load(sweep.folder / "config.yaml")
+    assert isinstance(config, DictConfig)
+    objective = config.objective
+    return compare(
+        sweep.header.name,
+        [RunRecord(folder) for folder in folders],
+        objective.metric,
+        objective.direction,
+        sweep.folder,
+    )
+
+
+def _tell(sweep: SweepRecord, jobs: list[Job], comparison: "Comparison") -> None:
+    """Print what became of the jobs, and where the comparison is."""
+    stages = Counter(job.stage for job in jobs)
+    for job in jobs:
+        if job.stage == "failed":
+            print(f"failed: {job.name}: {job.reason}", file=sys.stderr)
+    where = os.path.relpath(sweep.folder)
+    print(
+        f"{sweep.header.name}: {len(jobs)} jobs: {stages['trained']} trained, {stages['resumed']} resumed, "
+        f"{stages['skipped']} finished before, {stages['failed']} failed"
+    )
+    if comparison.best:
+        print(f"best: {comparison.best}  {comparison.told}")
+    print(f"table {where}/runs.csv  pictures {where}/*.png")

@@ -1,0 +1,124 @@
+"""Bringing a sweep record to MLflow: a parent run, with the runs of its jobs as its children."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from descent.tracking.store import connect, experiment_id, locked, told
+from descent.tracking.sweep_record import RUNS, SWEEP, State, SweepRecord
+from descent.tracking.sync import RECORD, RESULT, Synced, fitting_tags, log_params, show, sync
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+STOOD, SHOWN = "descent.stood", "descent.shown"
+TABLE = "runs.json"
+
+
+def sync_sweep(folder: Path, uri: str) -> Synced:
+    """Bring how a sweep stands to its run in MLflow, and the runs of its jobs under it; again is as good as once."""
+    sweep = SweepRecord(folder)
+    client = connect(uri)
+    with locked(folder / SWEEP, "r"), told(uri):
+        experiment = experiment_id(client, sweep.header.problem)
+        run = _find(client, [experiment], sweep.header.id)
+        is_new = run is None
+        if run is None:
+            run = client.create_run(
+                experiment,
+                start_time=sweep.header.created,
+                tags=fitting_tags({**sweep.header.tags, RECORD: sweep.header.id}),
+                run_name=sweep.header.name,
+            )
+        changed = _bring(client, run, sweep)
+        return Synced("new" if is_new else "updated" if changed else "unchanged", run.info.run_id)
+
+
+def sync_record(folder: Path, uri: str, points: int) -> Synced:
+    """Bring the record in a folder, be it of a run or of a sweep."""
+    return sync_sweep(folder, uri) if (folder / SWEEP).exists() else sync(folder, uri, points)
+
+
+def _find(client: "MlflowClient", experiments: list[str], record: str) -> "Run | None":
+    found = client.search_runs(experiments, f"tags.`{RECORD}` = '{record}'", max_results=1)
+    return found[0] if found else None
+
+
+def _bring(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
+    """Bring the sweep to its run; False where there was nothing to bring."""
+    run_id, state = run.info.run_id, sweep.state()
+    stood = f"{state.status} {state.when}"
+    if run.data.tags.get(STOOD) == stood:
+        return False
+    if STOOD not in run.data.tags:
+        log_params(client, run_id, sweep.header.params)
+    children = _adopt(client, run_id, sweep)
+    if state.status == "RUNNING":
+        client.update_run(run_id, status="RUNNING")
+    else:
+        _close(client, run, sweep, state, children)
+    client.set_tag(run_id, STOOD, stood)
+    return True
+
+
+def _adopt(client: "MlflowClient", run_id: str, sweep: SweepRecord) -> dict[str, str]:
+    """Put the jobs' runs under the sweep's, but for those that are under another's already.
+
+    Returns:
+        From the runs' names to their MLflow ids.
+    """
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+    everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
+    found = {}
+    for job in sweep.jobs():
+        child = _find(client, everywhere, job.record) if job.record else None
+        if child is not None:
+            found[child.info.run_name] = child.info.run_id
+            if MLFLOW_PARENT_RUN_ID not in child.data.tags:
+                client.set_tag(child.info.run_id, MLFLOW_PARENT_RUN_ID, run_id)
+    return found
+
+
+def _close(client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State, children: dict[str, str]) -> None:
+    """Bring the numbers, the table and the pictures of a sweep that has come to an end, for now."""
+    from mlflow.entities import Metric
+
+    run_id = run.info.run_id
+    client.log_batch(run_id, [Metric(key, value, state.when, 0) for key, value in state.metrics.items()])
+    if state.best is not None:
+        client.set_tag(run_id, "descent.best", state.best)
+        if state.best in children:
+            client.set_tag(run_id, "descent.best_run_id", children[state.best])
+    for path in sorted(sweep.folder.iterdir()):
+        if path.is_file():
+            client.log_artifact(run_id, str(path))
+    if (sweep.folder / RUNS).exists():
+        _log_table(client, run_id, sweep.folder / RUNS)
+    _show_pictures(client, run, sweep)
+    client.set_tag(run_id, RESULT, state.status.lower())
+    client.set_terminated(run_id, state.status, state.when)
+
+
+def _log_table(client: "MlflowClient", run_id: str, path: Path) -> None:
+    """The table as MLflow's own, which its UI shows; `log_table` would add the rows to those of an earlier time."""
+    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
+
+    with path.open(newline="", encoding="utf-8") as file:
+        columns, *data = csv.reader(file)
+    client.log_text(run_id, json.dumps({"columns": columns, "data": data}), TABLE)
+    client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps([{"path": TABLE, "type": "table"}]))
+
+
+def _show_pictures(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> None:
+    """Put the pictures among the images that MLflow's grid compares, each only if it is another than before."""
+    pictures = sorted(sweep.folder.glob("*.png"))
+    digests = {path.stem: hashlib.file_digest(path.open("rb"), "sha256").hexdigest() for path in pictures}
+    shown = json.loads(run.data.tags.get(SHOWN, "{}"))
+    for path in pictures:
+        if shown.get(path.stem) != digests[path.stem]:
+            show(client, run.info.run_id, path, 0)
+    client.set_tag(run.info.run_id, SHOWN, json.dumps(digests))
