@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import numpy as np
@@ -123,13 +124,24 @@ def test_a_run_that_was_killed_on_its_way_to_its_folder_gets_there(composed: Com
     assert [path.name for path in (project / "runs").iterdir()] == ["here"]
 
 
-def test_two_processes_do_not_train_the_same_run_at_once(composed: Composed, project: Path) -> None:
+def test_a_run_that_another_process_trains_is_waited_for(
+    composed: Composed, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = composed(*SMALL, "run_dir=runs/here")
-    with (
-        experiment._alone(project / "runs" / f"here.{key(config, project)[:8]}.unfinished"),
-        pytest.raises(UserError, match="another process is training this run"),
-    ):
-        train(config)
+    here = train(config).folder
+    growing = here.with_name(f"here.{key(config, project)[:8]}.unfinished")
+    here.rename(growing)  # as it stands in a process that has yet to move it
+    other = experiment._alone(growing)
+    other.__enter__()
+
+    def end() -> None:
+        growing.rename(here)
+        other.__exit__(None, None, None)
+
+    Timer(1, end).start()
+    assert train(config).was_finished
+    assert "another process is training this run" in capsys.readouterr().err
+    assert [path.name for path in (project / "runs").iterdir()] == ["here"]
 
 
 def test_a_descent_that_comes_to_rest_has_converged(composed: Composed) -> None:

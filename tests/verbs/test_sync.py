@@ -34,23 +34,23 @@ def test_every_record_under_runs_is_brought(
     a, b, total = capsys.readouterr().out.splitlines()
     assert a.startswith(f"{project}/runs/a: new, run ")
     assert b.startswith(f"{project}/runs/sweep/b: new, run ")
-    assert total == "run records: 2 new, 0 updated, 0 unchanged"
+    assert total == "records: 2 new, 0 updated, 0 unchanged"
 
     call(monkeypatch, "runs/a")
-    assert capsys.readouterr().out.splitlines()[-1] == "run records: 0 new, 0 updated, 1 unchanged"
+    assert capsys.readouterr().out.splitlines()[-1] == "records: 0 new, 0 updated, 1 unchanged"
 
     # A record that MLflow refuses does not keep the others back.
     whole(project / "runs" / "c")
     client = connect(uri)
     client.delete_experiment("1")
-    with pytest.raises(UserError, match="3 of 3 run records are not in MLflow"):
+    with pytest.raises(UserError, match="3 of 3 records are not in MLflow"):
         sync_all([project / "runs" / name for name in ("a", "sweep/b", "c")], uri)
     assert capsys.readouterr().out.count("was deleted") == 3
 
 
 @pytest.mark.usefixtures("project")
 def test_a_folder_without_a_record_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match=r"^nowhere holds no run record \(run\.json\); name the folder of a run$"):
+    with pytest.raises(UserError, match=r"^nowhere holds no record \(run\.json or sweep\.json\); name the folder"):
         call(monkeypatch, "nowhere")
 
 

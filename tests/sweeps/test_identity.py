@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from descent.sweeps.identity import SEVERAL, header_of, job_name, swept_in
+
+SWEEP = ("problem=bowl", "optimizer=sgd,adam", "optimizer.lr=1e-3,1e-2", "seed=range(3)", "trainer.max_steps=5")
+
+
+def common(project: Path, *overrides: str) -> DictConfig:
+    """What the jobs of a multirun have in common, as the command line composes it."""
+    with initialize_config_dir(str(project / "conf"), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        return loader.load_configuration("train", list(overrides), run_mode=RunMode.MULTIRUN)
+
+
+def test_a_sweep_is_called_by_what_it_sweeps_over(project: Path) -> None:
+    config = common(project, *SWEEP)
+    assert swept_in(config) == {"optimizer": "sgd,adam", "optimizer.lr": "1e-3,1e-2", "seed": "range(3)"}
+    header = header_of(config)
+    assert (header.name, header.problem) == ("bowl: optimizer × lr × seed", "bowl")
+    assert header.params["sweep.optimizer.lr"] == "1e-3,1e-2"
+    assert header.params["trainer.max_steps"] == "5"
+    assert "optimizer.lr" not in header.params
+    assert header.tags["hydra.overrides"] == " ".join(SWEEP)
+
+
+def test_the_same_sweep_again_is_the_same_and_another_is_another(project: Path) -> None:
+    identity = header_of(common(project, *SWEEP)).id
+    assert header_of(common(project, *reversed(SWEEP))).id == identity
+    assert header_of(common(project, *SWEEP, "tracking=none", "hydra/launcher=joblib")).id == identity
+    for other in ("trainer.max_steps=6", "schedule=cosine", "seed=range(4)", "data.batch_size=1,2"):
+        assert header_of(common(project, *SWEEP, other)).id != identity
+
+
+def test_a_sweep_over_problems_has_an_experiment_of_its_own(project: Path) -> None:
+    header = header_of(common(project, "problem=bowl,beale", "trainer.max_steps=5"))
+    assert (header.name, header.problem) == ("several: problem", SEVERAL)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        (["problem=bowl", "optimizer=adam", "optimizer.lr=0.01", "seed=2"], "adam lr=0.01 seed=2"),
+        (["problem=bowl", "optimizer=adam", "+optimizer.eps=0.01"], "adam eps=0.01"),
+        (["problem.start=[1.0,2.0]", "problem=bowl"], "start=[1.0,2.0]"),
+    ],
+)
+def test_a_job_is_called_by_what_tells_it_from_the_others(overrides: list[str], name: str) -> None:
+    swept = ["optimizer", "optimizer.lr", "seed", "optimizer.eps", "problem.start"]
+    assert job_name(overrides, swept) == name
