@@ -6,7 +6,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from descent.sweeps.identity import SEVERAL, header_of, job_name, swept_in
+from descent.sweeps.identity import header_of, job_name, swept_in
+from descent.tracking.sweep_record import SEVERAL
 
 SWEEP = ("problem=bowl", "optimizer=sgd,adam", "optimizer.lr=1e-3,1e-2", "seed=range(3)", "trainer.max_steps=5")
 

@@ -10,10 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from descent.comparisons.runs import called
 from descent.tracking.lineage import NO_EFFECT, flat, source_hash
 from descent.tracking.record import now
-from descent.tracking.sweep_record import SWEPT, SweepHeader
-
-SEVERAL = "several problems"
-"""The MLflow experiment of a sweep whose runs are not all of one problem."""
+from descent.tracking.sweep_record import SEVERAL, SWEPT, SweepHeader
 
 
 def header_of(config: DictConfig) -> SweepHeader:

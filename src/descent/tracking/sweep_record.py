@@ -21,6 +21,8 @@ from descent.tracking.record import now, write_whole
 SWEEP = "sweep.json"
 STATE = "state.json"
 RUNS = "runs.csv"
+SEVERAL = "several problems"
+"""The MLflow experiment of a sweep whose runs are not all of one problem."""
 SWEPT = "sweep."
 """What the names of the parameters that are swept begin with, where they stand beside the common ones."""
 

@@ -116,7 +116,7 @@ def _log_table(client: "MlflowClient", run_id: str, path: Path) -> None:
 def _show_pictures(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> None:
     """Put the pictures among the images that MLflow's grid compares, each only if it is another than before."""
     pictures = sorted(sweep.folder.glob("*.png"))
-    digests = {path.stem: hashlib.file_digest(path.open("rb"), "sha256").hexdigest() for path in pictures}
+    digests = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures}
     shown = json.loads(run.data.tags.get(SHOWN, "{}"))
     for path in pictures:
         if shown.get(path.stem) != digests[path.stem]:
