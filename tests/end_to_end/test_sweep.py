@@ -72,8 +72,9 @@ def test_a_sweep_that_is_killed_and_issued_again_has_every_run_once(project: Pat
 
 
 def test_a_job_that_fails_stops_no_other_and_is_told_of(project: Path) -> None:
-    sweep = ("descent", "train", "-m", "problem=bowl", "trainer.max_steps=5", "optimizer.lr=0.1,-1", "tracking=none")
-    done = run(*sweep, cwd=project)
+    # The command line has the last word over what a ready sweep sweeps over.
+    sweep = ("sweep=learning_rate", "optimizer.lr=0.1,-1")
+    done = run("descent", "train", "problem=bowl", "trainer.max_steps=5", "tracking=none", *sweep, cwd=project)
     assert done.returncode == 1
     assert "2 jobs: 1 trained, 0 resumed, 0 finished before, 1 failed" in done.stdout
     assert "failed: lr=-1: optimizer.lr=-1: choose a number from 0, for example optimizer.lr=0.1" in done.stderr

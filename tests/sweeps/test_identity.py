@@ -6,6 +6,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from descent.composition import multirun
 from descent.sweeps.identity import header_of, job_name, swept_in
 from descent.tracking.sweep_record import SEVERAL
 
@@ -36,6 +37,22 @@ def test_the_same_sweep_again_is_the_same_and_another_is_another(project: Path) 
     assert header_of(common(project, *SWEEP, "tracking=none", "hydra/launcher=joblib")).id == identity
     for other in ("trainer.max_steps=6", "schedule=cosine", "seed=range(4)", "data.batch_size=1,2"):
         assert header_of(common(project, *SWEEP, other)).id != identity
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs"), [("learning_rate", ["optimizer.lr"]), ("optimizers", ["optimizer", "optimizer.lr"])]
+)
+def test_ready_sweeps_need_no_flag(project: Path, monkeypatch: pytest.MonkeyPatch, name: str, jobs: list[str]) -> None:
+    words = ["problem=bowl", "trainer.max_steps=5", f"sweep={name}"]
+    monkeypatch.setattr("sys.argv", ["descent train", *words])
+    config = multirun("train")
+    assert config is not None
+    assert list(swept_in(config)) == jobs
+
+
+def test_a_single_run_is_no_sweep(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["descent train", "problem=bowl", "trainer.max_steps=5"])
+    assert multirun("train") is None
 
 
 def test_a_sweep_over_problems_has_an_experiment_of_its_own(project: Path) -> None:

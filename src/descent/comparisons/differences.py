@@ -10,7 +10,7 @@ REPLICATE = "seed"
 
 ALWAYS = ("optimizer.lr", REPLICATE)
 """What is told wherever it differs."""
-NEVER = ("name", "problem_name", *NO_EFFECT)
+NEVER = ("name", "problem_name", "sweep", *NO_EFFECT)
 """What says nothing, or nothing that makes a difference."""
 
 
