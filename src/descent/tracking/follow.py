@@ -29,7 +29,8 @@ def follow(lines: Iterable[str], uri: str, points: int) -> list[str]:
     while more:
         said = _drain(inbox)
         more = said[-1] is not None
-        for folder in dict.fromkeys(name for name in said if name is not None):
+        # Each once, and where it was named last: a sweep takes in the runs that were named before it.
+        for folder in reversed(dict.fromkeys(name for name in reversed(said) if name is not None)):
             reasons[folder] = _bring(folder, uri, points)
     # A record that is no longer where it was named has been named since where it went to.
     again = [folder for folder, reason in reasons.items() if reason is not None and folder.exists()]

@@ -50,8 +50,7 @@ def _find(client: "MlflowClient", experiments: list[str], record: str) -> "Run |
 def _bring(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
     """Bring the sweep to its run; False where there was nothing to bring."""
     run_id, state = run.info.run_id, sweep.state()
-    stood = f"{state.status} {state.when}"
-    if run.data.tags.get(STOOD) == stood:
+    if run.data.tags.get(STOOD) == _stood(state, len(_records(sweep))):
         return False
     if STOOD not in run.data.tags:
         log_params(client, run_id, sweep.header.params)
@@ -60,30 +59,40 @@ def _bring(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
         client.update_run(run_id, status="RUNNING")
     else:
         _close(client, run, sweep, state, children)
-    client.set_tag(run_id, STOOD, stood)
+    # Fewer than are recorded, where the background sync has yet to bring some: then this is done again.
+    client.set_tag(run_id, STOOD, _stood(state, len(children)))
     return True
 
 
-def _adopt(client: "MlflowClient", run_id: str, sweep: SweepRecord) -> dict[str, str]:
+def _stood(state: State, runs: int) -> str:
+    return f"{state.status} {state.when} {runs} runs"
+
+
+def _records(sweep: SweepRecord) -> list[str]:
+    """The records of the jobs' runs, as far as those were begun."""
+    return sorted({job.record for job in sweep.jobs() if job.record is not None})
+
+
+def _adopt(client: "MlflowClient", run_id: str, sweep: SweepRecord) -> "dict[str, Run]":
     """Put the jobs' runs under the sweep's, but for those that are under another's already.
 
     Returns:
-        From the runs' names to their MLflow ids.
+        From the records of those that are in MLflow to their runs there.
     """
     from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
     everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
-    found = {}
-    for job in sweep.jobs():
-        child = _find(client, everywhere, job.record) if job.record else None
+    found: dict[str, Run] = {}
+    for record in _records(sweep):
+        child = _find(client, everywhere, record)
         if child is not None:
-            found[child.info.run_name] = child.info.run_id
+            found[record] = child
             if MLFLOW_PARENT_RUN_ID not in child.data.tags:
                 client.set_tag(child.info.run_id, MLFLOW_PARENT_RUN_ID, run_id)
     return found
 
 
-def _close(client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State, children: dict[str, str]) -> None:
+def _close(client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State, children: "dict[str, Run]") -> None:
     """Bring the numbers, the table and the pictures of a sweep that has come to an end, for now."""
     from mlflow.entities import Metric
 
@@ -91,8 +100,9 @@ def _close(client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State,
     client.log_batch(run_id, [Metric(key, value, state.when, 0) for key, value in state.metrics.items()])
     if state.best is not None:
         client.set_tag(run_id, "descent.best", state.best)
-        if state.best in children:
-            client.set_tag(run_id, "descent.best_run_id", children[state.best])
+        for child in children.values():
+            if child.info.run_name == state.best:
+                client.set_tag(run_id, "descent.best_run_id", child.info.run_id)
     for path in sorted(sweep.folder.iterdir()):
         if path.is_file():
             client.log_artifact(run_id, str(path))
