@@ -56,7 +56,7 @@ def test_a_single_run_is_no_sweep(project: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_sweep_over_problems_has_an_experiment_of_its_own(project: Path) -> None:
-    header = header_of(common(project, "problem=bowl,beale", "trainer.max_steps=5"))
+    header = header_of(common(project, "problem=bowl,beale", "trainer.max_steps=5", "run_dir=runs/${name}"))
     assert (header.name, header.problem) == ("several: problem", SEVERAL)
 
 

@@ -33,7 +33,7 @@ def header_of(config: DictConfig) -> SweepHeader:
         problem=str(config.problem_name) if has_problem else SEVERAL,
         created=now(),
         params=params,
-        tags={"hydra.overrides": " ".join(config.hydra.overrides.task), "descent.sweep": subject},
+        tags={"hydra.overrides": " ".join(_overrides(config)), "descent.sweep": subject},
     )
 
 
@@ -47,10 +47,17 @@ def swept_in(config: DictConfig) -> dict[str, str]:
     params = OmegaConf.to_container(OmegaConf.create(config.hydra.sweeper.get("params") or {}))
     assert isinstance(params, dict)
     swept = {str(name): str(values) for name, values in params.items()}
-    for override in _parsed(list(config.hydra.overrides.task)):
+    for override in _parsed(_overrides(config)):
         if override.is_sweep_override():
             swept[override.get_key_element().lstrip("+")] = (override.input_line or "").partition("=")[2]
     return swept
+
+
+def _overrides(config: DictConfig) -> list[str]:
+    """The command line's, as they were given: what they interpolate, each job has for itself."""
+    overrides = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    assert isinstance(overrides, list)
+    return [str(override) for override in overrides]
 
 
 def job_name(overrides: list[str], swept: list[str]) -> str:
