@@ -19,7 +19,7 @@ class Comparison:
 
     Args:
         results: how many runs ended how.
-        best: what the best run is called; None where all ran away.
+        best: what the best run is called; None where all ran away, or are of several problems.
         metric: what runs are ranked by.
         value: the best run's.
     """
@@ -55,9 +55,10 @@ def compare(title: str, records: Sequence[RunRecord], metric: str, direction: st
         return Comparison(Counter(), None, metric, math.nan)
     arrangement = arranged(runs)
     table.write(folder / RUNS, table.rows(arrangement))
-    if len({run.record.header.problem for run in runs}) == 1:
+    best = None
+    if len({run.record.header.problem for run in runs}) == 1:  # else their losses have nothing in common
         save(pictures(title, arrangement), folder)
-    best = _best(runs, metric, direction)
+        best = _best(runs, metric, direction)
     results: Counter[str] = Counter(run.result for run in runs)
     if best is None:
         return Comparison(results, None, metric, math.nan)
