@@ -67,13 +67,8 @@ def _stage(outcome: Outcome) -> Stage:
     return "resumed" if outcome.was_begun else "trained"
 
 
-def ranked_by(config: DictConfig, outcome: Outcome) -> float:
-    """The metric that the configuration names as the objective; infinitely bad of a run that ran away."""
+def ranked_by(config: DictConfig, outcome: Outcome) -> float | None:
+    """The metric that the configuration names as the objective; infinitely bad where it ran away, None if missing."""
     if outcome.result == "diverged":
         return -math.inf if config.objective.direction == "maximize" else math.inf
-    value = outcome.metrics.get(config.objective.metric)
-    if value is None:
-        raise UserError(
-            f"objective.metric={config.objective.metric}: the run has no such metric, only {', '.join(outcome.metrics)}"
-        )
-    return value
+    return outcome.metrics.get(config.objective.metric)
