@@ -6,8 +6,6 @@ from descent.tracking.lineage import NO_EFFECT
 
 REPLICATE = "seed"
 """What tells runs apart that answer the same question: chance."""
-
-
 ALWAYS = ("optimizer.lr", REPLICATE)
 """What is told wherever it differs."""
 NEVER = ("name", "problem_name", "sweep", *NO_EFFECT)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from descent.composition import require_experiment
 from descent.errors import UserError
 from descent.experiment import Asked, Outcome, train
 from descent.project import project_root
@@ -24,9 +25,10 @@ class Noting:
 
     def note(self, stage: Stage, folder: Path | None = None, reason: str | None = None) -> None:
         """Note how far the job is."""
-        inside = folder.relative_to(project_root()).as_posix() if folder else None
+        root = project_root()
+        where = folder.relative_to(root) if folder and folder.is_relative_to(root) else folder
         record = RunRecord(folder).header.id if folder else None
-        self.sweep.note(Job(self.overrides, self.name, stage, inside, record, reason))
+        self.sweep.note(Job(self.overrides, self.name, stage, str(where) if where else None, record, reason))
 
     def notify(self, folder: Path) -> None:
         """Note where the run's record grows, once."""
@@ -47,6 +49,7 @@ def run_job(config: DictConfig, sweep: SweepRecord, asked: Asked) -> float | Non
     noting = Noting(sweep, asked.overrides)
     noting.note("running")
     try:
+        require_experiment(config)
         outcome = train(config, asked.named(noting.name, sweep.header.id), noting)
     except UserError as error:
         noting.note("failed", reason=str(error))

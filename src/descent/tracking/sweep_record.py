@@ -60,7 +60,7 @@ class Job:
         overrides: what it overrides, in Hydra's words.
         name: what tells it from the others.
         stage: how far it is; `skipped` where its run was finished before, `resumed` where it was begun before.
-        folder: of its run's record, where there is one yet.
+        folder: of its run's record, seen from the project if it is in there; None while there is none.
         record: the record's id.
         reason: why it failed, in a line.
         when: milliseconds since the epoch.
