@@ -18,6 +18,9 @@ from omegaconf.errors import OmegaConfBaseException
 from descent.errors import UserError
 from descent.project import project_root
 
+SHOWS = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+"""Options by which Hydra shows something and runs nothing."""
+
 
 def one_line(error: BaseException) -> str:
     """The message of an error as one line, the choices Hydra lists below it included."""
@@ -64,17 +67,33 @@ def multirun(config_name: str) -> DictConfig | None:
     """What the jobs of the command line's multirun have in common, Hydra's part included; None for a single run.
 
     Raises:
-        UserError: for a configuration that does not compose.
+        UserError: for a configuration that does not compose, or a command line that asks for two things.
     """
     words = sys.argv[1:]
     asked = any(word in ("-m", "--multirun") for word in words)
+    shows = next((word for word in words if word.partition("=")[0] in SHOWS), None)
+    if shows:
+        if asked:
+            raise UserError(f"{shows} shows something and -m runs something; leave one of them out")
+        return None
     if not asked and not any(word.lstrip("+").startswith(("sweep=", "hydra.mode=")) for word in words):
         return None
-    overrides = [word for word in words if ("=" in word and not word.startswith("-")) or word.startswith("~")]
+    overrides = [word for word in words if _is_override(word)]
     with told(), initialize_config_dir(str(project_root() / "conf"), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration(config_name, overrides, run_mode=RunMode.MULTIRUN)
     return config if asked or config.hydra.mode == RunMode.MULTIRUN else None
+
+
+def override(*overrides: str) -> None:
+    """Add to the overrides on the command line, which the options stand around."""
+    words = sys.argv
+    last = max((place for place, word in enumerate(words) if place and _is_override(word)), default=0)
+    sys.argv = [*words[: last + 1], *overrides, *words[last + 1 :]]
+
+
+def _is_override(word: str) -> bool:
+    return ("=" in word and not word.startswith("-")) or word.startswith("~")
 
 
 def require_experiment(config: DictConfig) -> None:

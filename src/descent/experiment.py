@@ -20,7 +20,7 @@ from descent.pictures import Descended
 from descent.project import project_root
 from descent.tracking.follower import Follower, Nobody
 from descent.tracking.lineage import flat, git_tags, inputs, run_key
-from descent.tracking.record import EVALUATIONS, STEPS, VISITED, Header, Result, RunRecord, now
+from descent.tracking.record import EVALUATIONS, HEADER, STEPS, SWEEP_OF, VISITED, Header, Result, RunRecord, now
 from descent.training.evaluation import result_of
 from descent.training.loop import descend
 from descent.training.module import Descent
@@ -130,7 +130,7 @@ def _header(config: DictConfig, parts: Parts, asked: Asked, root: Path) -> Heade
             **git_tags(root),
             **{f"dvc.{source.path}": source.digest for source in files},
             "hydra.overrides": " ".join(asked.overrides),
-            **({"descent.sweep": asked.sweep} if asked.sweep else {}),
+            **({SWEEP_OF: asked.sweep} if asked.sweep else {}),
         },
         inputs=files,
         rows={STEPS: parts.plan.steps, EVALUATIONS: len(parts.plan.evaluations)},
@@ -182,7 +182,7 @@ def _is(folder: Path, handle: int) -> bool:
 
 def _open(folder: Path, header: Header, config: str) -> tuple[RunRecord, bool]:
     """The record that an interrupted run left, or a new one, and whether it was there."""
-    if (folder / "run.json").exists():
+    if (folder / HEADER).exists():
         return RunRecord(folder), True
     return RunRecord.create(folder, header, config), False
 

@@ -1,11 +1,12 @@
 import math
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from descent.errors import UserError
-from descent.problems.starts import start_at
+from descent.problems.starts import drawn, start_at
 from descent.problems.surface import Surface
 from descent.problems.surfaces import bowl, parabola
 
@@ -65,3 +66,20 @@ def test_the_function_says_how_many_coordinates_there_are() -> None:
     assert Surface(bowl, [2, 1]).size() == 2
     with pytest.raises(UserError):
         Surface(parabola, [2, 1])
+
+
+def test_drawn_starts_lie_within_their_bounds_all_over() -> None:
+    starts = torch.stack([drawn(2, seed, [-5, 5], [0, 1]) for seed in range(200)])
+    assert starts.dtype == torch.float64
+    assert starts.unique(dim=0).shape == (200, 2)
+    low, high = starts.amin(0), starts.amax(0)
+    assert (low > torch.tensor([-5, 0])).all()
+    assert (low < torch.tensor([-4.5, 0.05])).all()
+    assert (high < torch.tensor([5, 1])).all()
+    assert (high > torch.tensor([4.5, 0.95])).all()
+
+
+def test_a_drawn_start_has_the_components_of_the_surface() -> None:
+    start = partial(drawn, seed=3, x=[1, 2], y=[-4, -3])
+    assert torch.equal(Surface(bowl, start).point, drawn(2, 3, [1, 2], [-4, -3]))
+    assert torch.equal(Surface(parabola, start).point, drawn(1, 3, [1, 2]))

@@ -41,9 +41,9 @@ def evaluate(record: RunRecord, at: int) -> None:
     )
 
 
-def whole(folder: Path, planned: int = 20) -> RunRecord:
+def whole(folder: Path, planned: int = 20, **header: object) -> RunRecord:
     """A record of a run that went to its end."""
-    with start(folder, planned) as record:
+    with start(folder, planned, **header) as record:
         evaluate(record, 0)
         step(record, 0, planned)
         evaluate(record, planned)

@@ -15,15 +15,15 @@ PARENTS = (
 
 def sweep_of(folder: Path, *names: str, status: Status = "FINISHED", identity: str = "sweep") -> SweepRecord:
     """A sweep with a job for each name, its run's record beside the sweep's."""
-    params, tags = {"sweep.seed": "range(2)"}, {"descent.sweep": "a"}
-    header = SweepHeader(identity, f"a {identity}", "x squared", CREATED, params, tags)
+    header = SweepHeader(identity, f"a {identity}", "x squared", CREATED, {"sweep.seed": "range(2)"}, {})
     sweep = SweepRecord.create(folder / identity, header, "lr: 0.1\n")
     for name in names:
         if not (folder / name).exists():
             whole(folder / name)
         sweep.note(Job([f"seed={name}"], name, "trained", name, f"id-{name}"))
     (sweep.folder / RUNS).write_text("run,seed\n" + "".join(f"{name},{name}\n" for name in names))
-    sweep.stand(State(status, {"runs/finished": float(len(names))}, names[0] if names else None, CREATED))
+    best = names[0] if names else None
+    sweep.stand(State(status, {"runs/finished": float(len(names))}, best, best and f"id-{best}", CREATED))
     return sweep
 
 
@@ -35,6 +35,8 @@ def test_a_sweep_takes_in_the_runs_of_its_jobs(uri: str, tmp_path: Path) -> None
     assert rows(uri, PARENTS) == [("a", "a sweep"), ("b", "a sweep")]
     assert rows(uri, "select status from runs where name = 'a sweep'") == [("FINISHED",)]
     assert rows(uri, "select value from tags where key = 'descent.best'") == [("a",)]
+    best = "select r.name from tags t join runs r on t.value = r.run_uuid where t.key = 'descent.best_run_id'"
+    assert rows(uri, best) == [("a",)]
     assert rows(uri, "select value from latest_metrics where key = 'runs/finished'") == [(2.0,)]
     assert rows(uri, "select value from params where key = 'sweep.seed'") == [("range(2)",)]
     assert sync_sweep(sweep.folder, uri).what == "unchanged"
@@ -64,6 +66,14 @@ def test_a_run_stays_under_the_sweep_that_trained_it(uri: str, tmp_path: Path) -
     sync_sweep(sweep_of(tmp_path, "a").folder, uri)
     sync_sweep(sweep_of(tmp_path, "a", "b", identity="wider").folder, uri)
     assert rows(uri, PARENTS) == [("a", "a sweep"), ("b", "a wider")]
+
+
+def test_a_run_whose_job_did_not_see_the_sweeps_folder_comes_under_it(uri: str, tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path)
+    sync_sweep(sweep.folder, uri)
+    elsewhere = whole(tmp_path / "elsewhere", tags={"descent.sweep": sweep.header.id})
+    sync_record(elsewhere.folder, uri, 10)
+    assert rows(uri, PARENTS) == [("elsewhere", "a sweep")]
 
 
 @pytest.mark.parametrize("status", ["FAILED", "KILLED"])

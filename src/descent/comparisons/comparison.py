@@ -10,7 +10,7 @@ from descent.comparisons import table
 from descent.comparisons.pictures import pictures, save
 from descent.comparisons.runs import Run, arranged, ended
 from descent.tracking.record import RunRecord
-from descent.tracking.sweep_record import RUNS
+from descent.tracking.sweep_record import RUNS, State, Status
 
 
 @dataclass(frozen=True)
@@ -20,19 +20,22 @@ class Comparison:
     Args:
         results: how many runs ended how.
         best: what the best run is called; None where all ran away, or are of several problems.
+        best_record: the id of its record.
         metric: what runs are ranked by.
         value: the best run's.
     """
 
     results: Counter[str]
     best: str | None
+    best_record: str | None
     metric: str
     value: float
 
-    @property
-    def best_metrics(self) -> dict[str, float]:
-        """The best run's metric, under a name of its own."""
-        return {f"best/{self.metric}": self.value} if self.best else {}
+    def state(self, status: Status, failed: int = 0) -> State:
+        """How a sweep stands that came to this, `failed` of its jobs having failed."""
+        counts = {f"runs/{result}": float(count) for result, count in self.results.items()}
+        best = {f"best/{self.metric}": self.value} if self.best else {}
+        return State(status, {**counts, "runs/failed": float(failed), **best}, self.best, self.best_record)
 
     @property
     def told(self) -> str:
@@ -52,7 +55,7 @@ def compare(title: str, records: Sequence[RunRecord], metric: str, direction: st
     """
     runs = ended(records)
     if not runs:
-        return Comparison(Counter(), None, metric, math.nan)
+        return Comparison(Counter(), None, None, metric, math.nan)
     arrangement = arranged(runs)
     table.write(folder / RUNS, table.rows(arrangement))
     best = None
@@ -61,8 +64,9 @@ def compare(title: str, records: Sequence[RunRecord], metric: str, direction: st
         best = _best(runs, metric, direction)
     results: Counter[str] = Counter(run.result for run in runs)
     if best is None:
-        return Comparison(results, None, metric, math.nan)
-    return Comparison(results, best.record.header.name, metric, best.metrics[metric])
+        return Comparison(results, None, None, metric, math.nan)
+    header = best.record.header
+    return Comparison(results, header.name, header.id, metric, best.metrics[metric])
 
 
 def _best(runs: Sequence[Run], metric: str, direction: str) -> Run | None:

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from descent.errors import UserError
-from descent.project import project_root
-from descent.tracking.record import RunRecord, records
+from descent.tracking.record import HEADER, RunRecord, records
 from descent.tracking.store import connect, told
 from descent.tracking.sweep_record import SweepRecord, sweeps
 
@@ -47,9 +46,7 @@ def _in_folder(folder: Path) -> Iterable[RunRecord]:
     for inside in records([folder]):
         yield RunRecord(inside)
     for inside in sweeps([folder]):
-        for job in SweepRecord(inside).jobs():
-            if job.folder is not None and (project_root() / job.folder / "run.json").exists():
-                yield RunRecord(project_root() / job.folder)
+        yield from SweepRecord(inside).runs()
 
 
 def _in_mlflow(pick: str, uri: str) -> Iterable[RunRecord]:
@@ -62,7 +59,7 @@ def _in_mlflow(pick: str, uri: str) -> Iterable[RunRecord]:
             )
             for one in children or [run]:
                 folder = Path(client.download_artifacts(one.info.run_id, ""))
-                if (folder / "run.json").exists():
+                if (folder / HEADER).exists():
                     yield RunRecord(folder)
 
 

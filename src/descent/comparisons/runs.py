@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from descent.comparisons.differences import REPLICATE, differing
 from descent.tracking.record import EVALUATIONS, Result, RunRecord
 
+LONGEST_NUMBER = 7
+"""The most characters of a number that are told as they stand."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -117,11 +120,16 @@ def arranged(runs: Sequence[Run]) -> Arrangement:
 
 
 def called(values: dict[str, str]) -> str:
-    """What tells a run from others, in a few words: `adam lr=0.01 seed=2`."""
+    """What tells a run from others, in a few words: `adam lr=0.01 seed=2`; of long numbers, four digits."""
     return " ".join(
-        value if "." not in name and name != REPLICATE else f"{name.rpartition('.')[2]}={value}"
+        value if "." not in name and name != REPLICATE else f"{name.rpartition('.')[2]}={_short(value)}"
         for name, value in values.items()
     )
+
+
+def _short(text: str) -> str:
+    value = _number(text)
+    return f"{value:.4g}" if value is not None and len(text) > LONGEST_NUMBER else text
 
 
 def _number(text: str | None) -> float | None:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from descent.problems.problem import Problem
-from descent.problems.starts import start_at
+from descent.problems.starts import Start, start_at
 
 
 def polynomial_fit(x: Tensor, y: Tensor, degree: int) -> Tensor:
@@ -32,7 +32,7 @@ class NoisyPolynomial(Problem):
     may carry it out of a local minimum.
     """
 
-    def __init__(self, start: float, degree: int) -> None:
+    def __init__(self, start: Start, degree: int) -> None:
         super().__init__()
         self.degree = degree
         self.x = nn.Parameter(start_at(start, 1))

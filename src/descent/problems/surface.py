@@ -6,7 +6,7 @@ from inspect import signature
 from torch import Tensor, nn
 
 from descent.problems.problem import Problem
-from descent.problems.starts import start_at
+from descent.problems.starts import Start, start_at
 
 
 class Surface(Problem):
@@ -24,7 +24,7 @@ class Surface(Problem):
     def __init__(
         self,
         height: Callable[..., Tensor],
-        start: float | Sequence[float] | Tensor,
+        start: Start,
         minima: Sequence[Sequence[float]] = (),
     ) -> None:
         super().__init__()

@@ -10,7 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 from descent.comparisons.runs import called
 from descent.tracking.lineage import NO_EFFECT, flat, source_hash
 from descent.tracking.record import now
-from descent.tracking.sweep_record import SEVERAL, SWEPT, SweepHeader
+from descent.tracking.sweep_record import SEVERAL, SWEPT, SweepHeader, SweepRecord
+
+SWEEP_ID, SWEPT_NAMES = "DESCENT_SWEEP", "DESCENT_SWEPT"
+"""What of a sweep a job finds in its environment where it does not see the sweep's folder."""
 
 
 def header_of(config: DictConfig) -> SweepHeader:
@@ -33,7 +36,7 @@ def header_of(config: DictConfig) -> SweepHeader:
         problem=str(config.problem_name) if has_problem else SEVERAL,
         created=now(),
         params=params,
-        tags={"hydra.overrides": " ".join(_overrides(config)), "descent.sweep": subject},
+        tags={"hydra.overrides": " ".join(_overrides(config))},
     )
 
 
@@ -51,6 +54,16 @@ def swept_in(config: DictConfig) -> dict[str, str]:
         if override.is_sweep_override():
             swept[override.get_key_element().lstrip("+")] = (override.input_line or "").partition("=")[2]
     return swept
+
+
+def passed_on(sweep: SweepRecord) -> list[str]:
+    """The overrides by which a job knows its sweep, in whichever process, on whichever machine."""
+    folder = str(sweep.folder).replace("'", "\\'")
+    return [
+        f"hydra.sweep.dir='{folder}'",
+        f"+hydra.job.env_set.{SWEEP_ID}={sweep.header.id}",
+        f"+hydra.job.env_set.{SWEPT_NAMES}='{' '.join(sweep.swept)}'",
+    ]
 
 
 def _overrides(config: DictConfig) -> list[str]:

@@ -1,6 +1,7 @@
 """One job of a sweep: trains its run, and notes in the sweep's record how far it is."""
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,9 +11,14 @@ from descent.composition import require_experiment
 from descent.errors import UserError
 from descent.experiment import Asked, Outcome, train
 from descent.project import project_root
-from descent.sweeps.identity import job_name
+from descent.sweeps.identity import SWEEP_ID, SWEPT_NAMES, job_name
 from descent.tracking.record import RunRecord
 from descent.tracking.sweep_record import Job, Stage, SweepRecord
+
+
+def of_sweep(asked: Asked) -> Asked:
+    """What was asked of a run, as a job of the sweep that its environment tells of."""
+    return asked.named(job_name(list(asked.overrides), os.environ[SWEPT_NAMES].split()), os.environ[SWEEP_ID])
 
 
 class Noting:
@@ -31,7 +37,9 @@ class Noting:
         self.sweep.note(Job(self.overrides, self.name, stage, str(where) if where else None, record, reason))
 
     def notify(self, folder: Path) -> None:
-        """Note where the run's record grows, once."""
+        """Note where the run's record grows, once; KeyboardInterrupt where the sweep was ended meanwhile."""
+        if self.sweep.state().status == "KILLED":
+            raise KeyboardInterrupt
         if folder != self.folder:
             self.folder = folder
             self.note("running", folder)
@@ -44,8 +52,11 @@ class Noting:
 def run_job(config: DictConfig, sweep: SweepRecord, asked: Asked) -> float | None:
     """Train a job's run; what it is ranked by, infinitely bad where it ran away, or None where it failed.
 
-    A job that fails is noted, with its reason, and does not stop the others.
+    A job that fails is noted, with its reason, and does not stop the others. One whose sweep was ended while it waited
+    for its turn, or elsewhere, ends as well: KeyboardInterrupt.
     """
+    if sweep.state().status == "KILLED":
+        raise KeyboardInterrupt
     noting = Noting(sweep, asked.overrides)
     noting.note("running")
     try:

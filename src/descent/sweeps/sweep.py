@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
+from descent.composition import one_line
 from descent.errors import UserError
 from descent.project import project_root
 from descent.sweeps.identity import header_of, without_hydra
@@ -29,7 +30,7 @@ LOOKS = 1.0
 def open_sweep(config: DictConfig) -> SweepRecord:
     """The record of the sweep that a multirun's common configuration asks for, new or of an earlier time."""
     header = header_of(config)
-    folder = project_root() / "sweeps" / f"{header.tags['descent.sweep']}-{header.id[:8]}"
+    folder = project_root() / "sweeps" / f"{header.name.partition(':')[0]}-{header.id[:8]}"
     if (folder / SWEEP).exists():
         return SweepRecord(folder)
     return SweepRecord.create(folder, header, OmegaConf.to_yaml(without_hydra(config)))
@@ -44,30 +45,34 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], follower: Fo
         follower: is told of the runs' records and of the sweep's.
 
     Raises:
-        UserError: where another process is at this sweep, or jobs failed; the others are compared all the same.
+        UserError: where another process is at this sweep, the launcher gave up, or jobs failed; the others are compared
+            all the same.
     """
     with _alone(sweep.folder):
         started = now()
         sweep.stand(State("RUNNING"))
         follower.bring(sweep.folder)
+        wrong: list[str] = []
         try:
             with _watched(sweep, follower, started):
                 launch()
+        except Exception as error:  # the launcher's or the sweeper's: what goes wrong in a job stands in its note
+            wrong.append(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)}")
         except BaseException:
             sweep.stand(State("KILLED"))
             follower.bring(sweep.folder)
             raise
-        jobs = sweep.jobs()
-        this_time = [job for job in jobs if job.when >= started]
-        comparison = _compared(sweep, jobs)
+        jobs = [job.seen_from(started) for job in sweep.jobs()]
+        comparison = _compared(sweep)
         failed = [job for job in jobs if job.stage == "failed"]
-        metrics = {f"runs/{result}": float(count) for result, count in comparison.results.items()}
-        metrics["runs/failed"] = float(len(failed))
-        sweep.stand(State("FAILED" if failed else "FINISHED", metrics | comparison.best_metrics, comparison.best))
-        follower.bring(sweep.folder)
-        _tell(sweep, this_time, comparison)
         if failed:
-            raise UserError(f"{len(failed)} of {len(jobs)} jobs failed, as said above")
+            wrong.insert(0, f"{len(failed)} of {len(jobs)} jobs failed, as said above")
+        sweep.stand(comparison.state("FAILED" if wrong else "FINISHED", len(failed)))
+        follower.bring(sweep.folder)
+        if jobs:
+            _tell(sweep, jobs, comparison)
+        if wrong:
+            raise UserError("; ".join(wrong))
 
 
 @contextmanager
@@ -113,21 +118,13 @@ def _watched(sweep: SweepRecord, follower: Follower, started: int) -> Iterator[N
         look()
 
 
-def _compared(sweep: SweepRecord, jobs: list[Job]) -> "Comparison":
+def _compared(sweep: SweepRecord) -> "Comparison":
     from descent.comparisons.comparison import compare
-    from descent.tracking.record import RunRecord
 
-    folders = [project_root() / job.folder for job in jobs if job.folder is not None and job.stage != "failed"]
     config = OmegaConf.load(sweep.folder / "config.yaml")
     assert isinstance(config, DictConfig)
     objective = config.objective
-    return compare(
-        sweep.header.name,
-        [RunRecord(folder) for folder in folders],
-        objective.metric,
-        objective.direction,
-        sweep.folder,
-    )
+    return compare(sweep.header.name, sweep.runs(), objective.metric, objective.direction, sweep.folder)
 
 
 def _tell(sweep: SweepRecord, jobs: list[Job], comparison: "Comparison") -> None:
@@ -140,6 +137,7 @@ def _tell(sweep: SweepRecord, jobs: list[Job], comparison: "Comparison") -> None
     print(
         f"{sweep.header.name}: {len(jobs)} jobs: {stages['trained']} trained, {stages['resumed']} resumed, "
         f"{stages['skipped']} finished before, {stages['failed']} failed"
+        + (f", {stages['running']} without an end" if stages["running"] else "")
     )
     if comparison.best:
         print(f"best: {comparison.best}  {comparison.told}")

@@ -24,12 +24,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+HEADER = "run.json"
 STEPS = "steps.csv"
 EVALUATIONS = "evaluations.csv"
 VISITED = "visited.f32"
 COMMITTED = "committed.json"
 FAULT = "traceback.txt"
 APPENDED = (".csv", ".f32")
+SWEEP_OF = "descent.sweep"
+"""The tag of a run that is the id of the sweep it is a job of."""
 
 Result = Literal["converged", "finished", "diverged"]
 Position = dict[str, int]
@@ -107,7 +110,7 @@ class RunRecord:
     def __init__(self, folder: Path) -> None:
         """Open a record that is there; FileNotFoundError where there is none."""
         self.folder = folder
-        header = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         header["inputs"] = [Input(**source) for source in header["inputs"]]
         self.header = Header(**header)
         self._files: dict[str, io.BufferedWriter] = {}
@@ -117,7 +120,7 @@ class RunRecord:
         """Start a record in a folder of its own; `config` is the resolved configuration as YAML."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.yaml").write_text(config, encoding="utf-8")
-        write_whole(folder / "run.json", json.dumps(asdict(header), indent=2, ensure_ascii=False) + "\n")
+        write_whole(folder / HEADER, json.dumps(asdict(header), indent=2, ensure_ascii=False) + "\n")
         return cls(folder)
 
     def __enter__(self) -> Self:
@@ -221,4 +224,4 @@ class RunRecord:
 
 def records(folders: Iterable[Path]) -> list[Path]:
     """The folders that hold a run record, at or below the given ones, in order of their names."""
-    return sorted({path.parent for folder in folders for path in folder.rglob("run.json")})
+    return sorted({path.parent for folder in folders for path in folder.rglob(HEADER)})

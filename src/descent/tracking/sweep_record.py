@@ -12,11 +12,12 @@ Beside them stand the pictures that compare the runs. The runs have records of t
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Self
 
-from descent.tracking.record import now, write_whole
+from descent.project import project_root
+from descent.tracking.record import HEADER, RunRecord, now, write_whole
 
 SWEEP = "sweep.json"
 STATE = "state.json"
@@ -74,14 +75,20 @@ class Job:
     reason: str | None = None
     when: int = field(default_factory=now)
 
+    def seen_from(self, start: int) -> Self:
+        """The same as a sweep sees it that was issued at `start`, and may have found it finished."""
+        was_finished = self.when < start and self.stage in ("trained", "resumed")
+        return replace(self, stage="skipped") if was_finished else self
+
 
 @dataclass(frozen=True)
 class State:
-    """How a sweep stands: its status, its numbers, what its best run is called, and since when."""
+    """How a sweep stands: its status, its numbers, what its best run is called, that run's record, and since when."""
 
     status: Status
     metrics: dict[str, float] = field(default_factory=dict)
     best: str | None = None
+    best_record: str | None = None
     when: int = field(default_factory=now)
 
 
@@ -115,6 +122,11 @@ class SweepRecord:
         """All jobs that were begun, by name."""
         found = [json.loads(path.read_text(encoding="utf-8")) for path in (self.folder / "jobs").glob("*.json")]
         return sorted((Job(**job) for job in found), key=lambda job: job.name)
+
+    def runs(self) -> list[RunRecord]:
+        """The records of the jobs' runs, as far as they are there."""
+        folders = [project_root() / job.folder for job in self.jobs() if job.folder is not None]
+        return [RunRecord(folder) for folder in folders if (folder / HEADER).exists()]
 
     def stand(self, state: State) -> None:
         """Write down how the sweep stands."""

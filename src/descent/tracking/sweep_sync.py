@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from descent.tracking.store import connect, experiment_id, locked, told
 from descent.tracking.sweep_record import RUNS, SWEEP, State, SweepRecord
-from descent.tracking.sync import RECORD, RESULT, Synced, fitting_tags, log_params, show, sync
+from descent.tracking.sync import RECORD, RESULT, Synced, find, fitting_tags, log_params, show, sync
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,7 +24,7 @@ def sync_sweep(folder: Path, uri: str) -> Synced:
     client = connect(uri)
     with locked(folder / SWEEP, "r"), told(uri):
         experiment = experiment_id(client, sweep.header.problem)
-        run = _find(client, [experiment], sweep.header.id)
+        run = find(client, sweep.header.id, experiment)
         is_new = run is None
         if run is None:
             run = client.create_run(
@@ -40,11 +40,6 @@ def sync_sweep(folder: Path, uri: str) -> Synced:
 def sync_record(folder: Path, uri: str, points: int) -> Synced:
     """Bring the record in a folder, be it of a run or of a sweep."""
     return sync_sweep(folder, uri) if (folder / SWEEP).exists() else sync(folder, uri, points)
-
-
-def _find(client: "MlflowClient", experiments: list[str], record: str) -> "Run | None":
-    found = client.search_runs(experiments, f"tags.`{RECORD}` = '{record}'", max_results=1)
-    return found[0] if found else None
 
 
 def _bring(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
@@ -81,10 +76,9 @@ def _adopt(client: "MlflowClient", run_id: str, sweep: SweepRecord) -> "dict[str
     """
     from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-    everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
     found: dict[str, Run] = {}
     for record in _records(sweep):
-        child = _find(client, everywhere, record)
+        child = find(client, record)
         if child is not None:
             found[record] = child
             if MLFLOW_PARENT_RUN_ID not in child.data.tags:
@@ -98,11 +92,11 @@ def _close(client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State,
 
     run_id = run.info.run_id
     client.log_batch(run_id, [Metric(key, value, state.when, 0) for key, value in state.metrics.items()])
-    if state.best is not None:
+    if state.best is not None and state.best_record is not None:
         client.set_tag(run_id, "descent.best", state.best)
-        for child in children.values():
-            if child.info.run_name == state.best:
-                client.set_tag(run_id, "descent.best_run_id", child.info.run_id)
+        best = children.get(state.best_record) or find(client, state.best_record)
+        if best is not None:
+            client.set_tag(run_id, "descent.best_run_id", best.info.run_id)
     for path in sorted(sweep.folder.iterdir()):
         if path.is_file():
             client.log_artifact(run_id, str(path))

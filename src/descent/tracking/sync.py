@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from descent.tracking.record import EVALUATIONS, FAULT, STEPS, Ending, RunRecord, Table
+from descent.tracking.record import EVALUATIONS, FAULT, HEADER, STEPS, SWEEP_OF, Ending, RunRecord, Table
 from descent.tracking.store import connect, experiment_id, locked, told
 from descent.tracking.thinning import chosen
 
@@ -37,9 +37,9 @@ def sync(folder: Path, uri: str, points: int = POINTS) -> Synced:
     record = RunRecord(folder)
     client = connect(uri)
     # Two syncs at once of a record that is new to the store would make two runs of it.
-    with locked(folder / "run.json", "r"), told(uri):
+    with locked(folder / HEADER, "r"), told(uri):
         experiment = experiment_id(client, record.header.problem)
-        run = _find(client, experiment, record)
+        run = find(client, record.header.id, experiment)
         if run is not None:
             return Synced("updated" if _bring(client, run, record, points) else "unchanged", run.info.run_id)
         run = _create(client, experiment, record)
@@ -47,14 +47,21 @@ def sync(folder: Path, uri: str, points: int = POINTS) -> Synced:
         return Synced("new", run.info.run_id)
 
 
-def _find(client: "MlflowClient", experiment: str, record: RunRecord) -> "Run | None":
-    found = client.search_runs([experiment], f"tags.`{RECORD}` = '{record.header.id}'", max_results=1)
+def find(client: "MlflowClient", record: str, experiment: str | None = None) -> "Run | None":
+    """The run of a record in MLflow, looked for in an experiment or in all."""
+    where = [experiment] if experiment else [one.experiment_id for one in client.search_experiments()]
+    found = client.search_runs(where, f"tags.`{RECORD}` = '{record}'", max_results=1)
     return found[0] if found else None
 
 
 def _create(client: "MlflowClient", experiment: str, record: RunRecord) -> "Run":
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
     header = record.header
     tags = {**header.tags, RECORD: header.id, "descent.key": header.key}
+    sweep = find(client, header.tags[SWEEP_OF]) if SWEEP_OF in header.tags else None
+    if sweep is not None:
+        tags[MLFLOW_PARENT_RUN_ID] = sweep.info.run_id
     return client.create_run(
         experiment,
         start_time=header.created,
@@ -112,7 +119,7 @@ def log_params(client: "MlflowClient", run_id: str, params: Mapping[str, str]) -
 
 def fitting_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """The tags, each whole or as a word on where it is."""
-    return {key: _fitting(value, LONGEST_TAG, "run.json") for key, value in tags.items()}
+    return {key: _fitting(value, LONGEST_TAG, HEADER) for key, value in tags.items()}
 
 
 def _bring_tables(client: "MlflowClient", run_id: str, record: RunRecord, synced: dict[str, int], ended: bool) -> bool:

@@ -1,15 +1,17 @@
 """What a run reaches on its way, in the run record."""
 
+import logging
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
-from tqdm import tqdm
 
 from descent.data.examples import Data
 from descent.tracking.record import EVALUATIONS, RunRecord, now
 from descent.training.evaluation import evaluate
 from descent.training.module import Descent
 from descent.training.plan import Plan
+
+log = logging.getLogger(__name__)
 
 
 class Evaluating(Callback):
@@ -43,4 +45,4 @@ class Evaluating(Callback):
         row = {"step": module.steps_taken, "timestamp": now(), **metrics}
         self.record.append(EVALUATIONS, [row])
         shown = "  ".join(f"{name} {value:.4g}" for name, value in list(row.items())[2:])
-        tqdm.write(f"step {module.steps_taken:>7,}  {shown}")
+        log.info("step %7s  %s", f"{module.steps_taken:,}", shown)

@@ -1,9 +1,25 @@
 """How far a run is, for who waits for it."""
 
+import logging
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 from tqdm import tqdm
+
+
+class OverTheBar(logging.Handler):
+    """Prints what is logged, without breaking a bar that stands on the terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print it."""
+        tqdm.write(self.format(record))
+
+
+def tell() -> None:
+    """Print what runs log, which is their evaluations, as a user wants it who waits for a single one."""
+    log = logging.getLogger("descent")
+    log.setLevel(logging.INFO)
+    log.addHandler(OverTheBar())
 
 
 class Progress(Callback):

@@ -49,7 +49,7 @@ def compared(runs: "list[RunRecord]") -> "tuple[SweepRecord, Comparison]":
     from descent.comparisons.comparison import compare
     from descent.comparisons.runs import arranged, ended
     from descent.tracking.record import now
-    from descent.tracking.sweep_record import SEVERAL, State, SweepHeader, SweepRecord
+    from descent.tracking.sweep_record import SEVERAL, SweepHeader, SweepRecord
 
     finished = ended(runs)
     if len(finished) < 2:
@@ -63,6 +63,5 @@ def compared(runs: "list[RunRecord]") -> "tuple[SweepRecord, Comparison]":
     params = finished[0].params
     metric = params.get("objective.metric", "loss/train"), params.get("objective.direction", "minimize")
     comparison = compare(header.name, [run.record for run in finished], *metric, record.folder)
-    counts = {f"runs/{result}": float(count) for result, count in comparison.results.items()}
-    record.stand(State("FINISHED", counts | comparison.best_metrics, comparison.best))
+    record.stand(comparison.state("FINISHED"))
     return record, comparison

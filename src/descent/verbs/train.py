@@ -33,17 +33,19 @@ def _train(until_synced: ExitStack, config: "DictConfig") -> None:
     # Lightning takes seconds to import, and a configuration that doesn't compose shall not wait for it.
     from descent.experiment import train
     from descent.numerics import flush_subnormals
+    from descent.training.progress import tell
 
     flush_subnormals()
-    _tell(config.name, train(config, _asked(), follower))
+    tell()
+    _say(config.name, train(config, _asked(), follower))
 
 
 def _sweep(until_synced: ExitStack, common: "DictConfig") -> None:
+    from descent.sweeps.identity import passed_on
     from descent.sweeps.sweep import open_sweep, sweep_through
 
     sweep = open_sweep(common)
-    quoted = str(sweep.folder).replace("'", "\\'")
-    sys.argv += [f"hydra.sweep.dir='{quoted}'"]  # by which a job knows its sweep, in whichever process it runs
+    composition.override(*passed_on(sweep))
     sweep_through(sweep, partial(composition.run, _job, "train"), _follower(until_synced, common))
 
 
@@ -54,21 +56,25 @@ def _job(config: "DictConfig") -> float | None:
     from descent.errors import UserError
     from descent.experiment import train
     from descent.numerics import flush_subnormals
-    from descent.sweeps.job import ranked_by, run_job
+    from descent.sweeps.job import of_sweep, ranked_by, run_job
     from descent.tracking.sweep_record import SWEEP, SweepRecord
 
     flush_subnormals()
-    folder = Path(HydraConfig.get().sweep.dir)
+    hydra = HydraConfig.get()
+    if Path(hydra.runtime.cwd).is_dir():
+        os.chdir(hydra.runtime.cwd)  # the node of a cluster starts a job wherever it was started itself
+    folder = Path(hydra.sweep.dir)
     if (folder / SWEEP).exists():
         return run_job(config, SweepRecord(folder), _asked())
     # On a machine that does not see the sweep's folder.
     with ExitStack() as until_synced:
+        asked = of_sweep(_asked())
         try:
-            outcome = train(config, _asked(), _follower(until_synced, config))
+            outcome = train(config, asked, _follower(until_synced, config))
         except UserError as error:
-            print(f"failed: {' '.join(_asked().overrides)}: {error}", file=sys.stderr)
+            print(f"failed: {asked.name}: {error}", file=sys.stderr)
             return None
-        _tell(config.name, outcome)
+        _say(asked.name or config.name, outcome)
         return ranked_by(config, outcome)
 
 
@@ -97,7 +103,7 @@ def _asked() -> "Asked":
     return Asked(list(hydra.overrides.task), choices)
 
 
-def _tell(name: str, outcome: "Outcome") -> None:
+def _say(name: str, outcome: "Outcome") -> None:
     where = os.path.relpath(outcome.folder)
     if outcome.was_finished:
         print(f"{name}: {where} holds this run already, {outcome.result}; remove it to train again")
