@@ -19,7 +19,7 @@ from descent.errors import UserError
 from descent.pictures import Descended
 from descent.project import project_root
 from descent.tracking.follower import Follower, Nobody
-from descent.tracking.lineage import flat, git_tags, inputs, run_key
+from descent.tracking.lineage import dvc_tags, flat, git_tags, inputs, run_key
 from descent.tracking.record import EVALUATIONS, HEADER, STEPS, SWEEP_OF, VISITED, Header, Result, RunRecord, now
 from descent.training.evaluation import result_of
 from descent.training.loop import descend
@@ -128,7 +128,7 @@ def _header(config: DictConfig, parts: Parts, asked: Asked, root: Path) -> Heade
         params={**asked.choices, **params},  # a choice is only another name of what it brings along
         tags={
             **git_tags(root),
-            **{f"dvc.{source.path}": source.digest for source in files},
+            **dvc_tags(files),
             "hydra.overrides": " ".join(asked.overrides),
             **({SWEEP_OF: asked.sweep} if asked.sweep else {}),
         },

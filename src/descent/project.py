@@ -1,5 +1,6 @@
 """Where the project is: the folder that holds dvc.yaml, conf and data."""
 
+import os
 from pathlib import Path
 
 
@@ -10,3 +11,8 @@ def project_root() -> Path:
         if (folder / "dvc.yaml").is_file():
             return folder
     return Path(__file__).resolve().parents[2]
+
+
+def shared_root() -> Path:
+    """Where stands what all runs share: the project, also for a queued DVC experiment, which runs in a copy of it."""
+    return Path(os.environ.get("DVC_ROOT", project_root()))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -57,6 +58,12 @@ def run_key(params: Mapping[str, str], data: Iterable[Input]) -> str:
     }
     identity = {"config": effective, "data": [source.digest for source in data], "source": source_hash()}
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def dvc_tags(files: Iterable[Input]) -> dict[str, str]:
+    """The hashes that DVC has of the data, and the name of the DVC experiment that this is part of, if it is."""
+    name = os.environ.get("DVC_EXP_NAME")
+    return {f"dvc.{source.path}": source.digest for source in files} | ({"dvc.experiment": name} if name else {})
 
 
 def git_tags(root: Path) -> dict[str, str]:

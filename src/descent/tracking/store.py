@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from descent.errors import UserError
-from descent.project import project_root
+from descent.project import shared_root
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -37,7 +37,7 @@ def resolve(uri: str) -> str:
 
 def database(uri: str) -> Path | None:
     """The file of a SQLite store; None for any other store."""
-    return project_root() / uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else None
+    return shared_root() / uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else None
 
 
 @contextmanager
