@@ -1,12 +1,13 @@
-import json
-import subprocess
+import signal
 import time
 from pathlib import Path
 
-from end_to_end.commands import BIN, ENVIRONMENT, run
+from end_to_end.commands import run, started
 from tracking.runs import rows
+from waiting import eventually
 
 from descent.tracking.record import STEPS, RunRecord
+from descent.tracking.sweep_record import SweepRecord
 
 SWEEP = (
     "descent", "train", "-m", "problem=himmelblau", "trainer.max_steps=40", "problem.start=[0.5,-1]",
@@ -22,14 +23,6 @@ def children(store: str) -> list[tuple[object, ...]]:
         "select c.name, c.status from runs c join tags t on t.run_uuid = c.run_uuid and t.key = 'mlflow.parentRunId' "
         "join runs p on p.run_uuid = t.value order by c.name",
     )
-
-
-def started(command: tuple[str, ...], project: Path) -> subprocess.Popen[bytes]:
-    """A command that runs on, what it says in a file."""
-    with (project / "said.txt").open("wb") as said:
-        return subprocess.Popen(
-            command, cwd=project, env=ENVIRONMENT, stdout=said, stderr=said, executable=BIN / command[0]
-        )
 
 
 def test_a_sweep_is_a_parent_with_its_jobs_and_trains_nothing_twice(project: Path) -> None:
@@ -56,12 +49,9 @@ def test_a_sweep_is_a_parent_with_its_jobs_and_trains_nothing_twice(project: Pat
 
 def test_a_sweep_that_is_killed_and_issued_again_has_every_run_once(project: Path) -> None:
     store = f"sqlite:///{project}/mlflow.db"
-    sweep = started(SWEEP, project)
-    deadline = time.monotonic() + 120
-    while len(list(project.glob("runs/*/result.json"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    sweep.kill()
-    sweep.wait()
+    with started(*SWEEP, cwd=project) as sweep:
+        assert eventually(lambda: len(list(project.glob("runs/*/result.json"))) >= 2, seconds=120)
+        sweep.kill()
     assert 2 <= len(list(project.glob("runs/*/result.json"))) < JOBS
     again = run(*SWEEP, cwd=project)
     assert again.returncode == 0, again.stderr
@@ -84,24 +74,20 @@ def test_a_job_that_fails_stops_no_other_and_is_told_of(project: Path) -> None:
 
 def test_ctrl_c_ends_a_sweep_in_seconds_and_its_parent_is_killed(project: Path) -> None:
     store = f"sqlite:///{project}/mlflow.db"
-    sweep = started((*SWEEP[:4], "trainer.max_steps=200000", "optimizer.lr=1e-4,1e-3"), project)
-    deadline = time.monotonic() + 60
-    while not list(project.glob("runs/*/steps.csv")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(1)
-    sweep.send_signal(2)
-    before = time.monotonic()
-    sweep.wait(timeout=30)
-    assert time.monotonic() - before < 10
-    assert sweep.returncode == 130
+    long = ("trainer.max_steps=200000", "optimizer.lr=1e-4,1e-3")
+    with started(*SWEEP[:4], *long, cwd=project) as sweep:
+        assert eventually(lambda: any(project.glob("runs/*/steps.csv")), seconds=120)
+        time.sleep(1)
+        before = time.monotonic()
+        sweep.send_signal(signal.SIGINT)
+        assert sweep.wait(timeout=30) == 130
+        assert time.monotonic() - before < 10
     assert "Traceback" not in (project / "said.txt").read_text()
-    (state,) = project.glob("sweeps/*/state.json")
-    assert json.loads(state.read_text())["status"] == "KILLED"
-    deadline = time.monotonic() + 60
-    killed = "select count(*) from runs where status = 'KILLED'"
-    while rows(store, killed) != [(1,)] and time.monotonic() < deadline:
-        time.sleep(0.5)
-    assert rows(store, killed) == [(1,)]
+    (folder,) = (project / "sweeps").iterdir()
+    assert SweepRecord(folder).state().status == "KILLED"
+    synced = run("descent", "sync", cwd=project)
+    assert synced.returncode == 0, synced.stderr
+    assert rows(store, "select count(*) from runs where status = 'KILLED'") == [(1,)]
 
 
 def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Path) -> None:
@@ -109,6 +95,7 @@ def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Pat
     parallel = (
         "hydra/launcher=joblib",
         "hydra.launcher.n_jobs=2",
+        "tracking.patience=300",
         "optimizer=sgd",
         "optimizer.lr=1e-3,1e-2",
         "seed=range(4)",

@@ -3,11 +3,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tracking.runs import points, runs, start, step, whole
+from waiting import eventually
 
 from descent.tracking.background import BackgroundSync
 
@@ -28,14 +28,6 @@ background.notify(folder)
 print(background.start().pid, "mlflow" in sys.modules, flush=True)
 time.sleep(60)
 """
-
-
-def eventually(true: Callable[[], bool], seconds: float = 30) -> bool:
-    """Whether it comes true in time."""
-    deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return true()
 
 
 def gone(pid: int) -> bool:

@@ -32,7 +32,7 @@ def header_of(config: DictConfig) -> SweepHeader:
     subject = str(config.name) if has_problem else "several"
     return SweepHeader(
         id=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
-        name=f"{subject}: {' × '.join(name.rpartition('.')[2] for name in swept)}",
+        name=f"{subject}: {' × '.join(name.rpartition('.')[2] for name in swept) or 'nothing swept'}",
         problem=str(config.problem_name) if has_problem else SEVERAL,
         created=now(),
         params=params,
