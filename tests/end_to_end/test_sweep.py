@@ -114,3 +114,31 @@ def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Pat
             f"and t.key = 'descent.record' and t.value = '{record.header.id}' order by m.step",
         )
         assert told == [(row[0], row[column]) for row in steps.rows]
+
+
+def test_two_sweeps_at_once_share_the_job_that_both_have(project: Path) -> None:
+    store = f"sqlite:///{project}/mlflow.db"
+    common = (*SWEEP[:5], "problem.start=[0.5,-1]", "tracking.patience=300")
+    here, there = project / "here", project / "there"
+    here.mkdir()
+    there.mkdir()
+    with (
+        started(*common, "optimizer.lr=1e-3,1e-2", cwd=here) as one,
+        started(*common, "optimizer.lr=1e-2,1e-1", cwd=there) as other,
+    ):
+        assert (one.wait(timeout=300), other.wait(timeout=300)) == (0, 0)
+    said = [(folder / "said.txt").read_text() for folder in (here, there)]
+    assert [" 2 jobs: " in text and " 0 failed" in text for text in said] == [True, True]
+    assert sum(" 2 trained" in text for text in said) == 1
+    assert children(store) == [(f"lr={lr}", "FINISHED") for lr in (0.001, 0.01, 0.1)]
+    assert rows(store, "select status from runs where name = 'himmelblau: lr'") == [("FINISHED",), ("FINISHED",)]
+
+
+def test_the_same_sweep_twice_at_once_is_refused_in_one_line(project: Path) -> None:
+    sweep = (*SWEEP[:4], "problem.start=[0.5,-1]", "seed=0,1", "tracking=none")
+    with started(*sweep, "trainer.max_steps=200000", cwd=project):
+        assert eventually(lambda: any(project.glob("runs/*/steps.csv")), seconds=120)
+        again = run(*sweep, "trainer.max_steps=200000", cwd=project)
+    assert again.returncode == 1
+    (line,) = again.stderr.splitlines()
+    assert line.startswith("descent train: another process is at this sweep (")

@@ -40,7 +40,13 @@ def test_the_same_sweep_again_is_the_same_and_another_is_another(project: Path) 
 
 
 @pytest.mark.parametrize(
-    ("name", "jobs"), [("learning_rate", ["optimizer.lr"]), ("optimizers", ["optimizer", "optimizer.lr"])]
+    ("name", "jobs"),
+    [
+        ("learning_rate", ["optimizer.lr"]),
+        ("optimizers", ["optimizer", "optimizer.lr"]),
+        ("random_starts", ["seed"]),
+        ("optuna", ["optimizer.lr"]),
+    ],
 )
 def test_ready_sweeps_need_no_flag(project: Path, monkeypatch: pytest.MonkeyPatch, name: str, jobs: list[str]) -> None:
     words = ["problem=bowl", "trainer.max_steps=5", f"sweep={name}"]
