@@ -55,7 +55,7 @@ def test_a_search_looks_in_log_space_and_for_several_things_at_once(said: Said, 
 
 
 def test_a_search_whose_trials_all_fail_is_told_in_a_line(said: Said, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UserError, match="^2 of 2 jobs failed, as said above; ValueError: No trials are"):
+    with pytest.raises(UserError, match=r"^2 of 2 jobs failed, as said above; ValueError: No trials are completed"):
         said(*SEARCH, "optimizer.lr=-2,-1", "hydra.sweeper.n_trials=2")
     assert "choose a number from 0" in capsys.readouterr().err
 
@@ -74,3 +74,12 @@ def test_a_run_tells_of_its_evaluations(said: Said) -> None:
 def test_a_sweep_tells_of_its_runs_only(said: Said) -> None:
     lines = said("-m", "problem=bowl", "trainer.max_steps=4", "seed=0,1")
     assert [line.partition(":")[0] for line in lines] == ["seed=0", "seed=1", "bowl", "best", lines[-1]]
+
+
+def test_a_sweep_stands_in_the_folder_it_is_told_and_over_no_other(said: Said, project: Path) -> None:
+    words = ("-m", "problem=bowl", "hydra.sweep.dir=mine", "run_dir=mine/${hydra:job.num}")
+    said(*words, "trainer.max_steps=4", "seed=0,1")
+    assert (project / "mine" / "runs.csv").exists()
+    assert {folder.name for folder in (project / "mine").iterdir() if (folder / "run.json").exists()} == {"0", "1"}
+    with pytest.raises(UserError, match="mine holds another sweep, bowl: seed; remove it or choose another"):
+        said(*words, "trainer.max_steps=5", "seed=0,1")

@@ -23,17 +23,30 @@ from descent.tracking.sweep_record import SWEEP, Job, State, SweepRecord
 if TYPE_CHECKING:
     from descent.comparisons.comparison import Comparison
 
+SWEEPS = "sweeps"
+"""Where sweeps have folders of their own, unless told otherwise; as conf/train.yaml has it."""
 LOOKS = 1.0
 """Seconds between two looks at what the jobs have noted."""
 
 
 def open_sweep(config: DictConfig) -> SweepRecord:
-    """The record of the sweep that a multirun's common configuration asks for, new or of an earlier time."""
+    """The record of the sweep that a multirun's common configuration asks for, new or of an earlier time.
+
+    Raises:
+        UserError: where its folder holds another sweep.
+    """
     header = header_of(config)
-    folder = project_root() / "sweeps" / f"{header.name.partition(':')[0]}-{header.id[:8]}"
-    if (folder / SWEEP).exists():
-        return SweepRecord(folder)
-    return SweepRecord.create(folder, header, OmegaConf.to_yaml(without_hydra(config)))
+    chosen = config.hydra.sweep.dir
+    own = f"{SWEEPS}/{header.name.partition(':')[0]}-{header.id[:8]}"
+    folder = project_root() / (own if chosen == SWEEPS else chosen)
+    if not (folder / SWEEP).exists():
+        return SweepRecord.create(folder, header, OmegaConf.to_yaml(without_hydra(config)))
+    sweep = SweepRecord(folder)
+    if sweep.header.id != header.id:
+        raise UserError(
+            f"{folder} holds another sweep, {sweep.header.name}; remove it or choose another hydra.sweep.dir"
+        )
+    return sweep
 
 
 def sweep_through(sweep: SweepRecord, launch: Callable[[], object], follower: Follower) -> None:
