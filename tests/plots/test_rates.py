@@ -65,3 +65,11 @@ def test_a_sweep_in_which_all_ran_away_has_its_picture() -> None:
     figure = picture(gone)
     figure.draw_without_rendering()
     assert "ran away" in legend(figure)
+
+
+def test_two_kinds_that_ran_away_at_one_rate_are_both_seen() -> None:
+    other = replace(SGD, label="adam")
+    figure = rates_picture("a", "lr", {"loss/train": [SGD, other]})
+    marks = [np.asarray(line.get_xydata()) for line in figure.axes[0].lines if line.get_marker() == "X"]
+    places = [tuple(mark[0]) for mark in marks if len(mark)]
+    assert len(set(places)) == len(places) == 4

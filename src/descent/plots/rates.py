@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from descent.plots.style import COLOURS, GREY, new_figure
 from descent.plots.trail import Array
 
+ROW = 0.045
+"""How far below the marks of one line those of the next stand, of the height: they may have run away at one rate."""
 SPAN = 10
 """From how many times the least number on the greatest is so far away that the axis is logarithmic."""
 
@@ -47,8 +49,9 @@ def rates_picture(title: str, x: str, panels: Mapping[str, Sequence[Line]]) -> F
         axes.set(xlabel=x, ylabel=metric)
         axes.grid(color="#e6e6e6", linewidth=0.6)
         _scale(axes, lines)
+        rows = cycle(np.arange(0.97, 0.0, -ROW))
         for line, colour in zip(lines, cycle(COLOURS)):
-            _draw(axes, line, colour)
+            _draw(axes, line, colour, next(rows) if any(line.ran_away) else 0.0)
     handles, labels = axes.get_legend_handles_labels()
     if any(any(line.ran_away) for lines in panels.values() for line in lines):
         handles += axes.plot([], [], "X", color=GREY, markersize=8)
@@ -68,7 +71,8 @@ def _scale(axes: Axes, lines: Sequence[Line]) -> None:
         axes.set_yscale("log")
 
 
-def _draw(axes: Axes, line: Line, colour: str) -> None:
+def _draw(axes: Axes, line: Line, colour: str, gone: float) -> None:
+    """A line with its intervals; what ran away is marked at the height `gone` of the axes, from 0 to 1."""
     finite = np.isfinite(line.y)
     top = np.where(np.isfinite(line.high), line.high, line.y)  # an interval that reaches infinity ends at its mean
     x, y = line.x[finite], line.y[finite]
@@ -77,7 +81,7 @@ def _draw(axes: Axes, line: Line, colour: str) -> None:
     for at, count, of in zip(line.x, line.ran_away, line.of, strict=True):
         if count:
             along_top = axes.get_xaxis_transform()
-            axes.plot([at], [0.97], "X", color=colour, markersize=8, transform=along_top, clip_on=False, zorder=5)
+            axes.plot([at], [gone], "X", color=colour, markersize=8, transform=along_top, clip_on=False, zorder=5)
             if count < of:
                 aside: dict[str, Any] = {"xytext": (6, -3), "textcoords": "offset points", "fontsize": 8}
-                axes.annotate(f"{count} of {of}", (at, 0.97), xycoords=along_top, **aside)
+                axes.annotate(f"{count} of {of}", (at, gone), xycoords=along_top, **aside)
