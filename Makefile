@@ -15,8 +15,7 @@ all: $(READY)
 	dvc repro
 	@echo
 	@echo "Pictures of the descents: runs/*/descent.png, animated in runs/*/descent.gif"
-	@# MLflow's UI opens on its pages for language models, unless asked for training.
-	@echo "All runs side by side:    make ui, then open http://127.0.0.1:$(PORT)/#/experiments?workflowType=machine_learning"
+	@echo "All runs side by side:    make ui, which says the addresses to open"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Descent needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
@@ -34,7 +33,7 @@ lint: $(READY)
 	mypy
 
 ui: $(READY)
-	mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(PORT)
+	descent ui --port $(PORT)
 
 clean:
 	rm -rf .venv runs sweeps comparisons repeats gradients reports mlflow.db mlflow.db.lock mlartifacts data/mnist data/noisy_polynomial/points.* \

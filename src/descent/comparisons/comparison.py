@@ -10,7 +10,7 @@ from descent.comparisons import table
 from descent.comparisons.pictures import pictures, save
 from descent.comparisons.runs import Run, arranged, ended
 from descent.tracking.record import RunRecord
-from descent.tracking.sweep_record import RUNS, State, Status
+from descent.tracking.sweep_record import BEST, RUNS, State, Status
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Comparison:
     def state(self, status: Status, failed: int = 0) -> State:
         """How a sweep stands that came to this, `failed` of its jobs having failed."""
         counts = {f"runs/{result}": float(count) for result, count in self.results.items()}
-        best = {f"best/{self.metric}": self.value} if self.best else {}
+        best = {f"{BEST}{self.metric}": self.value} if self.best else {}
         return State(status, {**counts, "runs/failed": float(failed), **best}, self.best, self.best_record)
 
     @property

@@ -26,6 +26,8 @@ SEVERAL = "several problems"
 """The MLflow experiment of a sweep whose runs are not all of one problem."""
 SWEPT = "sweep."
 """What the names of the parameters that are swept begin with, where they stand beside the common ones."""
+BEST = "best/"
+"""What the name begins with of the metric that the best run has."""
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 """As MLflow has it."""

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from descent.tracking.saved_view import SAVED_VIEW, page, view
 from descent.tracking.store import connect, experiment_id, locked, told
-from descent.tracking.sweep_record import RUNS, SWEEP, State, SweepRecord
+from descent.tracking.sweep_record import BEST, RUNS, SWEEP, State, SweepRecord
 from descent.tracking.sync import RECORD, RESULT, Synced, find, fitting_tags, log_params, show, sync
 
 if TYPE_CHECKING:
@@ -103,8 +104,26 @@ def _close(client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State,
     if (sweep.folder / RUNS).exists():
         _log_table(client, run_id, sweep.folder / RUNS)
     _show_pictures(client, run, sweep)
+    if children:
+        _save_view(client, run, sweep, state, children)
     client.set_tag(run_id, RESULT, state.status.lower())
     client.set_terminated(run_id, state.status, state.when)
+
+
+def _save_view(
+    client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State, children: "dict[str, Run]"
+) -> None:
+    """Save how the runs are best looked at, and tell of it in the sweep's description."""
+    from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
+
+    metrics = {metric for child in children.values() for metric in child.data.metrics}
+    best = [name.removeprefix(BEST) for name in state.metrics if name.startswith(BEST)]
+    saved = view(sweep.header.name, state.when, run.info.run_id, sweep.swept, metrics, *(best or ["loss/train"]))
+    experiment, key = run.info.experiment_id, sweep.header.id[:16]
+    client.set_experiment_tag(experiment, SAVED_VIEW + key, saved)
+    address = page(experiment, key)
+    note = f"Its runs: [table]({address}), [curves and pictures]({address}&compareRunsMode=CHART)"
+    client.set_tag(run.info.run_id, MLFLOW_RUN_NOTE, note)
 
 
 def _log_table(client: "MlflowClient", run_id: str, path: Path) -> None:
@@ -124,5 +143,5 @@ def _show_pictures(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> No
     shown = json.loads(run.data.tags.get(SHOWN, "{}"))
     for path in pictures:
         if shown.get(path.stem) != digests[path.stem]:
-            show(client, run.info.run_id, path, 0)
+            show(client, run.info.run_id, path)
     client.set_tag(run.info.run_id, SHOWN, json.dumps(digests))

@@ -170,7 +170,7 @@ def _end(client: "MlflowClient", run: "Run", record: RunRecord, ending: Ending) 
             inside = path.parent.relative_to(record.folder).as_posix()
             client.log_artifact(run_id, str(path), None if inside == "." else inside)
     if (record.folder / PICTURE).exists() and MLFLOW_LOGGED_IMAGES not in run.data.tags:  # its tag is written last
-        show(client, run_id, record.folder / PICTURE, ending.step)
+        show(client, run_id, record.folder / PICTURE)
     client.set_tag(run_id, RESULT, ending.result)
     client.set_terminated(run_id, "FINISHED", ending.ended)
 
@@ -183,12 +183,12 @@ def _evaluated(table: Table, step: int) -> set[str]:
     return {key for key, value in cells.items() if value is not None} if cells["step"] == step else set()
 
 
-def show(client: "MlflowClient", run_id: str, picture: Path, step: int) -> None:
-    """Put a picture among the images that MLflow's grid compares; it keeps every copy."""
+def show(client: "MlflowClient", run_id: str, picture: Path) -> None:
+    """Put a picture among the images that MLflow's grid compares, those of one step; it keeps every copy."""
     from PIL import Image
 
     with Image.open(picture) as image:
-        client.log_image(run_id, image, key=picture.stem, step=step)
+        client.log_image(run_id, image, key=picture.stem, step=0)
 
 
 def _fitting(value: str, longest: int, where: str) -> str:

@@ -1,0 +1,44 @@
+"""Serve the MLflow UI, and say which of its pages show what there is."""
+
+import argparse
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from descent.tracking.store import DEFAULT_URI, connect, resolve, told
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def main() -> None:
+    """Print the addresses of the experiments and of the sweeps, and serve them until Ctrl-C."""
+    parser = argparse.ArgumentParser("descent ui", description=__doc__)
+    parser.add_argument("--uri", default=DEFAULT_URI, help="the MLflow store; a server is not served again")
+    parser.add_argument("--port", type=int, default=5000)
+    arguments = parser.parse_args()
+    is_served = arguments.uri.startswith(("http://", "https://"))
+    server = arguments.uri.rstrip("/") if is_served else f"http://127.0.0.1:{arguments.port}"
+    client = connect(arguments.uri)
+    with told(arguments.uri):
+        found = pages(client)
+    width = max(len(name) for name, _ in found)
+    for name, page in found:
+        print(f"{name:<{width}}  {server}/{page}")
+    sys.stdout.flush()
+    if not is_served:
+        serve = ["--backend-store-uri", resolve(arguments.uri), "--host", "127.0.0.1", "--port", str(arguments.port)]
+        os.execv(sys.executable, [sys.executable, "-m", "mlflow", "ui", *serve])
+
+
+def pages(client: "MlflowClient") -> list[tuple[str, str]]:
+    """What there is to look at, and its page in the UI: all experiments, then each sweep, the latest first."""
+    from descent.tracking.saved_view import page, saved_in
+
+    saved = [
+        (when, name, page(experiment.experiment_id, key))
+        for experiment in client.search_experiments()
+        for key, name, when in saved_in(experiment.tags)
+    ]
+    sweeps = [(name, f"{address}&compareRunsMode=CHART") for _, name, address in sorted(saved, reverse=True)]
+    return [("all experiments", "#/experiments?workflowType=machine_learning"), *sweeps]
