@@ -53,8 +53,10 @@ def saved_in(tags: Mapping[str, str]) -> list[tuple[str, str, int]]:
 
 
 def _curve(metric: str) -> dict[str, Any]:
+    """A curve as it is: the UI would smooth it."""
+    as_it_is = {"useGlobalLineSmoothing": False, "lineSmoothness": 0}
     scale = "log" if metric.startswith("loss/") else "linear"
-    return _chart(metric, "LINE", "curves", metricKey=metric, selectedMetricKeys=[metric], scaleType=scale)
+    return _chart(metric, "LINE", "curves", metricKey=metric, selectedMetricKeys=[metric], scaleType=scale, **as_it_is)
 
 
 def _chart(name: str, kind: str, section: str, **more: Any) -> dict[str, Any]:

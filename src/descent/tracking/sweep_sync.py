@@ -132,7 +132,10 @@ def _log_table(client: "MlflowClient", run_id: str, path: Path) -> None:
 
     with path.open(newline="", encoding="utf-8") as file:
         columns, *data = csv.reader(file)
-    client.log_text(run_id, json.dumps({"columns": columns, "data": data}), TABLE)
+    # The UI leaves a column empty that has a dot in its name.
+    short = [name.rpartition(".")[2] for name in columns]
+    names = short if len(set(short)) == len(short) else [name.replace(".", "_") for name in columns]
+    client.log_text(run_id, json.dumps({"columns": names, "data": data}), TABLE)
     client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps([{"path": TABLE, "type": "table"}]))
 
 
