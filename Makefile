@@ -23,9 +23,10 @@ $(READY): pyproject.toml constraints.txt
 	.venv/bin/pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-# A process a core, a thread each: threads of several processes would wait for each other.
+# A process a core, a thread each: threads of several processes would wait for each other. Files in their order, since
+# otherwise those with few tests come last, which take longest.
 test: $(READY)
-	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile
+	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	ruff check .

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from descent.data.points import write_points
 from descent.project import project_root
+from descent.tracking.store import connect
 
 ROOT = project_root()
 Composed = Callable[..., DictConfig]
@@ -27,6 +28,14 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     y = np.polynomial.Polynomial([-2, 0.1, 0.5, 0, 0.001])(x) + np.random.default_rng(0).normal(0, 0.2, 100)
     write_points(folder / "noisy_polynomial" / "points.csv", (x, y))
     return folder
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow store, made once: its schema takes seconds."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    connect(f"sqlite:///{path}")
+    return path
 
 
 def make_project(folder: Path, small_data: Path) -> Path:

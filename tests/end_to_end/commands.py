@@ -1,12 +1,20 @@
 """The real commands, as a user types them."""
 
+import io
+import logging
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
+
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+
+from descent import cli
 
 BIN = Path(sys.executable).parent
 ENVIRONMENT = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -17,6 +25,25 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> subprocess.Compl
     return subprocess.run(
         command, cwd=cwd, env=ENVIRONMENT | environment, capture_output=True, text=True, timeout=300, check=False
     )
+
+
+def here(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of ours to its end in this process, which has imported already what takes a new one seconds."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, chdir(cwd), redirect_stdout(out), redirect_stderr(err):
+        patch.setattr("sys.argv", list(command))
+        GlobalHydra.instance().clear()
+        code: str | int | None = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code
+        finally:
+            logging.getLogger("descent").handlers.clear()
+            torch.set_flush_denormal(False)
+        if isinstance(code, str):
+            print(code, file=err)
+    return subprocess.CompletedProcess(command, code if isinstance(code, int) else 1, out.getvalue(), err.getvalue())
 
 
 @contextmanager

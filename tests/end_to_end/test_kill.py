@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from end_to_end.commands import ENVIRONMENT, run
+from end_to_end.commands import here, started
 from tracking.runs import rows
+from waiting import eventually
 
 from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
 
@@ -22,48 +23,40 @@ def without_times(folder: Path, table: str) -> list[list[float | None]]:
 
 
 @pytest.fixture
-def training(project: Path) -> Iterator[subprocess.Popen[str]]:
+def training(project: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A run that has left its first checkpoint a while ago."""
-    process = subprocess.Popen(
-        (*TRAIN, "run_dir=runs/killed"), cwd=project, env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 120
-    while not any(project.glob("runs/*.unfinished/checkpoint.ckpt")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    time.sleep(0.7)
-    yield process
-    process.kill()
-    process.communicate()
+    with started(*TRAIN, "run_dir=runs/killed", cwd=project) as process:
+        assert eventually(lambda: any(project.glob("runs/*.unfinished/checkpoint.ckpt")), seconds=120)
+        time.sleep(0.7)
+        yield process
 
 
-def test_a_run_that_is_interrupted_says_how_it_goes_on(project: Path, training: subprocess.Popen[str]) -> None:
+def test_a_run_that_is_interrupted_says_how_it_goes_on(project: Path, training: subprocess.Popen[bytes]) -> None:
     training.send_signal(signal.SIGINT)
-    _, said = training.communicate(timeout=60)
-    assert training.returncode == 130
-    assert said.splitlines() == ["the same command goes on from the last checkpoint", "descent train: interrupted"]
+    assert training.wait(timeout=60) == 130
+    said = (project / "said.txt").read_text().splitlines()
+    assert said[-2:] == ["the same command goes on from the last checkpoint", "descent train: interrupted"]
+    assert all(line.startswith("step ") for line in said[:-2])
     (left,) = (project / "runs").iterdir()
     assert RunRecord(left).ending() is None
     assert not RunRecord(left).failed()
 
 
-def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, training: subprocess.Popen[str]) -> None:
+def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, training: subprocess.Popen[bytes]) -> None:
     training.kill()
     assert training.wait() == -9
     (unfinished,) = (project / "runs").iterdir()
     store = f"sqlite:///{project}/mlflow.db"
     killed_at = len(RunRecord(unfinished).read(STEPS).rows)
     assert 0 < killed_at < 3000
-    synced = run("descent", "sync", cwd=project)
+    synced = here("descent", "sync", cwd=project)
     assert synced.returncode == 0, synced.stderr
     ((run_id, status),) = rows(store, "select run_uuid, status from runs")
     assert status == "RUNNING"
 
-    resumed = run(*TRAIN, "run_dir=runs/killed", cwd=project)
+    resumed = here(*TRAIN, "run_dir=runs/killed", cwd=project)
     assert resumed.returncode == 0, resumed.stderr
-    straight = run(*TRAIN, "run_dir=runs/straight", "tracking=none", "trainer.steps_per_call=1000", cwd=project)
+    straight = here(*TRAIN, "run_dir=runs/straight", "tracking=none", "trainer.steps_per_call=1000", cwd=project)
     assert straight.returncode == 0, straight.stderr
 
     killed, whole = project / "runs" / "killed", project / "runs" / "straight"

@@ -3,20 +3,21 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from end_to_end.commands import ENVIRONMENT, run, started
+from end_to_end.commands import ENVIRONMENT, here, run, started
 from tracking.runs import rows
 from waiting import eventually
 
+from descent import composition
 from descent.sweeps.identity import passed_on
 from descent.tracking.record import STEPS, RunRecord
 from descent.tracking.sweep_record import SweepRecord
+from descent.verbs.train import _job
 
 SWEEP = ("descent", "train", "-m", "problem=himmelblau", "trainer.max_steps=20", "problem.start=[0.5,-1]")
 RATES = "optimizer.lr=1e-3,1e-2"
@@ -24,22 +25,14 @@ CHILDREN = (
     "select c.name, c.status, p.name from runs c join tags t on t.run_uuid = c.run_uuid "
     "and t.key = 'mlflow.parentRunId' join runs p on p.run_uuid = t.value order by c.name"
 )
-A_JOB = """
-from descent import composition
-from descent.verbs.train import _job
-
-composition.run(_job, "train")
-"""
 
 
-def trained(project: Path, *launcher: str, **environment: str) -> str:
-    """What a sweep of two jobs said that went well, its runs in MLflow."""
-    done = run(*SWEEP, RATES, *launcher, cwd=project, **environment)
+def check_trained(done: subprocess.CompletedProcess[str], project: Path) -> None:
+    """The sweep of two jobs went well, and its runs are in MLflow."""
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 jobs: 2 trained, 0 resumed, 0 finished before, 0 failed" in done.stdout
     children = rows(f"sqlite:///{project}/mlflow.db", CHILDREN)
     assert children == [(f"lr={lr}", "FINISHED", "himmelblau: lr") for lr in (0.001, 0.01)]
-    return done.stdout + done.stderr
 
 
 def is_open(port: int) -> bool:
@@ -75,19 +68,20 @@ def cluster() -> Iterator[dict[str, str]]:
 
 
 def test_ray_runs_the_jobs_on_the_nodes_of_its_cluster(project: Path, cluster: dict[str, str]) -> None:
-    said = trained(project, "hydra/launcher=ray_cluster", **cluster)
+    done = run(*SWEEP, RATES, "hydra/launcher=ray_cluster", cwd=project, **cluster)
+    check_trained(done, project)
     # Each node has room for one, in a process of its own.
-    assert len(set(re.findall(r"_run_job pid=(\d+)", said))) == 2
+    assert len(set(re.findall(r"_run_job pid=(\d+)", done.stdout + done.stderr))) == 2
 
 
 def test_what_is_wrong_with_a_launcher_is_told_in_a_line(project: Path) -> None:
-    done = run(*SWEEP, RATES, "hydra/launcher=joblib", "hydra.launcher.n_jobs=0", "tracking=none", cwd=project)
+    done = here(*SWEEP, RATES, "hydra/launcher=joblib", "hydra.launcher.n_jobs=0", "tracking=none", cwd=project)
     assert done.returncode == 1
     assert done.stderr == "descent train: ValueError: n_jobs == 0 in Parallel has no meaning\n"
 
 
 def test_submitit_runs_the_jobs_in_processes_of_their_own(project: Path) -> None:
-    trained(project, "hydra/launcher=submitit_local")
+    check_trained(here(*SWEEP, RATES, "hydra/launcher=submitit_local", cwd=project), project)
 
 
 def test_jobs_that_run_elsewhere_end_with_their_sweep(project: Path) -> None:
@@ -109,16 +103,18 @@ def test_jobs_that_run_elsewhere_end_with_their_sweep(project: Path) -> None:
 
 
 def test_a_job_that_does_not_see_its_sweep_brings_its_run_under_it(
-    project: Path, tmp_path_factory: pytest.TempPathFactory
+    project: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     store = f"sqlite:///{project}/mlflow.db"
-    done = run(*SWEEP, RATES, cwd=project)
-    assert done.returncode == 0, done.stderr
+    check_trained(here(*SWEEP, RATES, cwd=project), project)
     (folder,) = (project / "sweeps").iterdir()
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     known = [word.replace(str(project), str(elsewhere)) for word in passed_on(SweepRecord(folder))]
     words = (*SWEEP[3:], "optimizer.lr=1e-1", f"tracking.uri={store}", *known)
-    job = run(sys.executable, "-c", A_JOB, *words, cwd=project)
-    assert job.returncode == 0, job.stderr
-    assert "lr=0.1: " in job.stdout
+    monkeypatch.setattr("sys.argv", ["descent train", *words])
+    composition.run(_job, "train")
+    assert "lr=0.1: " in capsys.readouterr().out
     assert ("lr=0.1", "FINISHED", "himmelblau: lr") in rows(store, CHILDREN)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from urllib.request import urlopen
 import pytest
 from conftest import make_project
 from end_to_end.browser import chromium, visit
-from end_to_end.commands import ENVIRONMENT, run
+from end_to_end.commands import ENVIRONMENT, here
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from playwright.sync_api import Locator, Page, ViewportSize, expect
@@ -29,7 +30,7 @@ WINDOW = ViewportSize(width=1500, height=900)
 OPTIMIZERS, RATES = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam"), ("1e-3", "3e-3", "1e-2", "1e-1")
 JOBS = len(OPTIMIZERS) * len(RATES)
 SWEEP = (
-    "descent", "train", "-m", "problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=30",
+    "descent", "train", "-m", "problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=12",
     f"optimizer={','.join(OPTIMIZERS)}", f"optimizer.lr={','.join(RATES)}",
 )  # fmt: skip
 # What MLflow keeps of a person: that its assistant has opened by itself once, over a quarter of the window.
@@ -98,11 +99,12 @@ class Ui:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Iterator[Store]:
+def store(tmp_path_factory: pytest.TempPathFactory, small_data: Path, empty_store: Path) -> Iterator[Store]:
     """A sweep of 24 runs, in the MLflow server that `make ui` starts."""
     chromium()  # before the sweep, which is for nothing without it
     project = make_project(tmp_path_factory.mktemp("project"), small_data)
-    done = run(*SWEEP, cwd=project)
+    shutil.copy(empty_store, project)
+    done = here(*SWEEP, cwd=project)
     assert done.returncode == 0, done.stderr
     uri = f"sqlite:///{project}/mlflow.db"
     client = MlflowClient(uri)

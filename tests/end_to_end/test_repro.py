@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
-from end_to_end.commands import run
+from end_to_end.commands import here, run
 from idx_files import write_digests
 from tracking.runs import rows
 
@@ -56,7 +56,7 @@ def test_the_main_job_goes_through_and_a_changed_point_reruns_what_depends_on_it
     (clone / "mlflow.db").unlink()
     shutil.rmtree(clone / "runs")
     assert run("dvc", "checkout", *STAGES, cwd=clone).returncode == 0
-    synced = run("descent", "sync", cwd=clone)
+    synced = here("descent", "sync", cwd=clone)
     assert synced.returncode == 0, synced.stderr
     assert len(rows(store, "select * from runs where status = 'FINISHED'")) == 2
 

@@ -2,7 +2,7 @@ import signal
 import time
 from pathlib import Path
 
-from end_to_end.commands import run, started
+from end_to_end.commands import here, run, started
 from tracking.runs import rows
 from waiting import eventually
 
@@ -27,11 +27,11 @@ def children(store: str) -> list[tuple[object, ...]]:
 
 def test_a_sweep_is_a_parent_with_its_jobs_and_trains_nothing_twice(project: Path) -> None:
     store = f"sqlite:///{project}/mlflow.db"
-    first = run(*SWEEP, cwd=project)
+    first = here(*SWEEP, cwd=project)
     assert first.returncode == 0, first.stderr
     assert "4 jobs: 4 trained, 0 resumed, 0 finished before, 0 failed" in first.stdout
     assert "best: sgd lr=0.01  loss/train " in first.stdout
-    again = run(*SWEEP, cwd=project)
+    again = here(*SWEEP, cwd=project)
     assert again.returncode == 0, again.stderr
     assert "4 jobs: 0 trained, 0 resumed, 4 finished before, 0 failed" in again.stdout
 
@@ -53,7 +53,7 @@ def test_a_sweep_that_is_killed_and_issued_again_has_every_run_once(project: Pat
         assert eventually(lambda: len(list(project.glob("runs/*/result.json"))) >= 2, seconds=120)
         sweep.kill()
     assert 2 <= len(list(project.glob("runs/*/result.json"))) < JOBS
-    again = run(*SWEEP, cwd=project)
+    again = here(*SWEEP, cwd=project)
     assert again.returncode == 0, again.stderr
     assert f"{JOBS} jobs: " in again.stdout
     assert len(set(children(store))) == len(children(store)) == JOBS
@@ -64,7 +64,7 @@ def test_a_sweep_that_is_killed_and_issued_again_has_every_run_once(project: Pat
 def test_a_job_that_fails_stops_no_other_and_is_told_of(project: Path) -> None:
     # The command line has the last word over what a ready sweep sweeps over.
     sweep = ("sweep=learning_rate", "optimizer.lr=0.1,-1")
-    done = run("descent", "train", "problem=bowl", "trainer.max_steps=5", "tracking=none", *sweep, cwd=project)
+    done = here("descent", "train", "problem=bowl", "trainer.max_steps=5", "tracking=none", *sweep, cwd=project)
     assert done.returncode == 1
     assert "2 jobs: 1 trained, 0 resumed, 0 finished before, 1 failed" in done.stdout
     assert "failed: lr=-1: optimizer.lr=-1: choose a number from 0, for example optimizer.lr=0.1" in done.stderr
@@ -72,12 +72,17 @@ def test_a_job_that_fails_stops_no_other_and_is_told_of(project: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_ctrl_c_ends_a_sweep_in_seconds_and_its_parent_is_killed(project: Path) -> None:
+def test_a_sweep_that_goes_on_is_refused_again_and_ctrl_c_ends_it_in_seconds_as_killed(project: Path) -> None:
     store = f"sqlite:///{project}/mlflow.db"
     long = ("trainer.max_steps=200000", "optimizer.lr=1e-4,1e-3")
     with started(*SWEEP[:4], *long, cwd=project) as sweep:
         assert eventually(lambda: any(project.glob("runs/*/steps.csv")), seconds=120)
-        time.sleep(1)
+        # The same sweep can't be at its jobs twice at once.
+        again = run(*SWEEP[:4], *long, cwd=project)
+        assert again.returncode == 1
+        (line,) = again.stderr.splitlines()
+        assert line.startswith("descent train: another process is at this sweep (")
+
         before = time.monotonic()
         sweep.send_signal(signal.SIGINT)
         assert sweep.wait(timeout=30) == 130
@@ -85,13 +90,14 @@ def test_ctrl_c_ends_a_sweep_in_seconds_and_its_parent_is_killed(project: Path) 
     assert "Traceback" not in (project / "said.txt").read_text()
     (folder,) = (project / "sweeps").iterdir()
     assert SweepRecord(folder).state().status == "KILLED"
-    synced = run("descent", "sync", cwd=project)
+    synced = here("descent", "sync", cwd=project)
     assert synced.returncode == 0, synced.stderr
     assert rows(store, "select count(*) from runs where status = 'KILLED'") == [(1,)]
 
 
 def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Path) -> None:
     store = f"sqlite:///{project}/mlflow.db"
+    (project / "mlflow.db").unlink()
     parallel = (
         "hydra/launcher=joblib",
         "hydra.launcher.n_jobs=2",
@@ -100,7 +106,7 @@ def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Pat
         "optimizer.lr=1e-3,1e-2",
         "seed=range(4)",
     )
-    done = run(*SWEEP[:5], "problem.start=[0.5,-1]", *parallel, cwd=project)
+    done = here(*SWEEP[:5], "problem.start=[0.5,-1]", *parallel, cwd=project)
     assert done.returncode == 0, done.stderr
     assert "8 jobs: 8 trained, 0 resumed, 0 finished before, 0 failed" in done.stdout
     assert [status for _, status in children(store)] == ["FINISHED"] * 8
@@ -132,13 +138,3 @@ def test_two_sweeps_at_once_share_the_job_that_both_have(project: Path) -> None:
     assert sum(" 2 trained" in text for text in said) == 1
     assert children(store) == [(f"lr={lr}", "FINISHED") for lr in (0.001, 0.01, 0.1)]
     assert rows(store, "select status from runs where name = 'himmelblau: lr'") == [("FINISHED",), ("FINISHED",)]
-
-
-def test_the_same_sweep_twice_at_once_is_refused_in_one_line(project: Path) -> None:
-    sweep = (*SWEEP[:4], "problem.start=[0.5,-1]", "seed=0,1", "tracking=none")
-    with started(*sweep, "trainer.max_steps=200000", cwd=project):
-        assert eventually(lambda: any(project.glob("runs/*/steps.csv")), seconds=120)
-        again = run(*sweep, "trainer.max_steps=200000", cwd=project)
-    assert again.returncode == 1
-    (line,) = again.stderr.splitlines()
-    assert line.startswith("descent train: another process is at this sweep (")

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from end_to_end.commands import run
+from end_to_end.commands import here, run
 from tracking.runs import rows
 
 from descent.cli import names
@@ -25,8 +25,6 @@ def test_the_help_lists_the_groups_with_their_choices(project: Path) -> None:
         (["experiment=nope"], "Could not find 'experiment/nope' Available options in 'experiment': ackley"),
         (["experiment=noisy_polynomial", "optimizer=nope"], "Could not find 'optimizer/nope' Available options"),
         (["experiment=noisy_polynomial", "optimizer.rate=1"], "Could not override 'optimizer.rate'"),
-        (["experiment=noisy_polynomial", "optimizer.lr="], "optimizer.lr=: choose a number from 0"),
-        ([*BOWL, "problem.start=[1.0]"], "problem.start=[1.0]: the position is (x, y); choose 2 finite numbers"),
         (["experiment=noisy_polynomial", "seed=["], "seed=[: no viable alternative at input '['"),
     ],
 )  # fmt: skip
@@ -40,6 +38,21 @@ def test_a_wrong_override_is_told_in_a_line(project: Path, arguments: list[str],
     assert not (project / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("optimizer.lr=", "optimizer.lr=: choose a number from 0, for example optimizer.lr=0.1"),
+        ("problem.start=[1.0]", "problem.start=[1.0]: the position is (x, y); choose 2 finite numbers, for example "),
+    ],
+)
+def test_a_wrong_number_is_told_in_a_line(project: Path, override: str, says: str) -> None:
+    failed = here("descent", "train", *BOWL, override, cwd=project)
+    assert failed.returncode == 1
+    assert failed.stdout == ""
+    assert failed.stderr.startswith(f"descent train: {says}")
+    assert not (project / "runs").exists()
+
+
 def test_a_verb_that_does_not_exist_is_told_with_the_choices(project: Path) -> None:
     failed = run("descent", "ascend", cwd=project)
     assert failed.returncode == 1
@@ -48,10 +61,10 @@ def test_a_verb_that_does_not_exist_is_told_with_the_choices(project: Path) -> N
 
 def test_a_server_that_is_away_costs_the_run_nothing_and_sync_brings_it_later(project: Path) -> None:
     train = ("descent", "train", "experiment=noisy_polynomial", "trainer.max_steps=20", "run_dir=runs/here")
-    away = run(*train, "tracking.uri=http://127.0.0.1:9", cwd=project)
+    away = here(*train, "tracking.uri=http://127.0.0.1:9", cwd=project)
     assert away.returncode == 0, away.stderr
     assert "Connection refused; `descent sync` tries again (the run record is whole)" in away.stderr
-    later = run("descent", "sync", cwd=project)
+    later = here("descent", "sync", cwd=project)
     assert later.returncode == 0, later.stderr
     store = f"sqlite:///{project}/mlflow.db"
     assert rows(store, "select name, status from runs") == [("noisy_polynomial", "FINISHED")]
@@ -60,7 +73,7 @@ def test_a_server_that_is_away_costs_the_run_nothing_and_sync_brings_it_later(pr
 def test_a_run_from_another_folder_lands_in_the_same_store(project: Path) -> None:
     inner = project / "somewhere" / "deep"
     inner.mkdir(parents=True)
-    done = run("descent", "train", "experiment=noisy_polynomial", "trainer.max_steps=5", cwd=inner)
+    done = here("descent", "train", "experiment=noisy_polynomial", "trainer.max_steps=5", cwd=inner)
     assert done.returncode == 0, done.stderr
     assert rows(f"sqlite:///{project}/mlflow.db", "select status from runs") == [("FINISHED",)]
     assert not list(inner.iterdir())

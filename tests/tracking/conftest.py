@@ -3,16 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from descent.tracking.store import connect
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store, made once: its schema takes seconds."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    connect(f"sqlite:///{path}")
-    return path
-
 
 @pytest.fixture
 def uri(empty_store: Path, tmp_path: Path) -> str:
