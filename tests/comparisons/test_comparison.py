@@ -3,7 +3,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from conftest import Composed
+from conftest import composed_in, make_project
 from PIL import Image
 
 from descent.comparisons.comparison import compare
@@ -14,14 +14,17 @@ from descent.tracking.record import RunRecord
 RATES = (0.01, 0.1, 1.5)  # the last runs away
 
 
-@pytest.fixture
-def bowls(composed: Composed) -> list[RunRecord]:
+@pytest.fixture(scope="module")
+def bowls(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> list[RunRecord]:
     """Descents on x² + y² by two optimizers at three rates."""
+    project = make_project(tmp_path_factory.mktemp("bowls"), small_data)
     records = []
-    for optimizer, rate in itertools.product(("steepest_descent", "momentum"), RATES):
-        overrides = ["problem=bowl", f"optimizer={optimizer}", f"optimizer.lr={rate}", "trainer.max_steps=30"]
-        asked = Asked(overrides, {"optimizer": optimizer, "problem": "bowl"}, f"{optimizer} lr={rate}")
-        records.append(RunRecord(train(composed(*overrides), asked).folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        for optimizer, rate in itertools.product(("steepest_descent", "momentum"), RATES):
+            overrides = ["problem=bowl", f"optimizer={optimizer}", f"optimizer.lr={rate}", "trainer.max_steps=30"]
+            asked = Asked(overrides, {"optimizer": optimizer, "problem": "bowl"}, f"{optimizer} lr={rate}")
+            records.append(RunRecord(train(composed_in(project, *overrides), asked).folder))
     return records
 
 

@@ -16,12 +16,13 @@ TAGGED = (
 
 
 @pytest.fixture
-def clone(tmp_path: Path) -> Path:
+def clone(tmp_path: Path, empty_store: Path) -> Path:
     """A project as cloned and committed, its polynomial's points made."""
     for name in ("conf", "src", "data/source", ".dvc"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("cache", "tmp", "__pycache__"))
     for name in ("dvc.yaml", "data.dvc", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, tmp_path)
+    shutil.copy(empty_store, tmp_path)
     for command in (("git", "init", "-q"), ("dvc", "repro", "-q", "noisy_polynomial"), ("git", "add", "-A")):
         done = run(*command, cwd=tmp_path)
         assert done.returncode == 0, done.stderr

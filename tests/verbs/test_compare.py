@@ -1,3 +1,4 @@
+import shutil
 import sys
 from pathlib import Path
 
@@ -15,9 +16,12 @@ RATES = (0.01, 0.1, 0.2)
 
 
 @pytest.fixture(scope="module")
-def bowls(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> tuple[Path, list[RunRecord], list[str]]:
+def bowls(
+    tmp_path_factory: pytest.TempPathFactory, small_data: Path, empty_store: Path
+) -> tuple[Path, list[RunRecord], list[str]]:
     """A project with descents at three rates, their records, and the ids of their MLflow runs."""
     project = make_project(tmp_path_factory.mktemp("bowls"), small_data)
+    shutil.copy(empty_store, project)
     runs, ids = [], []
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
