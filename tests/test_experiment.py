@@ -99,7 +99,7 @@ def test_a_fault_is_recorded_and_the_run_can_be_taken_up_again(
         raise RuntimeError("out of paint")
 
     with monkeypatch.context() as patch:
-        patch.setattr("descent.pictures.plane_picture", faulty)
+        patch.setattr("descent.pictures.plane_pictures", faulty)
         with pytest.raises(RuntimeError, match="out of paint"):
             train(composed(*SMALL, "run_dir=runs/here"))
     (left,) = (project / "runs").iterdir()

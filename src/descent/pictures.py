@@ -12,8 +12,8 @@ from descent.data.examples import Data, Minibatch
 from descent.data.minibatches import Minibatches
 from descent.plots.animation import frames_along
 from descent.plots.curve import CurveDescent, curve_animation, curve_picture
-from descent.plots.field import Field, FieldDescent, field_animation, field_picture
-from descent.plots.plane import Curve, PlaneDescent, plane_animation, plane_picture
+from descent.plots.field import Field, FieldDescent, field_pictures
+from descent.plots.plane import Curve, PlaneDescent, plane_pictures
 from descent.plots.trail import Range, last_inside
 from descent.problems.landscape import gradients_at, leading_plane, losses_at
 from descent.problems.problem import COORDINATES, Problem
@@ -94,8 +94,7 @@ def field(run: Descended, x: Range, y: Range) -> None:
     everything = run.data.train.head(len(run.data.train))
     seen = field_of(run.problem, everything, x, y)
     descent = FieldDescent(title=run.title, field=seen, path=path_of(run.record), diverged=run.diverged)
-    field_picture(descent).savefig(run.record.folder / STILL)
-    field_animation(descent, run.record.folder / ANIMATION)
+    field_pictures(descent, run.record.folder / STILL, run.record.folder / ANIMATION)
 
 
 def field_of(problem: Problem, minibatch: Minibatch, x: Range, y: Range) -> Field:
@@ -149,8 +148,7 @@ def plane(run: Descended, examples: int) -> None:
         loss={"step": (_column(taken, "step"), _column(taken, "loss/step")), **curves("loss")},
         accuracy=curves("accuracy"),
     )
-    plane_picture(descent).savefig(run.record.folder / STILL)
-    plane_animation(descent, run.record.folder / ANIMATION)
+    plane_pictures(descent, run.record.folder / STILL, run.record.folder / ANIMATION)
 
 
 def _around(coordinates: torch.Tensor) -> torch.Tensor:

@@ -19,6 +19,8 @@ from descent.tracking.record import STEPS, RunRecord
 from descent.tracking.sweep_record import SweepRecord
 from descent.verbs.train import _job
 
+pytestmark = pytest.mark.cluster
+
 SWEEP = ("descent", "train", "-m", "problem=himmelblau", "trainer.max_steps=20", "problem.start=[0.5,-1]")
 RATES = "optimizer.lr=1e-3,1e-2"
 CHILDREN = (

@@ -21,7 +21,7 @@ from end_to_end.browser import chromium, visit
 from end_to_end.commands import ENVIRONMENT, here
 from mlflow import MlflowClient
 from mlflow.entities import Run
-from playwright.sync_api import Locator, Page, ViewportSize, expect
+from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, expect
 from waiting import eventually
 
 from descent.verbs.ui import pages
@@ -143,14 +143,23 @@ def answers(url: str) -> bool:
         return False
 
 
-@pytest.fixture
-def ui(store: Store, request: pytest.FixtureRequest) -> Iterator[Ui]:
-    """The UI in the browser of a person who has seen it before."""
+@pytest.fixture(scope="module")
+def browser(store: Store) -> Iterator[BrowserContext]:
+    """The browser of a person who has seen the UI before."""
     with visit("about:blank") as visited:
-        visited.page.set_viewport_size(WINDOW)
-        visited.page.set_default_timeout(TIMEOUT)
-        visited.page.add_init_script(MET_ASSISTANT)
-        yield Ui(store, visited.page, request.node.name.removeprefix("test_"))
+        context = visited.page.context
+        context.set_default_timeout(TIMEOUT)
+        context.add_init_script(MET_ASSISTANT)
+        yield context
+
+
+@pytest.fixture
+def ui(store: Store, browser: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Ui]:
+    """The UI in a page of its own."""
+    page = browser.new_page()
+    page.set_viewport_size(WINDOW)
+    yield Ui(store, page, request.node.name.removeprefix("test_"))
+    page.close()
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from descent.plots.animation import FRAMES, frames_along, save_animation
+from descent.plots.animation import FRAMES, Ground, frames_along
 
 RED = (255, 0, 0)
 
@@ -17,7 +17,9 @@ def animate(path: Path, frames: int, seconds: float) -> None:
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, frames), ylim=(0, 1))
     axes.set_axis_off()
     (square,) = axes.plot([], [], "s", color="red", markersize=8, markeredgewidth=0)
-    save_animation(path, figure, [square], lambda frame: square.set_data([frame + 0.5], [0.5]), frames, seconds)
+    Ground(figure, [square]).animate(
+        path, [square], lambda frame: square.set_data([frame + 0.5], [0.5]), frames, seconds
+    )
 
 
 def red_at(image: Image.Image) -> float:
@@ -54,7 +56,7 @@ def test_it_plays_over_and_over(tmp_path: Path) -> None:
 
 def test_a_frame_like_the_one_before_keeps_its_time(tmp_path: Path) -> None:
     figure = Figure(figsize=(2, 1), dpi=100)
-    save_animation(tmp_path / "a.gif", figure, [], lambda frame: None, frames=6, seconds=1.2)
+    Ground(figure, []).animate(tmp_path / "a.gif", [], lambda frame: None, frames=6, seconds=1.2)
     with Image.open(tmp_path / "a.gif") as image:
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
     assert sum(durations) == 5 * 200 + 2000
@@ -65,7 +67,7 @@ def test_a_small_mark_keeps_its_colour_on_a_ground_of_many(tmp_path: Path) -> No
     axes = figure.add_axes((0, 0, 1, 1))
     axes.imshow(np.add.outer(np.arange(200), np.arange(200)), cmap="Blues", aspect="auto")
     (mark,) = axes.plot(100, 100, "s", color="red", markersize=4, markeredgewidth=0)
-    save_animation(tmp_path / "a.gif", figure, [mark], lambda frame: None, frames=1, seconds=1)
+    Ground(figure, [mark]).animate(tmp_path / "a.gif", [mark], lambda frame: None, frames=1, seconds=1)
     with Image.open(tmp_path / "a.gif") as image:
         middle = np.array(image.convert("RGB"))[195:205, 195:205].reshape(-1, 3).astype(int)
     assert abs(middle - RED).sum(axis=1).min() < 40

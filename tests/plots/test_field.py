@@ -1,4 +1,6 @@
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from descent.plots.animation import FRAMES
-from descent.plots.field import Field, FieldDescent, field_animation, field_picture
+from descent.plots.field import Field, FieldDescent, field_pictures
 
 Array = NDArray[np.float64]
+Draw = Callable[[FieldDescent], Figure]
 START = np.array([-3.0, 4.0])
 
 
@@ -41,6 +44,12 @@ def along(*positions: tuple[float, float], diverged: bool = False) -> FieldDesce
     return replace(descent(diverged=diverged), path=np.array(positions))
 
 
+@pytest.fixture
+def draw(tmp_path: Path) -> Draw:
+    """Draws a descent, into a.png and a.gif."""
+    return partial(field_pictures, still=tmp_path / "a.png", animation=tmp_path / "a.gif")
+
+
 def labels(figure: Figure) -> list[str]:
     (legend,) = figure.legends
     return [text.get_text() for text in legend.get_texts()]
@@ -67,8 +76,8 @@ def assert_drawn(path: Path, frames: int) -> None:
         assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
 
 
-def test_the_picture_says_what_it_shows() -> None:
-    figure = field_picture(descent())
+def test_the_picture_says_what_it_shows(draw: Draw) -> None:
+    figure = draw(descent())
     axes, bar = figure.axes
     assert axes.get_title() == "A bowl, lr 0.1"
     assert (axes.get_xlabel(), axes.get_ylabel(), bar.get_ylabel()) == ("x", "y", "loss")
@@ -76,17 +85,17 @@ def test_the_picture_says_what_it_shows() -> None:
     assert labels(figure) == ["minimum", "start", "end"]
 
 
-def test_the_picture_marks_the_path_its_start_its_end_and_the_minima() -> None:
+def test_the_picture_marks_the_path_its_start_its_end_and_the_minima(draw: Draw) -> None:
     drawn = replace(descent(), field=replace(bowl(), minima=[(0, 0), (1, 2)]))
-    figure = field_picture(drawn)
+    figure = draw(drawn)
     assert line(figure, "start") == [[-3], [4]]
     assert line(figure, "end") == [[value] for value in drawn.path[-1]]
     assert line(figure, "minima") == [[0, 1], [0, 2]]
     assert any(np.array_equal(np.array(found.get_data()).T, drawn.path) for found in figure.axes[0].lines)
 
 
-def test_a_field_without_known_minima_shows_none() -> None:
-    assert labels(field_picture(replace(descent(), field=replace(bowl(), minima=[])))) == ["start", "end"]
+def test_a_field_without_known_minima_shows_none(draw: Draw) -> None:
+    assert labels(draw(replace(descent(), field=replace(bowl(), minima=[])))) == ["start", "end"]
 
 
 def test_arrows_point_where_the_loss_falls_and_none_reaches_the_next() -> None:
@@ -125,8 +134,8 @@ def test_where_there_is_no_slope_there_is_no_arrow() -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1, 1e12])
-def test_levels_are_of_any_scale(scale: float) -> None:
-    figure = field_picture(replace(descent(), field=replace(bowl(), heights=bowl().heights * scale)))
+def test_levels_are_of_any_scale(draw: Draw, scale: float) -> None:
+    figure = draw(replace(descent(), field=replace(bowl(), heights=bowl().heights * scale)))
     _, bar = figure.axes
     shown = [float(text.get_text().replace(",", "")) for text in bar.get_yticklabels()]
     assert len(shown) == 6
@@ -147,19 +156,19 @@ RAN_AWAY: dict[str, tuple[FieldDescent, int]] = {
 
 
 @pytest.mark.parametrize("name", RAN_AWAY)
-def test_where_a_path_ran_away_its_last_position_in_the_picture_is_marked(tmp_path: Path, name: str) -> None:
+def test_where_a_path_ran_away_its_last_position_in_the_picture_is_marked(
+    draw: Draw, tmp_path: Path, name: str
+) -> None:
     ran_away, inside = RAN_AWAY[name]
-    figure = field_picture(ran_away)
+    figure = draw(ran_away)
     assert line(figure, f"ran away after step {inside:,}") == [[value] for value in ran_away.path[inside]]
     assert "end" not in labels(figure)
-    figure.savefig(tmp_path / "a.png")
     assert_drawn(tmp_path / "a.png", frames=1)
-    field_animation(ran_away, tmp_path / "a.gif")
     assert_drawn(tmp_path / "a.gif", frames=min(inside + 2, len(ran_away.path), FRAMES))
 
 
-def test_a_path_that_ends_out_of_view_says_so() -> None:
-    assert labels(field_picture(along((0, 1), (9, 9), (1, 1), (0, 7)))) == [
+def test_a_path_that_ends_out_of_view_says_so(draw: Draw) -> None:
+    assert labels(draw(along((0, 1), (9, 9), (1, 1), (0, 7)))) == [
         "minimum", "start", "left the view after step 2",
     ]  # fmt: skip
 
@@ -179,22 +188,39 @@ OTHERS: dict[str, FieldDescent] = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_every_path_is_drawn(tmp_path: Path, name: str) -> None:
-    field_picture(OTHERS[name]).savefig(tmp_path / "a.png")
+def test_every_path_is_drawn(draw: Draw, tmp_path: Path, name: str) -> None:
+    draw(OTHERS[name])
     assert_drawn(tmp_path / "a.png", frames=1)
-    field_animation(OTHERS[name], tmp_path / "a.gif")
     assert_drawn(tmp_path / "a.gif", frames=min(len(OTHERS[name].path), FRAMES))
 
 
-def test_a_wide_view_makes_a_wide_picture(tmp_path: Path) -> None:
+def test_a_wide_view_makes_a_wide_picture(draw: Draw, tmp_path: Path) -> None:
     wide = replace(descent(), field=replace(bowl(), y=(-2, 3)))
-    field_picture(wide).savefig(tmp_path / "a.png")
+    draw(wide)
     with Image.open(tmp_path / "a.png") as image:
         assert image.size == (800, 390)
 
 
-def test_the_animation_shows_ten_steps_a_second(tmp_path: Path) -> None:
-    field_animation(descent(), tmp_path / "a.gif")
+def test_the_animation_shows_ten_steps_a_second(draw: Draw, tmp_path: Path) -> None:
+    draw(descent())
     with Image.open(tmp_path / "a.gif") as image:
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
     assert durations == [100] * 20 + [2000]
+
+
+def test_the_still_picture_shows_the_whole_path_and_the_animation_no_end_before_its_last_frame(
+    draw: Draw, tmp_path: Path
+) -> None:
+    draw(along((-3, 4), (0, 4), (3, -4)))
+    with Image.open(tmp_path / "a.png") as image:
+        whole = reddish(image)
+    with Image.open(tmp_path / "a.gif") as image:
+        first, *_, last = (reddish(frame) for frame in ImageSequence.Iterator(image))
+    assert first < last / 2
+    assert whole > 0.8 * last
+
+
+def reddish(image: Image.Image) -> int:
+    """How many pixels have the path's colour."""
+    pixels = np.array(image.convert("RGB")).astype(int)
+    return int((abs(pixels - (213, 94, 0)).sum(axis=2) < 60).sum())

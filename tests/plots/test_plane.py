@@ -1,14 +1,20 @@
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from descent.plots.animation import FRAMES
-from descent.plots.plane import PlaneDescent, plane_animation, plane_picture
+from descent.plots.plane import PlaneDescent, plane_pictures
+
+Draw = Callable[[PlaneDescent], Figure]
+Panels = Callable[[PlaneDescent], dict[str, Axes]]
 
 Array = NDArray[np.float64]
 
@@ -34,9 +40,16 @@ def descent(positions: int = 12, diverged: bool = False) -> PlaneDescent:
     )
 
 
-def panels(drawn: PlaneDescent) -> dict[str, Axes]:
-    """The picture's panels by the names that they go by."""
-    return {str(axes.get_label()): axes for axes in plane_picture(drawn).axes}
+@pytest.fixture
+def draw(tmp_path: Path) -> Draw:
+    """Draws a descent, into a.png and a.gif."""
+    return partial(plane_pictures, still=tmp_path / "a.png", animation=tmp_path / "a.gif")
+
+
+@pytest.fixture
+def panels(draw: Draw) -> Panels:
+    """Gives the picture's panels by the names that they go by."""
+    return lambda drawn: {str(axes.get_label()): axes for axes in draw(drawn).axes}
 
 
 def texts(axes: Axes) -> list[str]:
@@ -58,8 +71,8 @@ def assert_drawn(path: Path, frames: int) -> None:
         assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
 
 
-def test_the_picture_says_what_it_shows() -> None:
-    figure = plane_picture(descent())
+def test_the_picture_says_what_it_shows(draw: Draw) -> None:
+    figure = draw(descent())
     title = figure.get_suptitle()
     assert title == "A network, lr 0.1"
     named = {axes.get_ylabel() for axes in figure.axes} | {axes.get_xlabel() for axes in figure.axes}
@@ -73,7 +86,7 @@ def test_the_picture_says_what_it_shows() -> None:
     } <= named
 
 
-def test_the_plane_shows_the_path_from_its_start_to_its_end() -> None:
+def test_the_plane_shows_the_path_from_its_start_to_its_end(panels: Panels) -> None:
     plane = panels(descent())["plane"]
     assert data(plane, "start") == [[3], [2]]
     assert data(plane, "end") == [[0], [0]]
@@ -81,11 +94,11 @@ def test_the_plane_shows_the_path_from_its_start_to_its_end() -> None:
     assert texts(plane) == ["start", "end"]
 
 
-def test_a_path_that_ran_away_says_so() -> None:
+def test_a_path_that_ran_away_says_so(panels: Panels) -> None:
     assert texts(panels(descent(diverged=True))["plane"]) == ["start", "ran away"]
 
 
-def test_the_curves_are_those_of_steps_and_evaluations() -> None:
+def test_the_curves_are_those_of_steps_and_evaluations(panels: Panels) -> None:
     drawn = descent()
     shown = panels(drawn)
     for name, curves in (("loss", drawn.loss), ("accuracy", drawn.accuracy)):
@@ -94,19 +107,17 @@ def test_the_curves_are_those_of_steps_and_evaluations() -> None:
             assert data(shown[name], label) == [list(column) for column in curve]
 
 
-def test_loss_and_accuracy_stand_above_each_other_over_the_same_steps() -> None:
+def test_loss_and_accuracy_stand_above_each_other_over_the_same_steps(panels: Panels) -> None:
     shown = panels(descent())
     assert shown["loss"].get_xlim() == shown["accuracy"].get_xlim()
 
 
-def test_the_picture_can_be_read(tmp_path: Path) -> None:
-    plane_picture(descent()).savefig(tmp_path / "a.png")
-    assert_drawn(tmp_path / "a.png", frames=1)
-
-
 @pytest.mark.parametrize(("positions", "frames"), [(2, 2), (12, 12), (101, FRAMES)])
-def test_the_animation_takes_six_seconds_however_long_the_path(tmp_path: Path, positions: int, frames: int) -> None:
-    plane_animation(descent(positions), tmp_path / "a.gif")
+def test_the_animation_takes_six_seconds_however_long_the_path(
+    draw: Draw, tmp_path: Path, positions: int, frames: int
+) -> None:
+    draw(descent(positions))
+    assert_drawn(tmp_path / "a.png", frames=1)
     assert_drawn(tmp_path / "a.gif", frames)
     with Image.open(tmp_path / "a.gif") as image:
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
@@ -148,12 +159,7 @@ ENDS: dict[str, PlaneDescent] = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_paths_that_end_badly_are_drawn_too(tmp_path: Path, name: str) -> None:
-    plane_picture(ENDS[name]).savefig(tmp_path / "a.png")
+def test_paths_that_end_badly_are_drawn_too(draw: Draw, tmp_path: Path, name: str) -> None:
+    draw(ENDS[name])
     assert_drawn(tmp_path / "a.png", frames=1)
-
-
-@pytest.mark.parametrize("name", ["as far as float32 goes", "at once"])
-def test_paths_that_end_badly_are_animated_too(tmp_path: Path, name: str) -> None:
-    plane_animation(ENDS[name], tmp_path / "a.gif")
     assert_drawn(tmp_path / "a.gif", frames=len(ENDS[name].path))

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from descent.plots.animation import save_animation
+from descent.plots.animation import Ground
 from descent.plots.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure
 from descent.plots.trail import Array, Range, drawn, mark_end, mark_start, up_to
 
@@ -117,4 +117,5 @@ def curve_animation(descent: CurveDescent, path: Path) -> None:
         text.set_text(f"step {step:,}   x = {x:.4g}")
 
     frames = len(descent.frames)
-    save_animation(path, figure, [seen, trail, here, text], draw, frames, seconds=frames / 5)
+    moving = [seen, trail, here, text]
+    Ground(figure, moving).animate(path, moving, draw, frames, seconds=frames / 5)

@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from descent.plots.animation import frames_along, save_animation
+from descent.plots.animation import Ground, frames_along
 from descent.plots.style import GREEN, RED, new_figure
 from descent.plots.trail import Array, Range, drawn, last_inside, mark_end, mark_start, up_to
 
@@ -115,27 +115,27 @@ def _figure(descent: FieldDescent) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def field_picture(descent: FieldDescent) -> Figure:
-    """The whole path, its start and its end."""
-    figure, axes = _figure(descent)
-    view = descent.field.x, descent.field.y
-    axes.plot(*descent.path[drawn(descent.path, *view)].T, ".-", color=RED, markersize=5, linewidth=1.2)
-    mark_end(axes, descent.path, *view, diverged=descent.diverged)
-    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
-    return figure
+def field_pictures(descent: FieldDescent, still: Path, animation: Path) -> Figure:
+    """The whole path, with its start and its end, and the path as it grows until it ends or leaves the view for good.
 
+    Args:
+        descent: what is drawn.
+        still: the PNG file.
+        animation: the GIF file.
 
-def field_animation(descent: FieldDescent, path: Path) -> None:
-    """The path as it grows, until it ends or leaves the view for good, as a GIF file."""
+    Returns:
+        What both were drawn on.
+    """
     figure, axes = _figure(descent)
     view = descent.field.x, descent.field.y
     steps = drawn(descent.path, *view)
     frames = frames_along(descent.path[: last_inside(descent.path, *view) + 2], *view)
+    (whole,) = axes.plot(*descent.path[steps].T, ".-", color=RED, markersize=5, linewidth=1.2)
     (trail,) = axes.plot([], [], ".-", color=RED, markersize=5, linewidth=1.2)
-    (here,) = axes.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white", label="position")
+    (here,) = axes.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
     end = mark_end(axes, descent.path, *view, diverged=descent.diverged)
     text = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=11, bbox={"facecolor": "white", "alpha": 0.8})
-    figure.legend(loc="outside lower center", ncols=4, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
 
     def draw(frame: int) -> None:
         step = frames[frame]
@@ -145,4 +145,8 @@ def field_animation(descent: FieldDescent, path: Path) -> None:
         end.set_visible(frame == len(frames) - 1)
         text.set_text(f"step {step:,}   x = {x:.4g}   y = {y:.4g}")
 
-    save_animation(path, figure, [trail, here, end, text], draw, len(frames), seconds=len(frames) / 10)
+    moving = [trail, here, end, text]
+    ground = Ground(figure, [whole, *moving])
+    ground.save(still, [whole, end])
+    ground.animate(animation, moving, draw, len(frames), seconds=len(frames) / 10)
+    return figure

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from descent.plots.animation import FRAMES, save_animation
+from descent.plots.animation import FRAMES, Ground
 from descent.plots.style import BLUE, GREY, ORANGE, RED, new_figure
 
 Array = NDArray[np.float64]
@@ -76,28 +77,32 @@ def _figure(descent: PlaneDescent) -> tuple[Figure, Axes, list[Axes]]:
     return figure, plane, [axes["loss"], axes["accuracy"]]
 
 
-def _mark_ends(plane: Axes, descent: PlaneDescent) -> None:
-    plane.plot(*descent.path[0], "o", markersize=10, markerfacecolor="white", markeredgecolor="black", label="start")
+def _mark_ends(plane: Axes, descent: PlaneDescent) -> list[Line2D]:
+    style: dict[str, Any] = {"linestyle": "", "markeredgecolor": "black"}
+    starts = plane.plot(*descent.path[0], marker="o", markersize=10, markerfacecolor="white", label="start", **style)
     marker, label = ("X", "ran away") if descent.diverged else ("*", "end")
-    plane.plot(*descent.path[-1], marker, markersize=14, color=RED, markeredgecolor="black", label=label)
+    ends = plane.plot(*descent.path[-1], marker=marker, markersize=14, color=RED, label=label, **style)
     plane.legend(loc="best", fontsize=9)
+    return [*starts, *ends]
 
 
-def plane_picture(descent: PlaneDescent) -> Figure:
-    """The whole path on the contours of the loss."""
-    figure, plane, _ = _figure(descent)
-    plane.plot(*descent.path.T, ".-", color=RED, markersize=4, linewidth=1.2)
-    _mark_ends(plane, descent)
-    return figure
+def plane_pictures(descent: PlaneDescent, still: Path, animation: Path) -> Figure:
+    """The whole path on the contours of the loss, and the path as it grows, the curves marked at the same step.
 
+    Args:
+        descent: what is drawn.
+        still: the PNG file.
+        animation: the GIF file.
 
-def plane_animation(descent: PlaneDescent, path: Path) -> None:
-    """The path as it grows, the curves marked at the same step, as a GIF file."""
+    Returns:
+        What both were drawn on.
+    """
     figure, plane, panels = _figure(descent)
-    plane.plot(*descent.path.T, color=GREY, linewidth=0.6)
-    _mark_ends(plane, descent)
+    (whole,) = plane.plot(*descent.path.T, ".-", color=RED, markersize=4, linewidth=1.2)
+    (track,) = plane.plot(*descent.path.T, color=GREY, linewidth=0.6)
     (trail,) = plane.plot([], [], ".-", color=RED, markersize=4, linewidth=1.4)
     (here,) = plane.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
+    ends = _mark_ends(plane, descent)
     marks = [panel.axvline(0, color=RED, linewidth=1) for panel in panels]
     heading = plane.text(
         0.02, 0.02, "", transform=plane.transAxes, fontsize=11, bbox={"facecolor": "white", "alpha": 0.8}
@@ -112,4 +117,8 @@ def plane_animation(descent: PlaneDescent, path: Path) -> None:
             mark.set_xdata([descent.steps[last]] * 2)
         heading.set_text(f"step {descent.steps[last]:,.0f}")
 
-    save_animation(path, figure, [trail, here, *marks, heading], draw, len(frames), seconds=6)
+    moving = [track, *ends, trail, here, *marks, heading]
+    ground = Ground(figure, [whole, *moving])
+    ground.save(still, [whole, *ends])
+    ground.animate(animation, moving, draw, len(frames), seconds=6)
+    return figure
