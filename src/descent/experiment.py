@@ -211,21 +211,21 @@ def _end(config: DictConfig, parts: Parts, module: Descent, record: RunRecord) -
     last = record.read(EVALUATIONS)
     row = zip(last.columns[2:], last.rows[-1][2:], strict=True)
     metrics = {name: value for name, value in row if value is not None}
-    metrics["seconds_per_step"] = module.seconds / module.steps_taken
-    metrics["diverged"] = float(module.diverged)
-    result = result_of(parts.problem, parts.data.train, config.tolerance, diverged=module.diverged)
+    metrics["seconds_per_step"] = module.standing.seconds / module.standing.steps_taken
+    metrics["diverged"] = float(module.standing.diverged)
+    result = result_of(parts.problem, parts.data.train, config.tolerance, diverged=module.standing.diverged)
     parts.draw(
         Descended(
-            title=f"{config.name}: {result} after {module.steps_taken:,} steps, lr {config.optimizer.lr:g}",
+            title=f"{config.name}: {result} after {module.standing.steps_taken:,} steps, lr {config.optimizer.lr:g}",
             problem=parts.problem,
             data=parts.data,
             minibatches=parts.minibatches,
             plan=parts.plan,
             record=record,
-            diverged=module.diverged,
+            diverged=module.standing.diverged,
         )
     )
-    record.finish(result, module.steps_taken, metrics)
+    record.finish(result, module.standing.steps_taken, metrics)
 
 
 def _outcome(record: RunRecord, *, was_finished: bool = False, was_begun: bool = False) -> Outcome:

@@ -2,18 +2,18 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from descent.assembly import assemble, data_of, minibatches_of, problem_of
+from descent.assembly import Parts, assemble, data_of, minibatches_of, problem_of
 from descent.data.examples import Data
 from descent.errors import UserError
+from descent.optim.elementwise import is_elementwise
 from descent.optim.gradients import Autograd
-from descent.problems.problem import Problem
 from descent.project import project_root
 from descent.training.evaluation import evaluate, result_of
 from descent.training.together import Member, Together
@@ -27,8 +27,8 @@ class Repeated:
     """One of the runs."""
 
     seed: int
-    problem: Problem
     data: Data
+    member: Member
 
 
 def repeat(config: DictConfig, seeds: Sequence[int]) -> Path:
@@ -47,20 +47,26 @@ def repeat(config: DictConfig, seeds: Sequence[int]) -> Path:
     parts = assemble(config)
     if not isinstance(parts.gradient, Autograd):
         raise UserError("runs are repeated together, which takes gradient=autograd")
-    runs, members = _members(config, seeds)
-    together = Together(members, parts.optimizer, parts.schedule, config.bound)
+    runs = _runs(config, parts, seeds)
+    together = Together([run.member for run in runs], config.bound)
 
     evaluations: list[Row] = []
-    stops = tqdm(together.descend(parts.plan), desc=config.name, total=len(parts.plan.evaluations), unit="evaluation")
-    for step in stops:
+
+    def evaluated(step: int) -> None:
         for run, metrics in zip(runs, _evaluated(runs), strict=True):
             evaluations.append({"seed": run.seed, "step": step, **metrics})
+
+    evaluated(0)
+    with tqdm(desc=config.name, total=parts.plan.steps, unit="step") as bar:
+        for _ in together.descend(replace(parts.plan, visits=parts.plan.evaluations)):
+            bar.update(together.steps_taken - bar.n)
+            if together.steps_taken in parts.plan.evaluations or not together.members:
+                evaluated(together.steps_taken)
     ends: list[Row] = []
-    for run, last, diverged, steps in zip(
-        runs, evaluations[-len(runs) :], together.diverged.tolist(), together.steps_taken.tolist(), strict=True
-    ):
-        result = result_of(run.problem, run.data.train, config.tolerance, diverged=diverged)
-        ends.append({**last, "step": steps, "result": result})
+    for run, last in zip(runs, evaluations[-len(runs) :], strict=True):
+        standing = run.member.standing
+        result = result_of(run.member.problem, run.data.train, config.tolerance, diverged=standing.diverged)
+        ends.append({**last, "step": standing.steps_taken, "result": result})
     folder.mkdir(parents=True)
     _write(folder / RUNS, ends)
     _write(folder / EVALUATIONS, evaluations)
@@ -68,25 +74,26 @@ def repeat(config: DictConfig, seeds: Sequence[int]) -> Path:
     return folder
 
 
-def _members(config: DictConfig, seeds: Sequence[int]) -> tuple[list[Repeated], list[Member]]:
+def _runs(config: DictConfig, parts: Parts, seeds: Sequence[int]) -> list[Repeated]:
     """The runs, those with the same data sharing it in memory."""
+    settings = "alike" if is_elementwise(parts.optimizer) else None
     read: dict[str, Data] = {}
-    runs, members = [], []
+    runs = []
     own = config.copy()
     for seed in tqdm(seeds, desc="seeds", leave=False):
         own.seed = seed
         source = str(OmegaConf.to_container(own.data, resolve=True))
         data = read[source] if source in read else read.setdefault(source, data_of(own))
-        run = Repeated(seed, problem_of(own), data)
-        runs.append(run)
-        members.append(Member(run.problem, data.train, minibatches_of(own, data)))
-    return runs, members
+        minibatches = minibatches_of(own, data)
+        member = Member(problem_of(own), data.train, minibatches, parts.optimizer, parts.schedule, settings)
+        runs.append(Repeated(seed, data, member))
+    return runs
 
 
 def _evaluated(runs: Sequence[Repeated]) -> list[dict[str, float]]:
     if all(run.data is runs[0].data for run in runs):
-        return evaluate([run.problem for run in runs], runs[0].data)
-    return [evaluate([run.problem], run.data)[0] for run in runs]
+        return evaluate([run.member.problem for run in runs], runs[0].data)
+    return [evaluate([run.member.problem], run.data)[0] for run in runs]
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:

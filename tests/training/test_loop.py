@@ -52,7 +52,7 @@ def test_readers_never_see_more_than_a_checkpoint_covers(tmp_path: Path) -> None
 
     def look() -> None:
         checkpoint = torch.load(tmp_path / "checkpoint.ckpt", weights_only=True)
-        seen.append((len(RunRecord(tmp_path).read(STEPS).rows), checkpoint["descent"]["steps_taken"]))
+        seen.append((len(RunRecord(tmp_path).read(STEPS).rows), checkpoint["standing"]["steps_taken"]))
 
     network_descent(tmp_path, steps_per_call=7, notify=look)
     assert len(seen) > 5

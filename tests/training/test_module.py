@@ -20,7 +20,7 @@ def test_each_step_is_recorded_with_the_loss_it_descends_from_and_the_position_i
         assert loss == pytest.approx(before**2, rel=1e-12)
         assert norm == pytest.approx(2 * before, rel=1e-12)
         assert x == pytest.approx(0.8**k, rel=1e-12)
-    assert module.steps_taken == len(table.rows) == 50
+    assert module.standing.steps_taken == len(table.rows) == 50
     assert module.problem.position() == pytest.approx([0.8**50], rel=1e-12)
 
 
@@ -40,8 +40,8 @@ def test_results_do_not_depend_on_the_steps_per_call(tmp_path: Path, steps_per_c
 def test_a_position_out_of_bounds_ends_the_run_at_that_step_as_diverged(tmp_path: Path, steps_per_call: int) -> None:
     # x -> -2 x, so that 2^7 = 128 is the first beyond 100.
     module = parabola_descent(tmp_path, start=1.0, lr=1.5, steps=1000, steps_per_call=steps_per_call)
-    assert module.diverged
-    assert module.steps_taken == 7
+    assert module.standing.diverged
+    assert module.standing.steps_taken == 7
     assert module.problem.position() == [-128.0]
     assert [row[-1] for row in RunRecord(tmp_path).read(STEPS).rows] == [(-2.0) ** k for k in range(1, 8)]
     assert RunRecord(tmp_path).read(EVALUATIONS).rows[-1][0] == 7
@@ -51,7 +51,7 @@ def test_a_position_out_of_bounds_ends_the_run_at_that_step_as_diverged(tmp_path
 def test_a_loss_that_is_not_finite_ends_the_run_before_its_step(tmp_path: Path, steps_per_call: int) -> None:
     module = parabola_descent(tmp_path, start=1e150, lr=1.5, steps=1000, steps_per_call=steps_per_call, bound=math.inf)
     taken = [row[2] for row in RunRecord(tmp_path).read(STEPS).rows]
-    assert module.diverged
+    assert module.standing.diverged
     assert taken[-1] == math.inf
     assert all(math.isfinite(loss) for loss in taken[:-1] if loss is not None)
     (position,) = module.problem.position()
@@ -61,8 +61,8 @@ def test_a_loss_that_is_not_finite_ends_the_run_before_its_step(tmp_path: Path, 
 
 def test_a_network_that_blows_up_is_diverged(tmp_path: Path) -> None:
     module = network_descent(tmp_path, optimizer=partial(torch.optim.SGD, lr=1e38))
-    assert module.diverged
-    assert 0 < module.steps_taken < 60
+    assert module.standing.diverged
+    assert 0 < module.standing.steps_taken < 60
     last = RunRecord(tmp_path).read(STEPS).rows[-1][2]
     assert last is not None
     assert not math.isfinite(last)
@@ -72,6 +72,6 @@ def test_a_diverged_run_that_is_taken_up_again_stays_where_it_is(tmp_path: Path)
     parabola_descent(tmp_path, lr=1.5, steps=1000)
     before = timeless(record_in(tmp_path, Plan(1, (0, 1), (0, 1))), STEPS)
     again = parabola_descent(tmp_path, lr=1.5, steps=1000)
-    assert again.diverged
+    assert again.standing.diverged
     assert again.problem.position() == [-128.0]
     assert timeless(RunRecord(tmp_path), STEPS) == before

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,43 +12,127 @@ from descent.data.examples import Data, Examples
 from descent.data.minibatches import Minibatches
 from descent.data.orders import in_order, shuffled
 from descent.optim.gradients import Autograd
-from descent.optim.schedules import constant, one_cycle
+from descent.optim.schedules import constant, cosine, one_cycle
 from descent.optim.steepest_descent import SteepestDescent
+from descent.problems import surfaces
 from descent.problems.classification import Classification
 from descent.problems.networks import perceptron
+from descent.problems.noisy_polynomial import NoisyPolynomial
 from descent.problems.problem import Problem
 from descent.problems.surface import Surface
-from descent.problems.surfaces import bowl, rosenbrock
 from descent.seeds import generator
+from descent.tracking.record import STEPS as TABLE
+from descent.tracking.record import RunRecord
 from descent.training.loop import descend
 from descent.training.module import Descent
-from descent.training.plan import plan
+from descent.training.plan import Plan, plan
 from descent.training.together import Member, Together
 
 STEPS = 40
 NONE = Minibatches(0, None, shuffled, seed=0)
+CONSTANT = partial(constant, steps=STEPS)
+ONE_CYCLE = partial(one_cycle, steps=STEPS, rise=0.3)
 OPTIMIZERS: dict[str, Callable[..., Any]] = {
-    "steepest descent": partial(SteepestDescent, lr=0.001),
-    "momentum": partial(torch.optim.SGD, lr=0.001, momentum=0.9),
-    "adam": partial(torch.optim.Adam, lr=0.01, fused=True),
-    "rmsprop": partial(torch.optim.RMSprop, lr=0.01),
-    "adagrad": partial(torch.optim.Adagrad, lr=0.1),
-    "adamw": partial(torch.optim.AdamW, lr=0.01, fused=True),
+    "steepest descent": SteepestDescent,
+    "sgd": torch.optim.SGD,
+    "momentum": partial(torch.optim.SGD, momentum=0.9),
+    "nesterov": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+    "adam": partial(torch.optim.Adam, fused=True),
+    "adamw": partial(torch.optim.AdamW, fused=True),
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "adadelta": torch.optim.Adadelta,
+    "rprop": torch.optim.Rprop,
+    "nadam": torch.optim.NAdam,
 }
+HEIGHTS = [
+    surfaces.parabola, surfaces.cubic, surfaces.bowl, surfaces.rosenbrock, surfaces.himmelblau, surfaces.beale,
+    surfaces.booth, surfaces.rastrigin, surfaces.ackley, surfaces.styblinski_tang, surfaces.six_hump_camel,
+]  # fmt: skip
+Rows = list[list[float | None]]
 
 
-def alone(folder: Path, member: Member, optimizer: Callable[..., Any], schedule: Any, bound: float) -> Descent:
-    """The same run through Lightning."""
-    length = plan(STEPS, None, member.minibatches.steps_per_epoch, None, STEPS)
-    module = Descent(member.problem, member.examples, Autograd(), optimizer, schedule, bound)
-    data = Data(train=member.examples)
-    descend(module, data, member.minibatches, length, record_in(folder, length), "cpu", 100, 60, nobody)
-    return module
+def length_of(member: Member, steps: int = STEPS) -> Plan:
+    return plan(steps, None, member.minibatches.steps_per_epoch, None, steps)
 
 
-def network(seed: int) -> Problem:
-    torch.manual_seed(seed)
-    return Classification(perceptron([30, 8, 4], nn.Sigmoid, partial(nn.init.normal_, std=0.1)))
+def alone(folder: Path, member: Member, bound: float = torch.inf, steps: int = STEPS) -> tuple[Descent, Rows]:
+    """The same run through Lightning, and its rows less step and time."""
+    length = length_of(member, steps)
+    module = Descent(member.problem, member.examples, Autograd(), member.optimizer, member.schedule, bound)
+    record = record_in(folder, length)
+    descend(module, Data(train=member.examples), member.minibatches, length, record, "cpu", 100, 60, nobody)
+    return module, [row[2:] for row in RunRecord(folder).read(TABLE).rows]
+
+
+def take(members: Sequence[Member], bound: float = torch.inf, steps: int = STEPS) -> list[Rows]:
+    """Take all steps together; each run's rows, as they would stand in its record."""
+    rows: dict[Member, Rows] = {member: [] for member in members}
+    for taken in Together(members, bound).descend(length_of(members[0], steps)):
+        for one in taken:
+            positions = one.positions or [[] for _ in one.losses]
+            rows[one.member] += [[*each[:2], *each[2]] for each in zip(one.losses, one.norms, positions, strict=True)]
+    return list(rows.values())
+
+
+def on_surface(height: Callable[..., Any], start: Sequence[float], optimizer: Any, schedule: Any = CONSTANT) -> Member:
+    return Member(Surface(height, start), Examples(), NONE, optimizer, schedule)
+
+
+def starts(count: int, components: int) -> list[list[float]]:
+    drawn = torch.rand(count, components, generator=generator(count, "starts"), dtype=torch.float64)
+    return (4 * drawn - 2).tolist()
+
+
+@pytest.mark.parametrize("height", HEIGHTS, ids=lambda height: height.__name__)
+@pytest.mark.parametrize("count", [3, 37])
+def test_runs_on_a_surface_are_to_the_last_bit_what_each_is_alone(tmp_path: Path, height: Any, count: int) -> None:
+    components = height.__code__.co_argcount
+    rates = torch.logspace(-4, -2, count, dtype=torch.float64).tolist()
+
+    def members() -> list[Member]:
+        return [
+            on_surface(height, start, partial(torch.optim.SGD, lr=rate))
+            for start, rate in zip(starts(count, components), rates, strict=True)
+        ]
+
+    found = take(members())
+    for index in (0, count // 2, count - 1):
+        _, expected = alone(tmp_path / str(index), members()[index])
+        assert found[index] == expected
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adamw", "rmsprop"])
+def test_runs_that_share_an_optimizer_are_what_each_is_alone(tmp_path: Path, optimizer: str) -> None:
+    made = partial(OPTIMIZERS[optimizer], lr=0.003)
+
+    def members() -> list[Member]:
+        every = [on_surface(surfaces.rosenbrock, start, made, ONE_CYCLE) for start in starts(5, 2)]
+        for member in every:
+            member.settings = "alike"
+        return every
+
+    found = take(members())
+    for index, member in enumerate(members()):
+        _, expected = alone(tmp_path / str(index), member)
+        # What a processor computes several at once it may round otherwise than the rest of them.
+        assert found[index] == [pytest.approx(row, rel=1e-9) for row in expected]
+
+
+def test_runs_with_optimizers_of_all_kinds_are_to_the_last_bit_what_each_is_alone(tmp_path: Path) -> None:
+    def members() -> list[Member]:
+        return [
+            on_surface(surfaces.himmelblau, start, partial(optimizer, lr=0.002 * place), schedule)
+            for place, (start, optimizer) in enumerate(
+                zip(starts(len(OPTIMIZERS), 2), OPTIMIZERS.values(), strict=True), start=1
+            )
+            for schedule in (CONSTANT, partial(cosine, steps=STEPS))
+        ]
+
+    found = take(members())
+    for index, member in enumerate(members()):
+        _, expected = alone(tmp_path / str(index), member)
+        assert found[index] == expected
 
 
 def images(seed: int) -> Examples:
@@ -57,64 +141,101 @@ def images(seed: int) -> Examples:
     return Examples((pixels, labels), (lambda stored: stored / 255, torch.Tensor.long))
 
 
-def take(members: list[Member], optimizer: Callable[..., Any], schedule: Any, bound: float = torch.inf) -> Together:
-    """Take all steps together."""
-    together = Together(members, optimizer, schedule, bound)
-    length = plan(STEPS, None, members[0].minibatches.steps_per_epoch, None, STEPS)
-    assert list(together.descend(length)) == [0, STEPS]
-    return together
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_runs_on_a_surface_end_where_each_ends_alone(tmp_path: Path, optimizer: Callable[..., Any]) -> None:
-    starts = [(-1.2, 1.0), (0.5, 0.5), (1.5, -0.3)]
-    schedule = partial(one_cycle, steps=STEPS, rise=0.3)
-    members = [Member(Surface(rosenbrock, start), Examples(), NONE) for start in starts]
-    take(members, optimizer, schedule)
-    for index, start in enumerate(starts):
-        single = Member(Surface(rosenbrock, start), Examples(), NONE)
-        alone(tmp_path / str(index), single, optimizer, schedule, torch.inf)
-        assert members[index].problem.position() == pytest.approx(single.problem.position(), rel=1e-12)
-
-
 SHARED = images(0)
-KINDS: dict[str, Callable[[int], Member]] = {
-    "with one order": lambda seed: Member(network(seed), SHARED, Minibatches(50, 7, in_order, seed)),
-    "with orders of their own": lambda seed: Member(network(seed), SHARED, Minibatches(50, 7, shuffled, seed)),
-    "with data of their own": lambda seed: Member(network(seed), images(seed), Minibatches(50, 7, shuffled, seed)),
-}
+ADAM = partial(torch.optim.Adam, lr=0.01, fused=True)
+LONG = partial(one_cycle, steps=200, rise=0.3)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_networks_end_where_each_ends_alone(tmp_path: Path, kind: Callable[[int], Member]) -> None:
-    schedule = partial(constant, steps=STEPS)
+def network(seed: int, layers: Callable[[], nn.Module]) -> Problem:
+    torch.manual_seed(seed)
+    return Classification(layers())
+
+
+def fully_connected() -> nn.Module:
+    return perceptron([30, 8, 4], nn.Sigmoid, partial(nn.init.normal_, std=0.1))
+
+
+def convolutional() -> nn.Module:
+    return nn.Sequential(nn.Unflatten(1, (1, 5, 6)), nn.Conv2d(1, 4, (5, 6)), nn.Flatten())
+
+
+def in_one_order(seed: int) -> Member:
+    """The same minibatches for all, the last of an epoch smaller."""
+    return Member(network(seed, fully_connected), SHARED, Minibatches(50, 7, in_order, seed=0), ADAM, LONG)
+
+
+def in_own_orders(seed: int) -> Member:
+    return Member(network(seed, fully_connected), SHARED, Minibatches(50, 7, shuffled, seed=seed), ADAM, LONG)
+
+
+def on_own_examples(seed: int) -> Member:
+    examples = images(seed)
+    return Member(network(seed, fully_connected), examples, Minibatches(50, 7, shuffled, seed=seed), ADAM, CONSTANT)
+
+
+def convolved(seed: int) -> Member:
+    return Member(network(seed, convolutional), SHARED, Minibatches(50, 7, in_order, seed=0), ADAM, CONSTANT)
+
+
+def polynomial(seed: int) -> Member:
+    x = torch.linspace(-5, 5, 50, dtype=torch.float64)
+    y = x**2 + torch.randn(50, generator=generator(seed, "noise"), dtype=torch.float64)
+    unchanged = (torch.Tensor.clone, torch.Tensor.clone)
+    minibatches = Minibatches(50, 10, shuffled, seed=seed)
+    return Member(NoisyPolynomial(3.0, 3), Examples((x, y), unchanged), minibatches, ADAM, CONSTANT)
+
+
+@pytest.mark.parametrize("kind", [in_one_order, in_own_orders, on_own_examples, convolved, polynomial])
+@pytest.mark.parametrize("settings", [None, "alike"])
+def test_runs_on_data_are_what_each_is_alone(
+    tmp_path: Path, kind: Callable[[int], Member], settings: str | None
+) -> None:
+    steps = 200
     members = [kind(seed) for seed in range(3)]
-    take(members, OPTIMIZERS["adam"], schedule)
+    for member in members:
+        member.settings = settings
+    found = take(members, steps=steps)
     for seed in range(3):
         single = kind(seed)
-        alone(tmp_path / str(seed), single, OPTIMIZERS["adam"], schedule, torch.inf)
+        _, expected = alone(tmp_path / str(seed), single, steps=steps)
+        assert [row[0] for row in found[seed]] == pytest.approx([row[0] for row in expected], rel=1e-5)
         for ours, its in zip(members[seed].problem.parameters(), single.problem.parameters(), strict=True):
             torch.testing.assert_close(ours, its, rtol=1e-4, atol=1e-6)  # sums in another order, in float32
 
 
-def test_a_run_that_runs_away_is_found_at_the_step_at_which_it_is_alone_and_harms_no_other(tmp_path: Path) -> None:
-    starts, lr = [(1.0, 1.0), (90.0, 0.0), (0.5, -2.0)], 1.02
-    optimizer, schedule = partial(SteepestDescent, lr=lr), partial(constant, steps=STEPS)
-    members = [Member(Surface(bowl, start), Examples(), NONE) for start in starts]
-    together = take(members, optimizer, schedule, bound=100.0)
-    singles = [Member(Surface(bowl, start), Examples(), NONE) for start in starts]
-    modules = [alone(tmp_path / str(index), single, optimizer, schedule, 100.0) for index, single in enumerate(singles)]
-    assert together.diverged.tolist() == [module.diverged for module in modules] == [False, True, False]
-    assert together.steps_taken.tolist() == [module.steps_taken for module in modules]
-    for member, single in zip(members, singles, strict=True):
-        assert member.problem.position() == pytest.approx(single.problem.position(), rel=1e-12)
+@pytest.mark.parametrize("settings", [None, "alike"])
+def test_a_run_that_runs_away_leaves_at_the_step_at_which_it_does_alone_and_harms_no_other(
+    tmp_path: Path, settings: str | None
+) -> None:
+    optimizer = partial(torch.optim.SGD, lr=1.11, momentum=0.1)
+
+    def members() -> list[Member]:
+        every = [on_surface(surfaces.bowl, start, optimizer) for start in [(1.0, 1.0), (90.0, 0.0), (0.5, -2.0)]]
+        for member in every:
+            member.settings = settings
+        return every
+
+    together = members()
+    found = take(together, bound=100.0)
+    for index, single in enumerate(members()):
+        module, expected = alone(tmp_path / str(index), single, 100.0)
+        assert found[index] == expected
+        ours, its = together[index].standing, module.standing
+        assert (ours.diverged, ours.steps_taken) == (its.diverged, its.steps_taken)
+        assert together[index].problem.position() == single.problem.position()
+    assert [member.standing.diverged for member in together] == [False, True, False]
 
 
 def test_a_loss_that_is_not_finite_leaves_the_position_where_it_was(tmp_path: Path) -> None:
-    optimizer, schedule = partial(SteepestDescent, lr=1e120), partial(constant, steps=STEPS)
-    together = take([Member(Surface(bowl, (1.0, 1.0)), Examples(), NONE)] * 1, optimizer, schedule)
-    single = Member(Surface(bowl, (1.0, 1.0)), Examples(), NONE)
-    module = alone(tmp_path / "alone", single, optimizer, schedule, torch.inf)
-    assert together.diverged.tolist() == [module.diverged] == [True]
-    assert together.steps_taken.tolist() == [module.steps_taken]
-    assert together.members[0].problem.position() == single.problem.position()
+    def members() -> list[Member]:
+        return [
+            on_surface(surfaces.bowl, (1.0, 1.0), partial(SteepestDescent, lr=rate)) for rate in (0.1, 1e120, 1e100)
+        ]
+
+    together = members()
+    found = take(together)
+    for index, single in enumerate(members()):
+        _, expected = alone(tmp_path / str(index), single)
+        assert found[index] == expected
+        assert together[index].problem.position() == single.problem.position()
+    assert [member.standing.diverged for member in together] == [False, True, True]

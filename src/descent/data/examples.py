@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 Minibatch = tuple[Tensor, ...]
-TOGETHER = 10
-"""Minibatches gathered together: as many of MNIST's as a processor's cache holds, floats and all."""
+ROWS = 1_000
+"""Examples gathered together: about as many of MNIST's as a processor's cache holds, floats and all."""
 
 
 def unchanged(column: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ class Examples:
 
     def minibatches(self, indices: Tensor) -> Iterator[Minibatch]:
         """The minibatches of a chunk of steps, some gathered and prepared together; indices (steps, batch), int64."""
-        for some in indices.split(TOGETHER):
+        for some in indices.split(max(1, ROWS // max(1, indices.shape[1]))):
             gathered = self._prepared(column.index_select(0, some.view(-1)) for column in self.columns)
             split = [column.view(*some.shape, *column.shape[1:]).unbind(0) for column in gathered]
             yield from zip(*split, strict=True) if split else [()] * len(some)

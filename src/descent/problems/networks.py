@@ -1,10 +1,14 @@
 """The networks that classify."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+ELEMENTWISE = (nn.Identity, nn.ReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Softplus)
+"""Layers that treat every number by itself, in however many dimensions they stand."""
 
 
 def perceptron(
@@ -37,3 +41,38 @@ def given_linear(weights: Sequence[Sequence[float]]) -> nn.Linear:
     layer = nn.Linear(inputs, outputs, bias=False, dtype=torch.float64)
     layer.weight = nn.Parameter(given.T.contiguous())
     return layer
+
+
+def is_perceptron(network: nn.Module) -> bool:
+    """Whether a network is fully connected layers in sequence, and layers that treat every number by itself."""
+    return isinstance(network, nn.Sequential) and all(isinstance(layer, (nn.Linear, *ELEMENTWISE)) for layer in network)
+
+
+def scores_of_all(network: nn.Module, parameters: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+    """The scores of perceptrons like one, with parameters of their own: (networks, examples, classes).
+
+    Inputs that all share meet the first layers of all in one matrix product, which takes a processor half the time of
+    as many small ones.
+
+    Args:
+        network: the one.
+        parameters: of all, by the one's names, (networks, ...) each.
+        inputs: (examples, inputs), which all share, or (networks, examples, inputs).
+    """
+    values: Tensor = inputs
+    for name, layer in network.named_children():
+        if isinstance(layer, nn.Linear):
+            values = _linear_of_all(values, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))
+        else:
+            values = layer(values)
+    return values
+
+
+def _linear_of_all(values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Linear layers of all networks: weight (networks, out, in), bias (networks, out), to (networks, examples, out)."""
+    if values.ndim == 2:
+        every: Tensor = F.linear(values, weight.flatten(0, 1), None if bias is None else bias.flatten())
+        return every.view(-1, *weight.shape[:2]).transpose(0, 1)
+    if bias is None:
+        return torch.bmm(values, weight.mT)
+    return torch.baddbmm(bias[:, None], values, weight.mT)

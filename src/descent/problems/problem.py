@@ -1,6 +1,9 @@
 """What everything that is minimised has in common."""
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
+from torch.func import functional_call, vmap
 
 COORDINATES = ("x", "y")
 """The names of the position's components, for problems small enough to be followed step by step."""
@@ -12,6 +15,20 @@ class Problem(nn.Module):
     def forward(self, *minibatch: Tensor) -> Tensor:
         """The loss on a minibatch, a scalar."""
         raise NotImplementedError
+
+    def losses(self, parameters: Mapping[str, Tensor], minibatch: tuple[Tensor, ...], *, is_shared: bool) -> Tensor:
+        """The losses of problems that differ from this one in their parameters only, (problems,).
+
+        Args:
+            parameters: of all, by their names, (problems, ...) each.
+            minibatch: the one of all, where it is shared; else theirs stacked as well.
+            is_shared: whether it is.
+        """
+
+        def loss(own: dict[str, Tensor], minibatch: tuple[Tensor, ...]) -> Tensor:
+            return functional_call(self, own, minibatch)  # type: ignore[no-any-return]
+
+        return vmap(loss, in_dims=(0, None if is_shared else 0))(dict(parameters), minibatch)
 
     def measure(self, *examples: Tensor) -> dict[str, Tensor]:
         """What an evaluation reports of some examples, each a mean over them; `loss` is always there."""

@@ -1,6 +1,6 @@
 """Descent on a surface: the position is the only parameter, and no data are needed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 
 from torch import Tensor, nn
@@ -35,3 +35,7 @@ class Surface(Problem):
     def forward(self, *minibatch: Tensor) -> Tensor:
         """The height at the point; surfaces have no minibatches."""
         return self.height(*self.point.unbind())
+
+    def losses(self, parameters: Mapping[str, Tensor], minibatch: tuple[Tensor, ...], *, is_shared: bool) -> Tensor:
+        """The heights at all points at once: surfaces compute elementwise."""
+        return self.height(*parameters["point"].unbind(1))

@@ -2,14 +2,12 @@
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 
-from descent.tracking.record import Position, RunRecord
-
-CHECKPOINT = "checkpoint.ckpt"
+from descent.tracking.record import RunRecord
+from descent.training.module import Descent
 
 
 class Checkpointing(Callback):
@@ -26,13 +24,7 @@ class Checkpointing(Callback):
 
     def __init__(self, record: RunRecord, seconds: float, notify: Callable[[], None]) -> None:
         self.record, self.seconds, self.notify = record, seconds, notify
-        self.position: Position = {}
         self.saved = time.monotonic()
-
-    @property
-    def path(self) -> Path:
-        """Where the checkpoint is."""
-        return self.record.folder / CHECKPOINT
 
     def on_train_batch_end(
         self,
@@ -44,27 +36,15 @@ class Checkpointing(Callback):
     ) -> None:
         """Save, if it is time to."""
         if time.monotonic() - self.saved >= self.seconds:
-            self._save(trainer)
+            self._save(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Save the end."""
-        self._save(trainer)
+        self._save(pl_module)
 
-    def _save(self, trainer: Trainer) -> None:
-        self.position = self.record.position()
-        aside = self.path.with_name(CHECKPOINT + ".new")
-        trainer.save_checkpoint(aside)
-        aside.replace(self.path)
-        self.record.commit(self.position)
+    def _save(self, module: Descent) -> None:
+        position = self.record.position()
+        module.checkpoint(position).save(self.record.folder)
+        self.record.commit(position)
         self.saved = time.monotonic()
         self.notify()
-
-    def state_dict(self) -> dict[str, Any]:
-        """How long the record's files are."""
-        return {"position": self.position}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Cut the record back to where the checkpoint stands."""
-        self.position = state_dict["position"]
-        self.record.rewind(self.position)
-        self.record.commit(self.position)

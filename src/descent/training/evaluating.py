@@ -25,7 +25,7 @@ class Evaluating(Callback):
         module: Descent = pl_module
         test = None if self.data.test is None else self.data.test.to(module.device)
         self.data = Data(train=module.examples, test=test, files=self.data.files)
-        if module.steps_taken == 0:
+        if module.standing.steps_taken == 0:
             self._evaluate(module)
 
     def on_train_batch_end(
@@ -37,12 +37,12 @@ class Evaluating(Callback):
         batch_idx: int,
     ) -> None:
         """Evaluate if this is the step to, or the last."""
-        if pl_module.steps_taken in self.steps or pl_module.diverged:
+        if pl_module.standing.steps_taken in self.steps or pl_module.standing.diverged:
             self._evaluate(pl_module)
 
     def _evaluate(self, module: Descent) -> None:
         (metrics,) = evaluate([module.problem], self.data)
-        row = {"step": module.steps_taken, "timestamp": now(), **metrics}
+        row = {"step": module.standing.steps_taken, "timestamp": now(), **metrics}
         self.record.append(EVALUATIONS, [row])
         shown = "  ".join(f"{name} {value:.4g}" for name, value in list(row.items())[2:])
-        log.info("step %7s  %s", f"{module.steps_taken:,}", shown)
+        log.info("step %7s  %s", f"{module.standing.steps_taken:,}", shown)

@@ -9,6 +9,7 @@ from pytorch_lightning import Trainer
 from descent.data.examples import Data
 from descent.data.minibatches import Minibatches
 from descent.tracking.record import RunRecord
+from descent.training.checkpoint import Checkpoint
 from descent.training.checkpointing import Checkpointing
 from descent.training.chunks import Chunks
 from descent.training.evaluating import Evaluating
@@ -33,13 +34,14 @@ def descend(
 
     Results don't depend on `steps_per_call`, nor on where a run was interrupted.
     """
-    checkpointing = Checkpointing(record, checkpoint_seconds, notify)
-    resumed = checkpointing.path if checkpointing.path.exists() else None
-    if resumed is None:
-        record.rewind({})
+    checkpoint = Checkpoint.load(record.folder)
+    record.rewind({} if checkpoint is None else checkpoint.position)
+    if checkpoint is not None:
+        record.commit(checkpoint.position)
+        module.take_up(checkpoint)
 
     def start() -> int:
-        return plan.steps if module.diverged else module.steps_taken
+        return plan.steps if module.standing.diverged else module.standing.steps_taken
 
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     with record, warnings.catch_warnings():
@@ -54,7 +56,7 @@ def descend(
             callbacks=[
                 Recording(plan, record),
                 Evaluating(plan, data, record),
-                checkpointing,
+                Checkpointing(record, checkpoint_seconds, notify),
                 Progress(plan.steps),
             ],
             deterministic=accelerator != "cpu",
@@ -63,4 +65,4 @@ def descend(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, Chunks(minibatches, plan, steps_per_call, start), ckpt_path=resumed)
+        trainer.fit(module, Chunks(minibatches, plan, steps_per_call, start))

@@ -12,11 +12,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from descent.data.examples import Examples, Minibatch
-from descent.problems.problem import COORDINATES, Problem
-from descent.tracking.record import now
+from descent.problems.problem import Problem
+from descent.tracking.record import Position
+from descent.training.checkpoint import Checkpoint, Standing
+from descent.training.rows import Row, rows_of
 
 Gradient = Callable[[Problem, Minibatch], Tensor]
-Row = dict[str, float]
 
 
 class Descent(LightningModule):
@@ -49,14 +50,23 @@ class Descent(LightningModule):
         self.gradient = gradient
         self.make_optimizer, self.make_schedule = optimizer, schedule
         self.bound = bound
-        self.steps_taken = 0
-        self.seconds = 0.0
-        self.diverged = False
+        self.standing = Standing()
+        self.taken_up: Checkpoint | None = None
+
+    def take_up(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint."""
+        self.problem.load_state_dict(checkpoint.state_dict)
+        self.standing = checkpoint.standing
+        self.taken_up = checkpoint
 
     def configure_optimizers(self) -> Any:
         """The optimizer and, unless the learning rate is constant, its schedule, as Lightning takes them."""
         optimizer = self.make_optimizer(self.problem.parameters())
         schedule = self.make_schedule(optimizer)
+        if self.taken_up is not None:
+            optimizer.load_state_dict(self.taken_up.optimizer)
+            if schedule is not None:
+                schedule.load_state_dict(self.taken_up.schedule or {})
         return optimizer if schedule is None else {"optimizer": optimizer, "lr_scheduler": schedule}
 
     def on_fit_start(self) -> None:
@@ -70,9 +80,9 @@ class Descent(LightningModule):
         The run ends, as diverged, at the first loss that is not finite and the first position out of bounds.
         """
         started = time.perf_counter()
-        problem, gradient = self.problem, self.gradient
+        problem, gradient, standing = self.problem, self.gradient, self.standing
         (optimizer,) = self.trainer.optimizers
-        schedule = next((config.scheduler for config in self.trainer.lr_scheduler_configs), None)
+        schedule = self._schedule()
         parameters = list(problem.parameters())
         is_small = problem.is_small()
         losses: list[float] = []
@@ -86,42 +96,34 @@ class Descent(LightningModule):
             norms += torch._foreach_norm(
                 [p.grad for p in parameters if p.grad is not None]
             )  # of each tensor; all together below
-            self.diverged = not math.isfinite(loss)
-            if not self.diverged:
+            standing.diverged = not math.isfinite(loss)
+            if not standing.diverged:
                 optimizer.step()
                 if schedule is not None:
                     schedule.step()
             if is_small:
                 positions.append(problem.position())
-                self.diverged |= not all(abs(value) <= self.bound for value in positions[-1])
-            if self.diverged:
+                standing.diverged |= not all(abs(value) <= self.bound for value in positions[-1])
+            if standing.diverged:
                 self.trainer.should_stop = True
                 break
         total_norms = torch.stack(norms).view(len(losses), len(parameters)).norm(dim=1)
-        rows = self._rows(losses, total_norms.tolist(), positions)
-        self.steps_taken += len(rows)
-        self.seconds += time.perf_counter() - started
+        rows = rows_of(standing.steps_taken + 1, losses, total_norms.tolist(), positions)
+        standing.steps_taken += len(rows)
+        standing.seconds += time.perf_counter() - started
         return {"rows": rows}
 
-    def _rows(self, losses: list[float], norms: list[float], positions: list[list[float]]) -> list[Row]:
-        timestamp = now()
-        rows: list[Row] = [
-            {"step": step, "timestamp": timestamp, "loss/step": loss, "grad_norm": norm}
-            for step, (loss, norm) in enumerate(zip(losses, norms, strict=True), start=self.steps_taken + 1)
-        ]
-        for row, position in zip(rows, positions, strict=False):
-            row.update(zip(COORDINATES, position, strict=False))
-        return rows
+    def _schedule(self) -> Any:
+        return next((config.scheduler for config in self.trainer.lr_scheduler_configs), None)
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep how far the descent is."""
-        checkpoint["descent"] = {
-            "steps_taken": self.steps_taken,
-            "seconds": self.seconds,
-            "diverged": self.diverged,
-        }
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on from where the checkpoint stands."""
-        for name, value in checkpoint["descent"].items():
-            setattr(self, name, value)
+    def checkpoint(self, position: Position) -> Checkpoint:
+        """The descent as it stands, the files of its record of these lengths."""
+        (optimizer,) = self.trainer.optimizers
+        schedule = self._schedule()
+        return Checkpoint(
+            self.standing,
+            self.problem.state_dict(),
+            optimizer.state_dict(),
+            None if schedule is None else schedule.state_dict(),
+            position,
+        )

@@ -30,7 +30,9 @@ class Progress(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Show the bar, from where the run stands."""
-        self.bar = tqdm(total=self.steps, initial=pl_module.steps_taken, unit="step", disable=None, leave=False)
+        self.bar = tqdm(
+            total=self.steps, initial=pl_module.standing.steps_taken, unit="step", disable=None, leave=False
+        )
 
     def on_train_batch_end(
         self,
@@ -43,7 +45,7 @@ class Progress(Callback):
         """Move it on."""
         rows = outputs["rows"]
         self.bar.set_postfix(loss=f"{rows[-1]['loss/step']:.4f}", refresh=False)
-        self.bar.update(pl_module.steps_taken - self.bar.n)
+        self.bar.update(pl_module.standing.steps_taken - self.bar.n)
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Take it away."""

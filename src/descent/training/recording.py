@@ -18,7 +18,7 @@ class Recording(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Keep the start."""
-        if pl_module.steps_taken == 0:
+        if pl_module.standing.steps_taken == 0:
             self._visit(pl_module)
 
     def on_train_batch_end(
@@ -31,7 +31,7 @@ class Recording(Callback):
     ) -> None:
         """Append the rows of a chunk."""
         self.record.append(STEPS, outputs["rows"])
-        if pl_module.steps_taken in self.visits or pl_module.diverged:
+        if pl_module.standing.steps_taken in self.visits or pl_module.standing.diverged:
             self._visit(pl_module)
 
     def _visit(self, module: Descent) -> None:

@@ -1,131 +1,235 @@
-"""Many runs of one experiment as one batched run: parameters stacked, each step taken by all of them at once."""
+"""Many runs as one batched run: parameters stacked, the losses and gradients of all computed at once."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+import math
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from descent.data.examples import Examples, Minibatch
 from descent.data.minibatches import Minibatches
 from descent.problems.problem import Problem
+from descent.tracking.record import Position
+from descent.training.checkpoint import Checkpoint, Standing
 from descent.training.chunks import Chunks
 from descent.training.plan import Plan
+from descent.training.stepper import State, Stepper
 
 CHUNK = 100
-"""Steps whose minibatches are drawn at once."""
+"""Steps whose minibatches are drawn at once, at most."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Member:
-    """One of the runs: its problem, at its own start, and the minibatches of its own examples."""
+    """One of the runs.
+
+    Args:
+        problem: what it minimises, from where it stands; its parameters become views of the stacked ones.
+        examples: what its minibatches are made of.
+        minibatches: those of each step.
+        optimizer: makes the optimizer of parameters.
+        schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
+        settings: equal for those of whom one optimizer may take the steps: it is set alike, as its schedule is, and
+            treats every number by itself. None for a run that needs its own.
+        taken_up: the checkpoint that it goes on from, if it does.
+    """
 
     problem: Problem
     examples: Examples
     minibatches: Minibatches
+    optimizer: Callable[[Any], Optimizer]
+    schedule: Callable[[Optimizer], LRScheduler | None]
+    settings: Hashable = None
+    taken_up: Checkpoint | None = None
+    standing: Standing = field(default_factory=Standing)
+    left_with: State | None = None
+
+    def __post_init__(self) -> None:
+        if self.taken_up is not None:
+            self.problem.load_state_dict(self.taken_up.state_dict)
+            self.standing = self.taken_up.standing
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a run did in a chunk of steps, an entry a step; no positions of problems too large to be followed."""
+
+    member: Member
+    losses: list[float]
+    norms: list[float]
+    positions: list[list[float]]
 
 
 class Together:
-    """Runs of problems of one shape, each as it would be alone up to rounding.
+    """Runs of problems that differ in their parameters only, each as it would be alone up to rounding.
 
-    The members' problems hold views of the stacked parameters, so that each stands where its run stands. One
-    optimizer serves them all, which is right for those that treat every number by itself, as all in conf/optimizer do.
+    Those that diverge leave, without harm to the others. The members' problems hold views of the stacked parameters, so
+    that each stands where its run stands.
 
     Args:
-        members: the runs; their parameters are replaced.
-        optimizer: makes the optimizer of the stacked parameters.
-        schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
+        members: the runs, all of them equally far; their parameters are replaced.
         bound: how far from 0 the position of a small problem may go before its run counts as diverged.
     """
 
-    def __init__(
-        self,
-        members: Sequence[Member],
-        optimizer: Callable[[Any], Optimizer],
-        schedule: Callable[[Optimizer], LRScheduler | None],
-        bound: float,
-    ) -> None:
-        self.members = members
-        first = members[0].problem
-        self.examples, self.offsets = _concatenated([member.examples for member in members])
-        self.bound = bound if first.is_small() else torch.inf
-        self.parameters = _stacked([member.problem for member in members])
-        self.optimizer = optimizer(self.parameters.values())
-        self.schedule = schedule(self.optimizer)
-        self.diverged = torch.zeros(len(members), dtype=torch.bool)
-        self.steps_taken = torch.zeros(len(members), dtype=torch.int64)
+    def __init__(self, members: Sequence[Member], bound: float) -> None:
+        self.problem = members[0].problem
+        self.is_small = self.problem.is_small()
+        self.bound = bound if self.is_small else math.inf
+        self.steps_taken = members[0].standing.steps_taken
+        # Those who share an optimizer stand beside each other.
+        settings = list(dict.fromkeys(member.settings for member in members))
+        self.members = sorted(members, key=lambda member: settings.index(member.settings))
+        self.examples, offsets = _concatenated([member.examples for member in self.members])
+        self.offsets = dict(zip(self.members, offsets, strict=True))
+        self._stack()
+        self.steppers: list[Stepper] = []
+        for shared, alike in groupby(self.members, key=lambda member: member.settings):
+            # Whoever goes on from a checkpoint has an optimizer with a state of its own.
+            own = shared is None or self.steps_taken > 0
+            together = list(alike)
+            for some in [[one] for one in together] if own else [together]:
+                first, count = some[0], len(some)
+                self.steppers.append(Stepper(first.optimizer, first.schedule, self._rows(count), first.taken_up))
 
-        def loss(parameters: dict[str, Tensor], minibatch: Minibatch) -> Tensor:
-            return functional_call(first, parameters, minibatch)  # type: ignore[no-any-return]
+    def _rows(self, count: int) -> list[Tensor]:
+        """The rows of the stacks that the next stepper moves."""
+        start = sum(stepper.count for stepper in self.steppers)
+        return [stack.detach()[start : start + count] for stack in self.stacks.values()]
 
-        self._losses_on_own = vmap(loss, in_dims=(0, 0))
-        self._losses_on_shared = vmap(loss, in_dims=(0, None))
+    def _stack(self) -> None:
+        """Stack the parameters of the members, of which their own become views."""
+        self.stacks: dict[str, Tensor] = {}
+        for name, _ in self.problem.named_parameters():
+            of_each = [member.problem.get_parameter(name) for member in self.members]
+            stack = torch.stack([parameter.detach() for parameter in of_each])
+            for parameter, view in zip(of_each, stack, strict=True):
+                parameter.data = view
+            self.stacks[name] = nn.Parameter(stack)
+        self.present = torch.ones(len(self.members), dtype=torch.bool)
 
-    def descend(self, plan: Plan) -> Iterator[int]:
-        """Take the steps of a plan; yields how many are taken wherever the plan is for an evaluation, from 0 on.
+    def descend(self, plan: Plan) -> Iterator[list[Taken]]:
+        """Take the steps of a plan, as long as a run is left; yields what was done wherever it looks at something."""
+        drawn = {
+            minibatches: iter(Chunks(minibatches, plan, CHUNK, lambda: self.steps_taken))
+            for minibatches in dict.fromkeys(member.minibatches for member in self.members)
+        }
+        while self.members and self.steps_taken < plan.steps:
+            started = time.perf_counter()
+            chunks = {minibatches: next(drawn[minibatches]) for minibatches in drawn}
+            taken = self._chunk([chunks[member.minibatches] + self.offsets[member] for member in self.members])
+            self.steps_taken += len(chunks[self.members[0].minibatches])
+            share = (time.perf_counter() - started) / len(self.members)
+            for one in taken:
+                one.member.standing.steps_taken += len(one.losses)
+                one.member.standing.seconds += share
+            if not self.present.all():
+                self._close_ranks()
+            yield taken
 
-        A run that diverges stays where it was, without harm to the others.
-        """
-        stops = replace(plan, visits=plan.evaluations)
-        drawn = zip(*(Chunks(member.minibatches, stops, CHUNK, lambda: 0) for member in self.members), strict=True)
-        taken = 0
-        yield taken
-        for chunks in drawn:
-            indices = torch.stack(chunks, dim=1) + self.offsets[:, None]
-            is_shared = bool((indices == indices[:, :1]).all())
-            losses = self._losses_on_shared if is_shared else self._losses_on_own
-            for minibatch in self._minibatches(indices, is_shared):
-                self._step(losses(self.parameters, minibatch))
-            taken += len(chunks[0])
-            if taken in plan.evaluations:
-                yield taken
+    def _chunk(self, indices: Sequence[Tensor]) -> list[Taken]:
+        """Take the steps of a chunk; indices are (steps, batch) for each run."""
+        is_shared = all(torch.equal(own, indices[0]) for own in indices[1:])
+        lasted = [len(indices[0])] * len(self.members)
+        steps: list[tuple[Tensor, Tensor, Tensor]] = []
+        for step, minibatch in enumerate(self._minibatches(indices, is_shared), start=1):
+            before = self.present.clone()
+            steps.append(self._step(minibatch, is_shared))
+            if not torch.equal(before, self.present):
+                for row in (before & ~self.present).nonzero().flatten().tolist():
+                    lasted[row] = step
+            if not self.present.any():
+                break
+        losses, norms, positions = (torch.stack(column, dim=1).tolist() for column in zip(*steps, strict=True))
+        return [
+            Taken(member, losses[row][:last], norms[row][:last], positions[row][:last] if self.is_small else [])
+            for row, (member, last) in enumerate(zip(self.members, lasted, strict=True))
+        ]
 
-    def _step(self, losses: Tensor) -> None:
-        self.optimizer.zero_grad()
+    def _step(self, minibatch: Minibatch, is_shared: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Take a step; the losses, (runs,), and the norms of the gradients it descends from, and where it leads."""
+        for stack in self.stacks.values():
+            stack.grad = None
+        losses = self.problem.losses(self.stacks, minibatch, is_shared=is_shared)
         losses.sum().backward()
-        stays = self.diverged | ~losses.detach().isfinite()
-        stacks = list(self.parameters.values())
-        stood = [stack[stays].detach() for stack in stacks]
-        self.optimizer.step()
-        if self.schedule is not None:
-            self.schedule.step()
-        self.steps_taken += ~self.diverged
-        self.diverged = stays
-        with torch.no_grad():
-            for stack, rows in zip(stacks, stood, strict=True):
-                stack[stays] = rows
-                if self.bound < torch.inf:
-                    self.diverged = self.diverged | ~(stack.flatten(1).abs() <= self.bound).all(dim=1)
+        losses = losses.detach()
+        gradients = [stack.grad for stack in self.stacks.values() if stack.grad is not None]
+        norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
+        stays = ~losses.isfinite()
+        self._leave(stays)
+        counts = [stepper.count for stepper in self.steppers]
+        for stepper, *own in zip(self.steppers, *(gradient.split(counts) for gradient in gradients), strict=True):
+            stepper.step(own)
+        if not self.is_small:
+            return losses, norms, losses
+        positions = torch.cat([stack.detach().flatten(1) for stack in self.stacks.values()], dim=1)
+        for row in stays.nonzero().flatten().tolist():
+            positions[row] = positions.new_tensor(self.members[row].problem.position())
+        self._leave(~(positions.abs() <= self.bound).all(dim=1))
+        return losses, norms, positions
 
-    def _minibatches(self, indices: Tensor, is_shared: bool) -> Iterator[Minibatch]:
-        """Each step's minibatch, the one that all runs share or theirs stacked; indices (steps, runs, batch), int64."""
+    def _leave(self, leaving: Tensor) -> None:
+        """Those who leave keep where they stand; what the others' steps do to their rows is nobody's any more."""
+        leaving = leaving & self.present
+        if not leaving.any():
+            return
+        for row in leaving.nonzero().flatten().tolist():
+            member = self.members[row]
+            member.standing.diverged = True
+            member.left_with = self._state(row)
+            for parameter in member.problem.parameters():
+                parameter.data = parameter.data.clone()
+        self.present &= ~leaving
+
+    def _state(self, row: int) -> State:
+        """The state of a member's optimizer and of its schedule."""
+        for stepper in self.steppers:
+            if row < stepper.count:
+                return stepper.state(row)
+            row -= stepper.count
+        raise IndexError(row)
+
+    def _close_ranks(self) -> None:
+        """Stack those anew who are still present."""
+        kept = [part.tolist() for part in self.present.split([stepper.count for stepper in self.steppers])]
+        self.members = [member for member, present in zip(self.members, self.present.tolist(), strict=True) if present]
+        steppers, self.steppers = self.steppers, []
+        if not self.members:
+            return
+        self._stack()
+        for stepper, rows in zip(steppers, kept, strict=True):
+            if any(rows):
+                stepper.move(self._rows(sum(rows)), torch.tensor(rows))
+                self.steppers.append(stepper)
+
+    def checkpoint(self, member: Member, position: Position) -> Checkpoint:
+        """A member as it stands, the files of its record of these lengths."""
+        state = member.left_with or self._state(self.members.index(member))
+        weights = {name: value.clone() for name, value in member.problem.state_dict().items()}
+        return Checkpoint(member.standing, weights, state.optimizer, state.schedule, position)
+
+    def _minibatches(self, indices: Sequence[Tensor], is_shared: bool) -> Iterator[Minibatch]:
+        """Each step's minibatch, the one that all runs share or theirs stacked."""
         if is_shared:
-            yield from self.examples.minibatches(indices[:, 0].contiguous())
+            yield from self.examples.minibatches(indices[0])
         else:
-            for minibatch in self.examples.minibatches(indices.flatten(1)):
-                yield tuple(column.unflatten(0, indices.shape[1:]) for column in minibatch)
+            each = torch.stack(tuple(indices), dim=1)
+            for minibatch in self.examples.minibatches(each.flatten(1)):
+                yield tuple(column.unflatten(0, each.shape[1:]) for column in minibatch)
 
 
-def _concatenated(every: Sequence[Examples]) -> tuple[Examples, Tensor]:
+def _concatenated(every: Sequence[Examples]) -> tuple[Examples, list[int]]:
     """The examples of all runs, those that all share once, and where in them each run's own begin."""
-    if all(examples is every[0] for examples in every):
-        return every[0], torch.zeros(len(every), dtype=torch.int64)
-    columns = zip(*(examples.columns for examples in every), strict=True)
-    lengths = torch.tensor([len(examples) for examples in every])
-    return Examples(tuple(map(torch.cat, columns)), every[0].prepare), lengths.cumsum(0) - lengths
-
-
-def _stacked(problems: Sequence[Problem]) -> dict[str, Tensor]:
-    """The problems' parameters, (problems, ...) each, of which the problems' own become views."""
-    stacks: dict[str, Tensor] = {}
-    for name, _ in problems[0].named_parameters():
-        of_each = [problem.get_parameter(name) for problem in problems]
-        stack = torch.stack([parameter.detach() for parameter in of_each])
-        for parameter, view in zip(of_each, stack, strict=True):
-            parameter.data = view
-        stacks[name] = nn.Parameter(stack)
-    return stacks
+    distinct = list(dict.fromkeys(map(id, every)))
+    examples = {id(one): one for one in every}
+    lengths = [len(examples[one]) for one in distinct]
+    starts = dict(zip(distinct, (sum(lengths[:place]) for place in range(len(lengths))), strict=True))
+    if len(distinct) == 1:
+        return every[0], [0] * len(every)
+    columns = zip(*(examples[one].columns for one in distinct), strict=True)
+    return Examples(tuple(map(torch.cat, columns)), every[0].prepare), [starts[id(one)] for one in every]

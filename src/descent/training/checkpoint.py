@@ -1,0 +1,55 @@
+"""A checkpoint: what a descent is taken up from, whether it was trained alone or together with others."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from descent.tracking.record import Position
+
+CHECKPOINT = "checkpoint.ckpt"
+
+
+@dataclass
+class Standing:
+    """How far a descent is: the steps taken, the seconds they took, and whether it ran away."""
+
+    steps_taken: int = 0
+    seconds: float = 0.0
+    diverged: bool = False
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A descent at one of its steps, as a file holds it.
+
+    Args:
+        standing: how far it is.
+        state_dict: the problem's.
+        optimizer: the optimizer's state.
+        schedule: the state of the learning-rate schedule; None for a constant one.
+        position: how long the files of the record were.
+    """
+
+    standing: Standing
+    state_dict: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any] | None
+    position: Position
+
+    def save(self, folder: Path) -> None:
+        """Write it so that a reader sees the old checkpoint or this one."""
+        aside = folder / f"{CHECKPOINT}.new"
+        torch.save({**vars(self), "standing": vars(self.standing)}, aside)
+        aside.replace(folder / CHECKPOINT)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self | None:
+        """The one in a folder, on the CPU; None where there is none."""
+        path = folder / CHECKPOINT
+        if not path.exists():
+            return None
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        return cls(**{**saved, "standing": Standing(**saved["standing"])})

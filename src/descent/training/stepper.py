@@ -1,0 +1,92 @@
+"""One optimizer for several of the runs that are trained together."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from descent.training.checkpoint import Checkpoint
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of an optimizer and of its learning-rate schedule, None for a constant one."""
+
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any] | None
+
+
+class Stepper:
+    """Takes the steps of one run, with tensors of its own shape, or of several that are set alike, stacked.
+
+    Args:
+        optimizer: makes the optimizer of parameters.
+        schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
+        rows: the runs' rows of each stack of parameters, (runs, ...), which are moved in place.
+        taken_up: the checkpoint that the only run goes on from, if it does.
+    """
+
+    def __init__(
+        self,
+        optimizer: Callable[[Any], Optimizer],
+        schedule: Callable[[Optimizer], LRScheduler | None],
+        rows: Sequence[Tensor],
+        taken_up: Checkpoint | None,
+    ) -> None:
+        self.count = len(rows[0])
+        self.is_alone = self.count == 1
+        self.parameters = self._parameters(rows)
+        self.optimizer = optimizer(self.parameters)
+        self.schedule = schedule(self.optimizer)
+        if taken_up is not None:
+            self.optimizer.load_state_dict(taken_up.optimizer)
+            if self.schedule is not None:
+                self.schedule.load_state_dict(taken_up.schedule or {})
+
+    def _parameters(self, rows: Sequence[Tensor]) -> list[nn.Parameter]:
+        return [nn.Parameter(self._own(row)) for row in rows]
+
+    def _own(self, row: Tensor) -> Tensor:
+        """In the shape that the run has alone, where it is: not all optimizers treat every number by itself."""
+        return row[0] if self.is_alone else row
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Take a step against the runs' rows of each stack of gradients."""
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = self._own(gradient)
+        self.optimizer.step()
+        if self.schedule is not None:
+            self.schedule.step()
+
+    def move(self, rows: Sequence[Tensor], kept: Tensor) -> None:
+        """Go on with other rows, those of the runs that are kept: a mask, (runs,)."""
+        self.count = len(rows[0])
+        parameters = self._parameters(rows)
+        for group in self.optimizer.param_groups:
+            group["params"] = parameters
+        for old, new in zip(self.parameters, parameters, strict=True):
+            state = self.optimizer.state.pop(old, {})
+            self.optimizer.state[new] = {
+                name: value[kept] if self._is_stacked(value, old) else value for name, value in state.items()
+            }
+        self.parameters = parameters
+
+    def state(self, row: int) -> State:
+        """The state of the optimizer and the schedule of one of the runs, as it would be alone."""
+        state = self.optimizer.state_dict()
+        own = {
+            number: {
+                name: value[row].clone() if self._is_stacked(value, self.parameters[number]) else value
+                for name, value in values.items()
+            }
+            for number, values in state["state"].items()
+        }
+        schedule = None if self.schedule is None else self.schedule.state_dict()
+        return State({**state, "state": own}, schedule)
+
+    def _is_stacked(self, value: Any, parameter: Tensor) -> bool:
+        """Whether a part of the optimizer's state has a row for each run."""
+        return not self.is_alone and isinstance(value, Tensor) and value.shape == parameter.shape
