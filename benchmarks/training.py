@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from descent.assembly import assemble
 from descent.data.mnist import read_mnist
-from descent.experiment import descend_as_configured
+from descent.experiment import Run, take_steps
 from descent.project import project_root
 from descent.tracking.background import BackgroundSync
 from descent.tracking.record import EVALUATIONS, STEPS, Header, RunRecord, now
@@ -69,7 +69,7 @@ def by_descent(config: DictConfig) -> float:
         record = RunRecord.create(Path(folder) / "run", header, "")
         sync = BackgroundSync(f"sqlite:///{folder}/mlflow.db", config.tracking.points, patience=60)
         started = time.perf_counter()
-        descend_as_configured(config, parts, record, partial(sync.notify, record.folder))
+        take_steps(Run(config, parts, record, partial(sync.notify, record.folder)))
         seconds = time.perf_counter() - started
         sync.bring(record.folder)
         sync.finish()

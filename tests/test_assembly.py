@@ -9,7 +9,7 @@ from torch.nn.utils import parameters_to_vector
 
 from descent.assembly import assemble, chosen_accelerator
 from descent.errors import UserError
-from descent.experiment import descend_as_configured
+from descent.experiment import Run, take_steps
 from descent.tracking.record import EVALUATIONS
 
 SHORT = "trainer.max_steps=60"
@@ -77,7 +77,7 @@ def losses(config: DictConfig, folder: Path) -> list[float]:
     """The evaluations' losses of what is assembled, trained."""
     parts = assemble(config)
     record = record_in(folder, parts.plan)
-    descend_as_configured(config, parts, record, nobody)
+    take_steps(Run(config, parts, record, nobody))
     return [row[2] for row in record.read(EVALUATIONS).rows if row[2] is not None]
 
 

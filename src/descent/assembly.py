@@ -1,15 +1,17 @@
 """From a composed configuration to the parts of a run; what can't work is refused here, before any training."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -82,9 +84,24 @@ def assemble(config: DictConfig) -> Parts:
 
 
 def data_of(config: DictConfig) -> Data:
-    """What the configuration trains and tests on."""
-    data: Data = _built("data", config.data.source)
+    """What the configuration trains and tests on, in memory once for all runs that have it at a time."""
+    source = OmegaConf.to_yaml(config.data.source, resolve=True)
+    data = _in_memory.get((source, _stamps(_files.get(source, ()))))
+    if data is None:
+        read: Data = _built("data", config.data.source)
+        data = _in_memory[source, _stamps(read.files)] = read
+        _files[source] = read.files
     return data
+
+
+_in_memory: WeakValueDictionary[Any, Data] = WeakValueDictionary()
+_files: dict[str, tuple[Path, ...]] = {}
+
+
+def _stamps(files: Sequence[Path]) -> tuple[tuple[Path, int, int], ...]:
+    """What tells whether files are still the same."""
+    found = [(path.absolute(), path.stat()) for path in files if path.exists()]
+    return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in found)
 
 
 def minibatches_of(config: DictConfig, data: Data) -> Minibatches:

@@ -1,5 +1,6 @@
 """Hydra's entry for a verb: composes `conf/NAME.yaml`, and tells a user's error in one line."""
 
+import functools
 import itertools
 import os
 import re
@@ -50,6 +51,7 @@ def run(task: Callable[[DictConfig], object], config_name: str) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     refused: list[UserError] = []
 
+    @functools.wraps(task, updated=())
     def job(config: DictConfig) -> object:
         try:
             return task(config)

@@ -5,12 +5,12 @@ import os
 import sys
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -21,9 +21,12 @@ from descent.project import project_root
 from descent.tracking.follower import Follower, Nobody
 from descent.tracking.lineage import dvc_tags, flat, git_tags, inputs, run_key
 from descent.tracking.record import EVALUATIONS, HEADER, STEPS, SWEEP_OF, VISITED, Header, Result, RunRecord, now
+from descent.training.checkpoint import Standing
 from descent.training.evaluation import result_of
 from descent.training.loop import descend
 from descent.training.module import Descent
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,34 @@ class Outcome:
     was_begun: bool = False
 
 
+@dataclass(frozen=True)
+class Run:
+    """A run whose steps are to be taken, into its record.
+
+    Args:
+        config: the configuration.
+        parts: what it describes.
+        record: the run's.
+        notify: told whenever readers can see more of the record.
+    """
+
+    config: DictConfig
+    parts: Parts
+    record: RunRecord
+    notify: Callable[[], None]
+
+
 def train(config: DictConfig, asked: Asked | None = None, follower: Follower | None = None) -> Outcome:
-    """Train what a configuration describes, unless it is done, and from where it stands if it was interrupted.
+    """Train what a configuration describes, by itself, as `course` has it."""
+    return go_alone(course(config, asked, follower))
+
+
+def course(
+    config: DictConfig, asked: Asked | None = None, follower: Follower | None = None
+) -> Generator[Run, Standing, Outcome]:
+    """The course of a run, unless it is done, from where it stands if it was interrupted.
+
+    It waits, once, for whoever takes the run's steps, alone or together with others, and is told how it then stands.
 
     The record grows beside `run_dir`, in a folder that carries the run's key, and moves there when it is whole.
 
@@ -98,8 +127,8 @@ def train(config: DictConfig, asked: Asked | None = None, follower: Follower | N
         record, was_begun = _open(growing, header, OmegaConf.to_yaml(config, resolve=True))
         if record.ending() is None:  # or it was killed on its way to its folder
             try:
-                module = descend_as_configured(config, parts, record, partial(follower.notify, growing))
-                _end(config, parts, module, record)
+                run = Run(config, parts, record, partial(follower.notify, growing))
+                _end(run, (yield run))
             except SystemExit as stop:
                 print("the same command goes on from the last checkpoint", file=sys.stderr)
                 raise KeyboardInterrupt from stop  # which is what Lightning took it for
@@ -187,45 +216,70 @@ def _open(folder: Path, header: Header, config: str) -> tuple[RunRecord, bool]:
     return RunRecord.create(folder, header, config), False
 
 
-def descend_as_configured(config: DictConfig, parts: Parts, record: RunRecord, notify: Callable[[], None]) -> Descent:
-    """Train the parts into the record; the module, at its end."""
+def go_alone(course: Generator[Run, Standing, Value]) -> Value:
+    """Go through a course with a run that is trained by itself, if it comes to one; what it returns."""
+    try:
+        run = next(course)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    return go_on(course, partial(take_steps, run))
+
+
+def go_on(course: Generator[Run, Standing, Value], take_steps: Callable[[], Standing]) -> Value:
+    """Go through a course that waits for its run's steps; what it returns."""
+    try:
+        try:
+            standing = take_steps()
+        except BaseException as error:
+            course.throw(error)
+        else:
+            course.send(standing)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    raise AssertionError("a course waits once")
+
+
+def take_steps(run: Run) -> Standing:
+    """Take the steps of a run by itself."""
+    parts, trainer = run.parts, run.config.trainer
     module = Descent(
-        parts.problem, parts.data.train, parts.gradient, parts.optimizer, parts.schedule, bound=config.bound
+        parts.problem, parts.data.train, parts.gradient, parts.optimizer, parts.schedule, bound=run.config.bound
     )
     descend(
         module,
         parts.data,
         parts.minibatches,
         parts.plan,
-        record,
+        run.record,
         parts.accelerator,
-        config.trainer.steps_per_call,
-        config.trainer.checkpoint_seconds,
-        notify,
+        trainer.steps_per_call,
+        trainer.checkpoint_seconds,
+        run.notify,
     )
-    return module
+    return module.standing
 
 
-def _end(config: DictConfig, parts: Parts, module: Descent, record: RunRecord) -> None:
+def _end(run: Run, standing: Standing) -> None:
     """Draw the descent, and close the record with the last evaluation."""
+    config, parts, record = run.config, run.parts, run.record
     last = record.read(EVALUATIONS)
     row = zip(last.columns[2:], last.rows[-1][2:], strict=True)
     metrics = {name: value for name, value in row if value is not None}
-    metrics["seconds_per_step"] = module.standing.seconds / module.standing.steps_taken
-    metrics["diverged"] = float(module.standing.diverged)
-    result = result_of(parts.problem, parts.data.train, config.tolerance, diverged=module.standing.diverged)
+    metrics["seconds_per_step"] = standing.seconds / standing.steps_taken
+    metrics["diverged"] = float(standing.diverged)
+    result = result_of(parts.problem, parts.data.train, config.tolerance, diverged=standing.diverged)
     parts.draw(
         Descended(
-            title=f"{config.name}: {result} after {module.standing.steps_taken:,} steps, lr {config.optimizer.lr:g}",
+            title=f"{config.name}: {result} after {standing.steps_taken:,} steps, lr {config.optimizer.lr:g}",
             problem=parts.problem,
             data=parts.data,
             minibatches=parts.minibatches,
             plan=parts.plan,
             record=record,
-            diverged=module.standing.diverged,
+            diverged=standing.diverged,
         )
     )
-    record.finish(result, module.standing.steps_taken, metrics)
+    record.finish(result, standing.steps_taken, metrics)
 
 
 def _outcome(record: RunRecord, *, was_finished: bool = False, was_begun: bool = False) -> Outcome:

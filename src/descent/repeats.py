@@ -75,15 +75,13 @@ def repeat(config: DictConfig, seeds: Sequence[int]) -> Path:
 
 
 def _runs(config: DictConfig, parts: Parts, seeds: Sequence[int]) -> list[Repeated]:
-    """The runs, those with the same data sharing it in memory."""
+    """The runs."""
     settings = "alike" if is_elementwise(parts.optimizer) else None
-    read: dict[str, Data] = {}
     runs = []
     own = config.copy()
     for seed in tqdm(seeds, desc="seeds", leave=False):
         own.seed = seed
-        source = str(OmegaConf.to_container(own.data, resolve=True))
-        data = read[source] if source in read else read.setdefault(source, data_of(own))
+        data = data_of(own)
         minibatches = minibatches_of(own, data)
         member = Member(problem_of(own), data.train, minibatches, parts.optimizer, parts.schedule, settings)
         runs.append(Repeated(seed, data, member))

@@ -17,7 +17,7 @@ from descent import composition
 from descent.sweeps.identity import passed_on
 from descent.tracking.record import STEPS, RunRecord
 from descent.tracking.sweep_record import SweepRecord
-from descent.verbs.train import _job
+from descent.verbs.train import Job
 
 pytestmark = pytest.mark.cluster
 
@@ -117,6 +117,6 @@ def test_a_job_that_does_not_see_its_sweep_brings_its_run_under_it(
     known = [word.replace(str(project), str(elsewhere)) for word in passed_on(SweepRecord(folder))]
     words = (*SWEEP[3:], "optimizer.lr=1e-1", f"tracking.uri={store}", *known)
     monkeypatch.setattr("sys.argv", ["descent train", *words])
-    composition.run(_job, "train")
+    composition.run(Job(), "train")
     assert "lr=0.1: " in capsys.readouterr().out
     assert ("lr=0.1", "FINISHED", "himmelblau: lr") in rows(store, CHILDREN)

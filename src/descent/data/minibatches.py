@@ -35,6 +35,16 @@ class Minibatches:
         self.steps_per_epoch = -(-count // self.size) if count else 1
         self._epoch = (-1, torch.empty(0))
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Minibatches) and self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        """What they are a function of."""
+        return self.count, self.size, self.order, self.seed
+
     def chunk(self, first: int, last: int) -> Tensor:
         """The minibatches of the steps first ... last - 1, (steps, size) in int64.
 

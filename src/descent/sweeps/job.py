@@ -2,18 +2,19 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from descent.composition import require_experiment
 from descent.errors import UserError
-from descent.experiment import Asked, Outcome, train
+from descent.experiment import Asked, Outcome, Run, course
 from descent.project import project_root
 from descent.sweeps.identity import SWEEP_ID, SWEPT_NAMES, job_name
 from descent.tracking.record import RunRecord
 from descent.tracking.sweep_record import Job, Stage, SweepRecord
+from descent.training.checkpoint import Standing
 
 
 def of_sweep(asked: Asked) -> Asked:
@@ -49,8 +50,8 @@ class Noting:
         self.folder = folder
 
 
-def run_job(config: DictConfig, sweep: SweepRecord, asked: Asked) -> float | None:
-    """Train a job's run; what it is ranked by, infinitely bad where it ran away, or None where it failed.
+def job(config: DictConfig, sweep: SweepRecord, asked: Asked) -> Generator[Run, Standing, float | None]:
+    """The course of a job, its run's; what it is ranked by, infinitely bad where it ran away, or None where it failed.
 
     A job that fails is noted, with its reason, and does not stop the others. One whose sweep was ended while it waited
     for its turn, or elsewhere, ends as well: KeyboardInterrupt.
@@ -61,7 +62,7 @@ def run_job(config: DictConfig, sweep: SweepRecord, asked: Asked) -> float | Non
     noting.note("running")
     try:
         require_experiment(config)
-        outcome = train(config, asked.named(noting.name, sweep.header.id), noting)
+        outcome = yield from course(config, asked.named(noting.name, sweep.header.id), noting)
     except UserError as error:
         noting.note("failed", reason=str(error))
     except Exception as error:

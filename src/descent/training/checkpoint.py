@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from descent.tracking.record import Position
+from descent.tracking.record import Position, RunRecord
 
 CHECKPOINT = "checkpoint.ckpt"
 
@@ -53,3 +53,18 @@ class Checkpoint:
             return None
         saved = torch.load(path, map_location="cpu", weights_only=True)
         return cls(**{**saved, "standing": Standing(**saved["standing"])})
+
+
+def taken_up(record: RunRecord) -> Checkpoint | None:
+    """The checkpoint that a run goes on from, the record cut back to where that stands; None for one that starts."""
+    checkpoint = Checkpoint.load(record.folder)
+    record.rewind({} if checkpoint is None else checkpoint.position)
+    if checkpoint is not None:
+        record.commit(checkpoint.position)
+    return checkpoint
+
+
+def save(checkpoint: Checkpoint, record: RunRecord) -> None:
+    """Save a checkpoint, and let readers of the record see what it covers."""
+    checkpoint.save(record.folder)
+    record.commit(checkpoint.position)

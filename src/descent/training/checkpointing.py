@@ -7,6 +7,7 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 
 from descent.tracking.record import RunRecord
+from descent.training.checkpoint import save
 from descent.training.module import Descent
 
 
@@ -43,8 +44,6 @@ class Checkpointing(Callback):
         self._save(pl_module)
 
     def _save(self, module: Descent) -> None:
-        position = self.record.position()
-        module.checkpoint(position).save(self.record.folder)
-        self.record.commit(position)
+        save(module.checkpoint(self.record.position()), self.record)
         self.saved = time.monotonic()
         self.notify()

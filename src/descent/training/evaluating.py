@@ -6,10 +6,11 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 
 from descent.data.examples import Data
-from descent.tracking.record import EVALUATIONS, RunRecord, now
+from descent.tracking.record import RunRecord
 from descent.training.evaluation import evaluate
 from descent.training.module import Descent
 from descent.training.plan import Plan
+from descent.training.rows import append_evaluation
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,6 @@ class Evaluating(Callback):
 
     def _evaluate(self, module: Descent) -> None:
         (metrics,) = evaluate([module.problem], self.data)
-        row = {"step": module.standing.steps_taken, "timestamp": now(), **metrics}
-        self.record.append(EVALUATIONS, [row])
-        shown = "  ".join(f"{name} {value:.4g}" for name, value in list(row.items())[2:])
+        append_evaluation(self.record, module.standing.steps_taken, metrics)
+        shown = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         log.info("step %7s  %s", f"{module.standing.steps_taken:,}", shown)

@@ -9,7 +9,7 @@ from pytorch_lightning import Trainer
 from descent.data.examples import Data
 from descent.data.minibatches import Minibatches
 from descent.tracking.record import RunRecord
-from descent.training.checkpoint import Checkpoint
+from descent.training.checkpoint import taken_up
 from descent.training.checkpointing import Checkpointing
 from descent.training.chunks import Chunks
 from descent.training.evaluating import Evaluating
@@ -34,10 +34,8 @@ def descend(
 
     Results don't depend on `steps_per_call`, nor on where a run was interrupted.
     """
-    checkpoint = Checkpoint.load(record.folder)
-    record.rewind({} if checkpoint is None else checkpoint.position)
+    checkpoint = taken_up(record)
     if checkpoint is not None:
-        record.commit(checkpoint.position)
         module.take_up(checkpoint)
 
     def start() -> int:

@@ -3,11 +3,10 @@
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
-from torch.nn.utils import parameters_to_vector
 
-from descent.tracking.record import STEPS, VISITED, RunRecord
-from descent.training.module import Descent
+from descent.tracking.record import STEPS, RunRecord
 from descent.training.plan import Plan
+from descent.training.rows import visit
 
 
 class Recording(Callback):
@@ -19,7 +18,7 @@ class Recording(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Keep the start."""
         if pl_module.standing.steps_taken == 0:
-            self._visit(pl_module)
+            visit(pl_module.problem, self.record)
 
     def on_train_batch_end(
         self,
@@ -32,9 +31,4 @@ class Recording(Callback):
         """Append the rows of a chunk."""
         self.record.append(STEPS, outputs["rows"])
         if pl_module.standing.steps_taken in self.visits or pl_module.standing.diverged:
-            self._visit(pl_module)
-
-    def _visit(self, module: Descent) -> None:
-        if not module.problem.is_small():
-            position = parameters_to_vector(module.problem.parameters()).detach()
-            self.record.append_bytes(VISITED, position.float().cpu().numpy().tobytes())
+            visit(pl_module.problem, self.record)

@@ -1,9 +1,11 @@
-"""What every step leaves in the run record."""
+"""What steps, positions and evaluations leave in the run record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from descent.problems.problem import COORDINATES
-from descent.tracking.record import now
+from torch.nn.utils import parameters_to_vector
+
+from descent.problems.problem import COORDINATES, Problem
+from descent.tracking.record import EVALUATIONS, VISITED, RunRecord, now
 
 Row = dict[str, float]
 
@@ -27,3 +29,15 @@ def rows_of(
     for row, position in zip(rows, positions, strict=False):
         row.update(zip(COORDINATES, position, strict=False))
     return rows
+
+
+def visit(problem: Problem, record: RunRecord) -> None:
+    """Append where a problem stands that is too large for its position to be in the rows."""
+    if not problem.is_small():
+        position = parameters_to_vector(problem.parameters()).detach()
+        record.append_bytes(VISITED, position.float().cpu().numpy().tobytes())
+
+
+def append_evaluation(record: RunRecord, step: int, metrics: Mapping[str, float]) -> None:
+    """Append what was measured after a step."""
+    record.append(EVALUATIONS, [{"step": step, "timestamp": now(), **metrics}])

@@ -68,10 +68,11 @@ class Stepper:
         for group in self.optimizer.param_groups:
             group["params"] = parameters
         for old, new in zip(self.parameters, parameters, strict=True):
-            state = self.optimizer.state.pop(old, {})
-            self.optimizer.state[new] = {
-                name: value[kept] if self._is_stacked(value, old) else value for name, value in state.items()
-            }
+            if old in self.optimizer.state:
+                self.optimizer.state[new] = {
+                    name: value[kept] if self._is_stacked(value, old) else value
+                    for name, value in self.optimizer.state.pop(old).items()
+                }
         self.parameters = parameters
 
     def state(self, row: int) -> State:

@@ -21,6 +21,7 @@ from descent.training.chunks import Chunks
 from descent.training.plan import Plan
 from descent.training.stepper import State, Stepper
 
+CPU = torch.device("cpu")
 CHUNK = 100
 """Steps whose minibatches are drawn at once, at most."""
 
@@ -75,9 +76,10 @@ class Together:
     Args:
         members: the runs, all of them equally far; their parameters are replaced.
         bound: how far from 0 the position of a small problem may go before its run counts as diverged.
+        device: what it is computed on.
     """
 
-    def __init__(self, members: Sequence[Member], bound: float) -> None:
+    def __init__(self, members: Sequence[Member], bound: float, device: torch.device = CPU) -> None:
         self.problem = members[0].problem
         self.is_small = self.problem.is_small()
         self.bound = bound if self.is_small else math.inf
@@ -85,7 +87,10 @@ class Together:
         # Those who share an optimizer stand beside each other.
         settings = list(dict.fromkeys(member.settings for member in members))
         self.members = sorted(members, key=lambda member: settings.index(member.settings))
-        self.examples, offsets = _concatenated([member.examples for member in self.members])
+        for member in self.members:
+            member.problem.to(device)
+        examples, offsets = _concatenated([member.examples for member in self.members])
+        self.examples = examples.to(device)
         self.offsets = dict(zip(self.members, offsets, strict=True))
         self._stack()
         self.steppers: list[Stepper] = []
@@ -111,7 +116,7 @@ class Together:
             for parameter, view in zip(of_each, stack, strict=True):
                 parameter.data = view
             self.stacks[name] = nn.Parameter(stack)
-        self.present = torch.ones(len(self.members), dtype=torch.bool)
+        self.present = torch.ones(len(self.members), dtype=torch.bool, device=next(self.problem.parameters()).device)
 
     def descend(self, plan: Plan) -> Iterator[list[Taken]]:
         """Take the steps of a plan, as long as a run is left; yields what was done wherever it looks at something."""

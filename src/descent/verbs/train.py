@@ -12,9 +12,12 @@ from descent.tracking.background import BackgroundSync
 from descent.tracking.follower import Follower, Nobody
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from omegaconf import DictConfig
 
-    from descent.experiment import Asked, Outcome
+    from descent.experiment import Asked, Outcome, Run
+    from descent.training.checkpoint import Standing
 
 
 def main() -> None:
@@ -46,17 +49,30 @@ def _sweep(until_synced: ExitStack, common: "DictConfig") -> None:
 
     sweep = open_sweep(common)
     composition.override(*passed_on(sweep))
-    sweep_through(sweep, partial(composition.run, _job, "train"), _follower(until_synced, common))
+    sweep_through(sweep, partial(composition.run, Job(), "train"), _follower(until_synced, common))
 
 
-def _job(config: "DictConfig") -> float | None:
+class Job:
     """A job of a sweep, which may be in a process or on a machine of its own."""
+
+    def __call__(self, config: "DictConfig") -> float | None:
+        """Go through it by itself; what it is ranked by."""
+        from descent.experiment import go_alone
+
+        return go_alone(self.course(config))
+
+    def course(self, config: "DictConfig") -> "Generator[Run, Standing, float | None]":
+        """Its course, which waits for its run's steps."""
+        return _course(config)
+
+
+def _course(config: "DictConfig") -> "Generator[Run, Standing, float | None]":
     from hydra.core.hydra_config import HydraConfig
 
     from descent.errors import UserError
-    from descent.experiment import train
+    from descent.experiment import course
     from descent.numerics import flush_subnormals
-    from descent.sweeps.job import of_sweep, ranked_by, run_job
+    from descent.sweeps.job import job, of_sweep, ranked_by
     from descent.tracking.sweep_record import SWEEP, SweepRecord
 
     flush_subnormals()
@@ -65,12 +81,12 @@ def _job(config: "DictConfig") -> float | None:
         os.chdir(hydra.runtime.cwd)  # the node of a cluster starts a job wherever it was started itself
     folder = Path(hydra.sweep.dir)
     if (folder / SWEEP).exists():
-        return run_job(config, SweepRecord(folder), _asked())
+        return (yield from job(config, SweepRecord(folder), _asked()))
     # On a machine that does not see the sweep's folder.
     with ExitStack() as until_synced:
         asked = of_sweep(_asked())
         try:
-            outcome = train(config, asked, _follower(until_synced, config))
+            outcome = yield from course(config, asked, _follower(until_synced, config))
         except UserError as error:
             print(f"failed: {asked.name}: {error}", file=sys.stderr)
             return None
