@@ -172,7 +172,7 @@ def _is_due(member: Member, steps: Sequence[int]) -> bool:
 
 def _write(taken: Taken, record: RunRecord, visits: Sequence[int]) -> None:
     first = taken.member.standing.steps_taken - len(taken.losses) + 1
-    record.append(STEPS, rows_of(first, taken.losses, taken.norms, taken.positions))
+    record.append(STEPS, rows_of(first, taken.losses.tolist(), taken.norms.tolist(), taken.positions.tolist()))
     if _is_due(taken.member, visits):
         visit(taken.member.problem, record)
 

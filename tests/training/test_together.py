@@ -70,8 +70,10 @@ def take(members: Sequence[Member], bound: float = torch.inf, steps: int = STEPS
     rows: dict[Member, Rows] = {member: [] for member in members}
     for taken in Together(members, bound).descend(length_of(members[0], steps)):
         for one in taken:
-            positions = one.positions or [[] for _ in one.losses]
-            rows[one.member] += [[*each[:2], *each[2]] for each in zip(one.losses, one.norms, positions, strict=True)]
+            columns = torch.stack([one.losses, one.norms], dim=1)
+            if len(one.positions):
+                columns = torch.cat([columns, one.positions], dim=1)
+            rows[one.member] += columns.tolist()
     return list(rows.values())
 
 

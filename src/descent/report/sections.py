@@ -19,6 +19,17 @@ from descent.problems.surfaces import bowl
 from descent.report.page import Picture, Section, Table
 
 VIEW = (-5.0, 5.0)
+HIMMELBLAU = (
+    "Himmelblau's surface has four minima, all equally deep. At small rates a descent comes to the one that lies "
+    "downhill of its start, or is still on its way after 200 steps; at larger ones the first steps throw it from one "
+    "basin into another, and where basins meet a little more or less decides between them."
+)
+NOISY_POLYNOMIAL = (
+    "The same for article 000, whose steps draw their data: in each cell the rates over 20 seeds, new noise and new "
+    "draws each, the same in all cells. The best minimum is reached surely from the middle at any small rate. From the "
+    "article's start at 3.5 it takes a rate that is large enough to be thrown out of the local minimum and, at that "
+    "rate, some luck not to be thrown out of everything."
+)
 
 
 def sections(results: Results) -> list[Section]:
@@ -28,6 +39,8 @@ def sections(results: Results) -> list[Section]:
         _rates(results, "rates-004", "004", article_004.RATES),
         _field(),
         _noisy_polynomial(results),
+        _basins(results, "himmelblau", HIMMELBLAU),
+        _basins(results, "noisy_polynomial", NOISY_POLYNOMIAL),
         _networks(results),
         _gradients(results),
     ]
@@ -112,6 +125,18 @@ def _noisy_polynomial(results: Results) -> Section:
             caption="How the runs ended, with 95 % intervals (Wilson)",
             header=["end", "runs", "rate"],
             rows=[[name, f"{share.count:,}", str(share)] for name, share in shares.items()],
+        ),
+    )
+
+
+def _basins(results: Results, name: str, told: str) -> Section:
+    return Section(
+        id=f"basin-{name.replace('_', '-')}",
+        title=f"Every start at every learning rate: {name.replace('_', ' ')}",
+        paragraphs=[told, f"`descent train sweep=basin experiment={name}` draws such a map."],
+        picture=Picture(
+            (results.root / "sweeps" / f"basin_{name}" / "basin.png").read_bytes(),
+            "A map of what becomes of descents, by colour: starts from left to right, learning rates from bottom to top",
         ),
     )
 

@@ -8,6 +8,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from descent.comparisons.runs import called
+from descent.errors import UserError
 from descent.tracking.lineage import NO_EFFECT, flat, source_hash
 from descent.tracking.record import now
 from descent.tracking.sweep_record import SEVERAL, SWEPT, SweepHeader, SweepRecord
@@ -46,12 +47,20 @@ def without_hydra(config: DictConfig) -> DictConfig:
 
 
 def swept_in(config: DictConfig) -> dict[str, str]:
-    """What a multirun sweeps over, each with its values as they were given."""
+    """What a multirun sweeps over, each with its values as they were given.
+
+    Raises:
+        UserError: for a map that is to be several.
+    """
     params = OmegaConf.to_container(OmegaConf.create(config.hydra.sweeper.get("params") or {}))
     assert isinstance(params, dict)
     swept = {str(name): str(values) for name, values in params.items()}
+    if "basin" in config:
+        swept |= {"problem.start": str(config.basin.starts), "optimizer.lr": str(config.basin.rates)}
     for override in _parsed(_overrides(config)):
         if override.is_sweep_override():
+            if "basin" in config:
+                raise UserError(f"{override.input_line}: sweep=basin draws one map; choose one value")
             swept[override.get_key_element().lstrip("+")] = (override.input_line or "").partition("=")[2]
     return swept
 

@@ -22,6 +22,7 @@ from descent.training.plan import Plan
 from descent.training.stepper import State, Stepper
 
 CPU = torch.device("cpu")
+NONE = torch.empty(0)
 CHUNK = 100
 """Steps whose minibatches are drawn at once, at most."""
 
@@ -59,12 +60,19 @@ class Member:
 
 @dataclass(frozen=True)
 class Taken:
-    """What a run did in a chunk of steps, an entry a step; no positions of problems too large to be followed."""
+    """What a run did in a chunk of steps.
+
+    Args:
+        member: the run.
+        losses: (steps,), those that it descended from.
+        norms: (steps,), of the gradients.
+        positions: (steps, components), where it then was; of problems too large to be followed nothing, (0,).
+    """
 
     member: Member
-    losses: list[float]
-    norms: list[float]
-    positions: list[list[float]]
+    losses: Tensor
+    norms: Tensor
+    positions: Tensor
 
 
 class Together:
@@ -150,9 +158,9 @@ class Together:
                     lasted[row] = step
             if not self.present.any():
                 break
-        losses, norms, positions = (torch.stack(column, dim=1).tolist() for column in zip(*steps, strict=True))
+        losses, norms, positions = (torch.stack(column, dim=1).cpu() for column in zip(*steps, strict=True))
         return [
-            Taken(member, losses[row][:last], norms[row][:last], positions[row][:last] if self.is_small else [])
+            Taken(member, losses[row, :last], norms[row, :last], positions[row, :last] if self.is_small else NONE)
             for row, (member, last) in enumerate(zip(self.members, lasted, strict=True))
         ]
 
@@ -165,7 +173,7 @@ class Together:
         losses = losses.detach()
         gradients = [stack.grad for stack in self.stacks.values() if stack.grad is not None]
         norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
-        stays = ~losses.isfinite()
+        stays = ~losses.isfinite() & self.present
         self._leave(stays)
         counts = [stepper.count for stepper in self.steppers]
         for stepper, *own in zip(self.steppers, *(gradient.split(counts) for gradient in gradients), strict=True):

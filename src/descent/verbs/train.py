@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from descent.experiment import Asked, Outcome, Run
+    from descent.tracking.sweep_record import SweepRecord
     from descent.training.checkpoint import Standing
 
 
@@ -48,8 +49,22 @@ def _sweep(until_synced: ExitStack, common: "DictConfig") -> None:
     from descent.sweeps.sweep import open_sweep, sweep_through
 
     sweep = open_sweep(common)
+    follower = _follower(until_synced, common)
+    if "basin" in common:
+        sweep_through(sweep, partial(_map, common, sweep), follower)
+        return
     composition.override(*passed_on(sweep))
-    sweep_through(sweep, partial(composition.run, Job(), "train"), _follower(until_synced, common))
+    sweep_through(sweep, partial(composition.run, Job(), "train"), follower)
+
+
+def _map(common: "DictConfig", sweep: "SweepRecord") -> None:
+    from descent.numerics import flush_subnormals
+    from descent.sweeps.basin import draw_map
+    from descent.sweeps.identity import without_hydra
+
+    composition.require_experiment(common)
+    flush_subnormals()
+    draw_map(without_hydra(common), sweep)
 
 
 class Job:
