@@ -81,11 +81,10 @@ def test_each_job_leaves_what_it_leaves_alone(composed: Composed, project: Path)
 @pytest.mark.parametrize(
     "jobs",
     [
-        [("optimizer.lr=0.1",), ("optimizer=adam", "optimizer.lr=0.001"), ("schedule=cosine",)],
+        [("optimizer.lr=0.1",), ("optimizer.lr=0.03",), ("optimizer=adam", "optimizer.lr=0.001"), ("schedule=cosine",)],
         [("seed=1",), ("seed=2",)],
-        [("experiment=mnist_three_layer", f"optimizer.lr={rate}") for rate in ("1e-3", "1e-4")],
     ],
-    ids=["in one order", "in orders of their own", "three layers"],
+    ids=["in one order", "in orders of their own"],
 )
 def test_networks_are_within_rounding_of_what_they_are_alone(
     composed: Composed, tmp_path: Path, jobs: list[tuple[str, ...]]

@@ -1,7 +1,8 @@
 """From a composed configuration to the parts of a run; what can't work is refused here, before any training."""
 
+import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,14 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from descent.data.examples import Data, Minibatch
 from descent.data.minibatches import Minibatches
 from descent.errors import UserError
+from descent.optim.elementwise import is_elementwise, scales_with_rate
 from descent.problems.problem import Problem
 from descent.seeds import generator
 from descent.training.plan import Plan, plan
@@ -114,6 +116,22 @@ def problem_of(config: DictConfig) -> Problem:
     torch.manual_seed(generator(config.seed, "weights").initial_seed())
     problem: Problem = _built("problem", config.problem)
     return problem
+
+
+def shared_settings(config: DictConfig, parts: Parts) -> tuple[Hashable, float]:
+    """What is equal for runs of which one optimizer may take the steps, and the learning rate they may differ in.
+
+    The first is None for an optimizer that can't take the steps of several.
+    """
+    if not is_elementwise(parts.optimizer):
+        return None, 1.0
+    optimizer = OmegaConf.to_container(config.optimizer, resolve=True)
+    assert isinstance(optimizer, dict)
+    rate = 1.0
+    is_constant = parts.schedule(parts.optimizer([nn.Parameter(torch.zeros(1))])) is None
+    if is_constant and scales_with_rate(parts.optimizer):
+        rate = optimizer.pop("lr")
+    return json.dumps([optimizer, OmegaConf.to_container(config.schedule, resolve=True)]), rate
 
 
 def chosen_accelerator(name: str) -> str:

@@ -3,9 +3,10 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from descent.assembly import Parts, assemble, data_of, minibatches_of
+from descent.assembly import assemble, data_of, minibatches_of, shared_settings
 from descent.data.examples import Minibatch
 from descent.errors import UserError
-from descent.optim.elementwise import is_elementwise
 from descent.optim.gradients import Autograd
 from descent.problems.landscape import gradients_at
 from descent.problems.minima import minima_of
@@ -88,16 +88,17 @@ def basins(config: DictConfig) -> Basins:
     starts = torch.linspace(low, high, asked.cells, dtype=torch.float64)
     first, last = (math.log10(rate) for rate in asked.rates)
     rates = torch.logspace(first, last, asked.cells, dtype=torch.float64)
-    rows = [assemble(one) for one in _with(config, "optimizer.lr", rates.tolist())]
-    problem, data, steps = rows[0].problem, rows[0].data, rows[0].plan.steps
-    if not problem.is_small() or not isinstance(rows[0].gradient, Autograd):
+    parts = assemble(config)
+    problem, data, steps = parts.problem, parts.data, parts.plan.steps
+    if not problem.is_small() or not isinstance(parts.gradient, Autograd):
         raise UserError(f"{config.name}: a map takes a problem of one or two parameters, and gradient=autograd")
+    rows = [_row(one) for one in _with(config, "optimizer.lr", rates.tolist())]
     everything = data.train.head(len(data.train))
     minima = minima_of(problem, everything, low, high)
     counts = torch.zeros(len(minima) + 3, len(rates), len(starts), dtype=torch.int64)
     with tqdm(desc=config.name, total=asked.seeds * steps, unit="step", disable=None, leave=False) as bar:
         for own in _with(config, "seed", range(config.seed, config.seed + asked.seeds)):
-            members = _members(own, rows, starts)
+            members = _members(own, rows, problem, starts)
             together = Together(members, config.bound)
             begun = bar.n
             for _ in together.descend(Plan(steps, evaluations=(0, steps), visits=(0, steps))):
@@ -126,23 +127,20 @@ def _with(config: DictConfig, key: str, values: Iterable[Any]) -> Iterator[DictC
         yield own
 
 
-def _members(config: DictConfig, rows: Sequence[Parts], starts: Tensor) -> list[Member]:
+def _row(config: DictConfig) -> Callable[..., Member]:
+    """Makes the runs of a rate."""
+    parts = assemble(config)
+    settings, rate = shared_settings(config, parts)
+    return partial(Member, optimizer=parts.optimizer, schedule=parts.schedule, settings=settings, rate=rate)
+
+
+def _members(
+    config: DictConfig, rows: Sequence[Callable[..., Member]], problem: Problem, starts: Tensor
+) -> list[Member]:
     """The runs of a seed, those of a rate beside each other."""
     data = data_of(config)
     minibatches = minibatches_of(config, data)
-    may_share = is_elementwise(rows[0].optimizer)
-    return [
-        Member(
-            _at(parts.problem, start),
-            data.train,
-            minibatches,
-            parts.optimizer,
-            parts.schedule,
-            row if may_share else None,
-        )
-        for row, parts in enumerate(rows)
-        for start in starts
-    ]
+    return [row(_at(problem, start), data.train, minibatches) for row in rows for start in starts]
 
 
 def _at(problem: Problem, start: Tensor) -> Problem:

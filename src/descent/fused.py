@@ -12,9 +12,9 @@ import torch
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
+from descent.assembly import shared_settings
 from descent.data.examples import Data
 from descent.experiment import Run, Value, go_on, take_steps
-from descent.optim.elementwise import is_elementwise
 from descent.optim.gradients import Autograd
 from descent.tracking.record import STEPS, RunRecord
 from descent.training.checkpoint import Standing, save, taken_up
@@ -116,17 +116,17 @@ def _standing(record: RunRecord) -> Standing:
 
 def _member(run: Run) -> Member:
     parts, config = run.parts, run.config
-    settings = OmegaConf.to_yaml(config.optimizer, resolve=True) + OmegaConf.to_yaml(config.schedule, resolve=True)
     # An optimizer for several runs rounds as it would for one of them, up to the last bits, which are all that a
     # small problem has to show.
-    may_share = not parts.problem.is_small() and is_elementwise(parts.optimizer)
+    settings, rate = (None, 1.0) if parts.problem.is_small() else shared_settings(config, parts)
     return Member(
         parts.problem,
         parts.data.train,
         parts.minibatches,
         parts.optimizer,
         parts.schedule,
-        settings if may_share else None,
+        settings,
+        rate,
         taken_up(run.record),
     )
 

@@ -9,10 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from descent.assembly import Parts, assemble, data_of, minibatches_of, problem_of
+from descent.assembly import Parts, assemble, data_of, minibatches_of, problem_of, shared_settings
 from descent.data.examples import Data
 from descent.errors import UserError
-from descent.optim.elementwise import is_elementwise
 from descent.optim.gradients import Autograd
 from descent.project import project_root
 from descent.training.evaluation import evaluate, result_of
@@ -76,14 +75,14 @@ def repeat(config: DictConfig, seeds: Sequence[int]) -> Path:
 
 def _runs(config: DictConfig, parts: Parts, seeds: Sequence[int]) -> list[Repeated]:
     """The runs."""
-    settings = "alike" if is_elementwise(parts.optimizer) else None
+    settings, rate = shared_settings(config, parts)
     runs = []
     own = config.copy()
     for seed in tqdm(seeds, desc="seeds", leave=False):
         own.seed = seed
         data = data_of(own)
         minibatches = minibatches_of(own, data)
-        member = Member(problem_of(own), data.train, minibatches, parts.optimizer, parts.schedule, settings)
+        member = Member(problem_of(own), data.train, minibatches, parts.optimizer, parts.schedule, settings, rate)
         runs.append(Repeated(seed, data, member))
     return runs
 

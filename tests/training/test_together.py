@@ -121,6 +121,49 @@ def test_runs_that_share_an_optimizer_are_what_each_is_alone(tmp_path: Path, opt
         assert found[index] == [pytest.approx(row, rel=1e-9) for row in expected]
 
 
+@pytest.mark.parametrize("optimizer", ["steepest descent", "momentum", "adamw", "rmsprop"])
+def test_runs_that_share_an_optimizer_and_differ_in_their_rates_are_what_each_is_alone(
+    tmp_path: Path, optimizer: str
+) -> None:
+    rates = (1e-3, 3e-3, 0.5, 1e-4, 1e-5)  # the third runs away, which is the fastest
+
+    def members() -> list[Member]:
+        every = []
+        for rate, start in zip(rates, starts(len(rates), 2), strict=True):
+            member = on_surface(surfaces.rosenbrock, start, partial(OPTIMIZERS[optimizer], lr=rate))
+            member.settings, member.rate = "alike", rate
+            every.append(member)
+        return every
+
+    together = members()
+    found = take(together, bound=20.0)
+    for index, member in enumerate(members()):
+        module, expected = alone(tmp_path / str(index), member, bound=20.0)
+        assert found[index] == [pytest.approx(row, rel=1e-9) for row in expected]
+        assert together[index].standing.diverged == module.standing.diverged
+
+
+def test_the_state_of_a_shared_optimizer_is_to_each_what_its_own_would_be(tmp_path: Path) -> None:
+    def members() -> list[Member]:
+        every = []
+        for rate in (0.1, 0.01):
+            member = on_surface(surfaces.bowl, (1.0, 2.0), partial(torch.optim.Adam, lr=rate))
+            member.settings, member.rate = "alike", rate
+            every.append(member)
+        return every
+
+    mine = members()
+    together = Together(mine, torch.inf)
+    for _ in together.descend(length_of(mine[0])):
+        pass
+    for index, member in enumerate(members()):
+        module, _ = alone(tmp_path / str(index), member)
+        ours, its = together.checkpoint(mine[index], {}), module.checkpoint({})
+        assert ours.optimizer["param_groups"] == its.optimizer["param_groups"]
+        for name, value in its.optimizer["state"][0].items():
+            torch.testing.assert_close(ours.optimizer["state"][0][name], value)
+
+
 def test_runs_with_optimizers_of_all_kinds_are_to_the_last_bit_what_each_is_alone(tmp_path: Path) -> None:
     def members() -> list[Member]:
         return [
@@ -203,6 +246,39 @@ def test_runs_on_data_are_what_each_is_alone(
         assert [row[0] for row in found[seed]] == pytest.approx([row[0] for row in expected], rel=1e-5)
         for ours, its in zip(members[seed].problem.parameters(), single.problem.parameters(), strict=True):
             torch.testing.assert_close(ours, its, rtol=1e-4, atol=1e-6)  # sums in another order, in float32
+
+
+def rectified() -> nn.Module:
+    return perceptron([30, 10, 10, 4], nn.ReLU, nn.init.kaiming_normal_)
+
+
+@pytest.mark.parametrize("layers", [fully_connected, rectified])
+def test_in_float64_networks_are_what_each_is_alone_whatever_the_optimizer_makes_of_last_bits(
+    tmp_path: Path, layers: Callable[[], nn.Module]
+) -> None:
+    """In float32 Adam amplifies them, since it divides gradients that are next to nothing by their like."""
+    steps, rates = 1000, (1e-2, 1e-3)
+    examples = Examples(SHARED.columns, (lambda stored: stored.double() / 255, torch.Tensor.long))
+    order = Minibatches(50, 10, shuffled, seed=0)
+
+    def members() -> list[Member]:
+        return [
+            Member(
+                network(0, layers).double(),
+                examples,
+                order,
+                partial(torch.optim.Adam, lr=rate),
+                CONSTANT,
+                "alike",
+                rate,
+            )
+            for rate in rates
+        ]
+
+    found = take(members(), steps=steps)
+    for index, member in enumerate(members()):
+        _, expected = alone(tmp_path / str(index), member, steps=steps)
+        assert [row[0] for row in found[index]] == pytest.approx([row[0] for row in expected], rel=1e-7)
 
 
 @pytest.mark.parametrize("settings", [None, "alike"])

@@ -34,6 +34,20 @@ class Problem(nn.Module):
         """What an evaluation reports of some examples, each a mean over them; `loss` is always there."""
         return {"loss": self(*examples)}
 
+    def measures(self, parameters: Mapping[str, Tensor], examples: tuple[Tensor, ...]) -> dict[str, Tensor]:
+        """What an evaluation reports of problems that differ from this one in their parameters only, (problems,) each.
+
+        Args:
+            parameters: of all, by their names, (problems, ...) each.
+            examples: what all are measured on.
+        """
+        own = {f"problem.{name}": stack for name, stack in parameters.items()}
+
+        def measure(own: dict[str, Tensor]) -> dict[str, Tensor]:
+            return functional_call(_Measuring(self), own, examples)  # type: ignore[no-any-return]
+
+        return vmap(measure)(own)
+
     def size(self) -> int:
         """The number of parameters, counted as numbers."""
         return sum(parameter.numel() for parameter in self.parameters())
@@ -45,3 +59,14 @@ class Problem(nn.Module):
     def position(self) -> list[float]:
         """The parameters as a flat list."""
         return [value for parameter in self.parameters() for value in parameter.detach().flatten().tolist()]
+
+
+class _Measuring(nn.Module):
+    """What calls a problem's `measure`, since other parameters can be lent to a module's forward only."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.problem = problem
+
+    def forward(self, *examples: Tensor) -> dict[str, Tensor]:
+        return self.problem.measure(*examples)

@@ -136,7 +136,7 @@ def _basins(results: Results, name: str, told: str) -> Section:
         paragraphs=[told, f"`descent train sweep=basin experiment={name}` draws such a map."],
         picture=Picture(
             (results.root / "sweeps" / f"basin_{name}" / "basin.png").read_bytes(),
-            "A map of what becomes of descents, by colour: starts from left to right, learning rates from bottom to top",
+            "A map of what becomes of descents, by colour: starts from left to right, learning rates upwards",
         ),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from descent.data.examples import Data, Examples
@@ -17,12 +18,25 @@ SLICE = 2_000
 def measure(problems: Sequence[Problem], examples: Examples) -> list[dict[str, float]]:
     """What each problem measures of examples, its mean over all of them."""
     sums: list[dict[str, float]] = [{} for _ in problems]
+    stacks = _stacked(problems)
     for part in examples.slices(SLICE):
         weight = len(part[0]) if part else 1
-        for problem, summed in zip(problems, sums, strict=True):
-            for name, value in problem.measure(*part).items():
+        # A small problem's last bits count, and another order of its sums would change them.
+        if len(problems) == 1 or problems[0].is_small():
+            measured = [problem.measure(*part) for problem in problems]
+        else:
+            found = problems[0].measures(stacks, part)
+            measured = [{name: values[row] for name, values in found.items()} for row in range(len(problems))]
+        for one, summed in zip(measured, sums, strict=True):
+            for name, value in one.items():
                 summed[name] = summed.get(name, 0.0) + weight * value.item()
     return [{name: value / max(len(examples), 1) for name, value in summed.items()} for summed in sums]
+
+
+def _stacked(problems: Sequence[Problem]) -> dict[str, Tensor]:
+    """The parameters of problems alike, by name, (problems, ...) each."""
+    names = [name for name, _ in problems[0].named_parameters()]
+    return {name: torch.stack([problem.get_parameter(name) for problem in problems]) for name in names}
 
 
 def evaluate(problems: Sequence[Problem], data: Data) -> list[dict[str, float]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -22,10 +23,14 @@ class State:
 class Stepper:
     """Takes the steps of one run, with tensors of its own shape, or of several that are set alike, stacked.
 
+    Those may differ in their learning rates if steps are proportional to it: then each goes its share of the way that
+    the fastest would go.
+
     Args:
-        optimizer: makes the optimizer of parameters.
+        optimizer: makes the optimizer of parameters, that of the fastest.
         schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
         rows: the runs' rows of each stack of parameters, (runs, ...), which are moved in place.
+        rates: the runs' learning rates.
         taken_up: the checkpoint that the only run goes on from, if it does.
     """
 
@@ -34,9 +39,13 @@ class Stepper:
         optimizer: Callable[[Any], Optimizer],
         schedule: Callable[[Optimizer], LRScheduler | None],
         rows: Sequence[Tensor],
+        rates: Sequence[float],
         taken_up: Checkpoint | None,
     ) -> None:
         self.count = len(rows[0])
+        self.rates = torch.tensor(rates, dtype=torch.float64, device=rows[0].device)
+        self.are_equal = bool((self.rates == self.rates[0]).all())
+        self.fastest = self.rates.max()
         self.is_alone = self.count == 1
         self.parameters = self._parameters(rows)
         self.optimizer = optimizer(self.parameters)
@@ -57,13 +66,18 @@ class Stepper:
         """Take a step against the runs' rows of each stack of gradients."""
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = self._own(gradient)
+        before = [] if self.are_equal else [parameter.detach().clone() for parameter in self.parameters]
         self.optimizer.step()
+        for start, parameter in zip(before, self.parameters, strict=False):
+            share = (self.rates / self.fastest).to(start.dtype).view(-1, *[1] * (start.ndim - 1))
+            torch.lerp(start, parameter.data, share, out=parameter.data)
         if self.schedule is not None:
             self.schedule.step()
 
     def move(self, rows: Sequence[Tensor], kept: Tensor) -> None:
         """Go on with other rows, those of the runs that are kept: a mask, (runs,)."""
         self.count = len(rows[0])
+        self.rates = self.rates[kept]
         parameters = self._parameters(rows)
         for group in self.optimizer.param_groups:
             group["params"] = parameters
@@ -85,8 +99,11 @@ class Stepper:
             }
             for number, values in state["state"].items()
         }
+        groups = state["param_groups"]
+        if not self.are_equal:
+            groups = [{**group, "lr": self.rates[row].item()} for group in groups]
         schedule = None if self.schedule is None else self.schedule.state_dict()
-        return State({**state, "state": own}, schedule)
+        return State({"state": own, "param_groups": groups}, schedule)
 
     def _is_stacked(self, value: Any, parameter: Tensor) -> bool:
         """Whether a part of the optimizer's state has a row for each run."""

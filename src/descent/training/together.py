@@ -37,8 +37,10 @@ class Member:
         minibatches: those of each step.
         optimizer: makes the optimizer of parameters.
         schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
-        settings: equal for those of whom one optimizer may take the steps: it is set alike, as its schedule is, and
-            treats every number by itself. None for a run that needs its own.
+        settings: equal for those of whom one optimizer may take the steps: it is set alike but for its rate, as its
+            schedule is, and treats every number by itself. None for a run that needs its own.
+        rate: the optimizer's learning rate, where others of equal settings have another: then every step is
+            proportional to it, and the schedule a constant one.
         taken_up: the checkpoint that it goes on from, if it does.
     """
 
@@ -48,6 +50,7 @@ class Member:
     optimizer: Callable[[Any], Optimizer]
     schedule: Callable[[Optimizer], LRScheduler | None]
     settings: Hashable = None
+    rate: float = 1.0
     taken_up: Checkpoint | None = None
     standing: Standing = field(default_factory=Standing)
     left_with: State | None = None
@@ -107,8 +110,9 @@ class Together:
             own = shared is None or self.steps_taken > 0
             together = list(alike)
             for some in [[one] for one in together] if own else [together]:
-                first, count = some[0], len(some)
-                self.steppers.append(Stepper(first.optimizer, first.schedule, self._rows(count), first.taken_up))
+                fastest = max(some, key=lambda member: member.rate)
+                rows, rates = self._rows(len(some)), [member.rate for member in some]
+                self.steppers.append(Stepper(fastest.optimizer, fastest.schedule, rows, rates, fastest.taken_up))
 
     def _rows(self, count: int) -> list[Tensor]:
         """The rows of the stacks that the next stepper moves."""
