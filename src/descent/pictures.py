@@ -26,8 +26,6 @@ GRID = 31
 """Points of the plane's grid along each direction."""
 HEIGHTS, ARROWS = 200, 18
 """Heights of a field's grid along each side, and arrows."""
-AT_ONCE = 32
-"""Positions whose losses are computed together."""
 
 
 @dataclass(frozen=True)
@@ -126,9 +124,7 @@ def plane(run: Descended, examples: int) -> None:
     sides = [_around(spanned.path[:, axis]) for axis in (0, 1)]
     second, first = torch.meshgrid(sides[1], sides[0], indexing="ij")
     minibatch = run.data.train.head(examples)
-    # A few at a time: all positions of the grid would take a thousand times the network's memory.
-    parts = torch.stack([first, second], dim=-1).view(-1, 2).split(AT_ONCE)
-    losses = torch.cat([losses_at(run.problem, minibatch, spanned.positions(part)) for part in parts])
+    losses = spanned.losses(run.problem, minibatch, torch.stack([first, second], dim=-1).view(-1, 2))
     evaluations, taken = run.record.read(EVALUATIONS), run.record.read(STEPS)
 
     def curves(measure: str) -> dict[str, Curve]:

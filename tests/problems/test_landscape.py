@@ -9,7 +9,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from descent.data.examples import Minibatch
 from descent.problems import surfaces
 from descent.problems.classification import Classification
-from descent.problems.landscape import gradients_at, leading_plane, losses_at
+from descent.problems.landscape import AT_ONCE, gradients_at, leading_plane, losses_at
 from descent.problems.networks import perceptron
 from descent.problems.noisy_polynomial import NoisyPolynomial
 from descent.problems.problem import Problem
@@ -99,9 +99,22 @@ def test_a_path_in_a_plane_is_found_again_exactly() -> None:
     visited = path_in_a_plane()
     plane = leading_plane(visited)
     assert plane.path.shape == (40, 2)
-    torch.testing.assert_close(plane.positions(plane.path), visited, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(plane.origin + plane.path @ plane.directions, visited, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(plane.explained.sum(), torch.tensor(1.0, dtype=torch.float64))
     assert plane.explained[0] > plane.explained[1] > 0
+
+
+def convolved() -> Problem:
+    torch.manual_seed(0)
+    return Classification(nn.Sequential(nn.Unflatten(1, (1, 2, 2)), nn.Conv2d(1, 3, (2, 2)), nn.Flatten())).double()
+
+
+@pytest.mark.parametrize(("problem", "minibatch"), [CASES[-1], (convolved(), CASES[-1][1])])
+def test_the_losses_on_a_plane_are_those_at_its_points(problem: Problem, minibatch: Minibatch) -> None:
+    plane = leading_plane(randn(20, problem.size()))
+    coordinates = randn(2 * AT_ONCE + 3, 2, seed=3)
+    expected = losses_at(problem, minibatch, plane.origin + coordinates @ plane.directions)
+    torch.testing.assert_close(plane.losses(problem, minibatch, coordinates), expected)
 
 
 def test_the_path_ends_at_the_origin_of_the_plane() -> None:
@@ -133,7 +146,7 @@ def test_a_run_that_never_left_its_start_has_a_plane_too(positions: int) -> None
     plane = leading_plane(start.expand(positions, 30))
     torch.testing.assert_close(plane.directions @ plane.directions.T, torch.eye(2, dtype=torch.float64))
     assert torch.equal(plane.path, torch.zeros(positions, 2, dtype=torch.float64))
-    assert torch.equal(plane.positions(plane.path), start.expand(positions, 30))
+    assert torch.equal(plane.origin + plane.path @ plane.directions, start.expand(positions, 30))
     assert plane.explained.tolist() == [0, 0]
 
 

@@ -1,11 +1,11 @@
 """Classification by a network: softmax cross entropy on its scores."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from descent.problems.networks import is_perceptron, scores_of_all
+from descent.problems.networks import is_perceptron, scores_of_all, scores_spanned
 from descent.problems.problem import Problem
 
 
@@ -28,6 +28,20 @@ class Classification(Problem):
         inputs, labels = minibatch
         return self._losses(self._scores(parameters, inputs), labels)
 
+    def losses_spanned(
+        self,
+        origin: Mapping[str, Tensor],
+        directions: Sequence[Mapping[str, Tensor]],
+        coordinates: Tensor,
+        minibatch: tuple[Tensor, ...],
+    ) -> Tensor:
+        """The mean losses at points that directions span from an origin."""
+        if not is_perceptron(self.network) or not isinstance(next(self.network.children()), nn.Linear):
+            return super().losses_spanned(origin, directions, coordinates, minibatch)
+        inputs, labels = minibatch
+        corner, *ways = map(_of_network, (origin, *directions))
+        return self._losses(scores_spanned(self.network, corner, ways, coordinates, inputs), labels)
+
     def measure(self, *examples: Tensor) -> dict[str, Tensor]:
         """Mean loss and accuracy on (inputs, labels)."""
         inputs, labels = examples
@@ -45,16 +59,20 @@ class Classification(Problem):
         scores = self._scores(parameters, inputs)
         return {
             "loss": self._losses(scores, labels),
-            "accuracy": (scores.max(dim=1).indices == labels).float().mean(dim=1),
+            "accuracy": (scores.mT.contiguous().max(dim=1).indices == labels).float().mean(dim=1),
         }
 
     def _scores(self, parameters: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-        """Those of all networks, (networks, classes, examples)."""
-        own = {name.removeprefix("network."): stack for name, stack in parameters.items()}
-        # Classes before examples, of which a processor takes several at a time: what follows takes it half the time.
-        return scores_of_all(self.network, own, inputs).mT.contiguous()
+        """Those of all networks, (networks, examples, classes)."""
+        return scores_of_all(self.network, _of_network(parameters), inputs)
 
     def _losses(self, scores: Tensor, labels: Tensor) -> Tensor:
-        networks, _, examples = scores.shape
-        # Labels of a minibatch that is not shared are (networks, examples) already.
-        return F.cross_entropy(scores, labels.expand(networks, examples), reduction="none").mean(dim=1)
+        """Mean losses of all networks; labels are (examples,), or (networks, examples) where each has its own."""
+        # Classes before examples, of which a processor takes several at a time: it takes half the time.
+        every = F.cross_entropy(scores.mT.contiguous(), labels.expand(scores.shape[:2]), reduction="none")
+        return every.mean(dim=1)
+
+
+def _of_network(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The problem's parameters by the names that its network has for them."""
+    return {name.removeprefix("network."): parameter for name, parameter in parameters.items()}

@@ -11,6 +11,9 @@ from torch.func import functional_call, grad, vmap
 from descent.data.examples import Minibatch
 from descent.problems.problem import Problem
 
+AT_ONCE = 32
+"""Points of a plane whose losses are computed together: all at once would take a thousand times a network's memory."""
+
 
 @torch.no_grad()
 def losses_at(problem: Problem, minibatch: Minibatch, positions: Tensor) -> Tensor:
@@ -26,15 +29,21 @@ def gradients_at(problem: Problem, minibatch: Minibatch, positions: Tensor) -> T
 
 def _loss_on(problem: Problem, minibatch: Minibatch) -> Callable[[Tensor], Tensor]:
     """The loss on a minibatch as a function of the position, (parameters,)."""
-    like = dict(problem.named_parameters())
-    sizes = [parameter.numel() for parameter in like.values()]
 
     def loss(position: Tensor) -> Tensor:
-        parts = zip(like.items(), position.split(sizes), strict=True)
-        parameters = {name: part.view_as(parameter).to(parameter.dtype) for (name, parameter), part in parts}
-        return functional_call(problem, parameters, minibatch)  # type: ignore[no-any-return]
+        return functional_call(problem, named(problem, position), minibatch)  # type: ignore[no-any-return]
 
     return loss
+
+
+def named(problem: Problem, position: Tensor) -> dict[str, Tensor]:
+    """A position, (parameters,), as the problem's parameters, each by its name."""
+    like = dict(problem.named_parameters())
+    parts = position.split([parameter.numel() for parameter in like.values()])
+    return {
+        name: part.view_as(parameter).to(parameter.dtype)
+        for (name, parameter), part in zip(like.items(), parts, strict=True)
+    }
 
 
 @dataclass(frozen=True)
@@ -53,9 +62,12 @@ class Plane:
     path: Tensor
     explained: Tensor
 
-    def positions(self, coordinates: Tensor) -> Tensor:
-        """Points of the plane, (points, 2), as positions, (points, parameters)."""
-        return self.origin + coordinates @ self.directions
+    @torch.no_grad()
+    def losses(self, problem: Problem, minibatch: Minibatch, coordinates: Tensor) -> Tensor:
+        """The loss on one minibatch at points of the plane: (points, 2) to (points,)."""
+        origin, *directions = (named(problem, row) for row in (self.origin, *self.directions))
+        parts = coordinates.split(AT_ONCE)
+        return torch.cat([problem.losses_spanned(origin, directions, part, minibatch) for part in parts])
 
 
 def leading_plane(visited: Tensor) -> Plane:
@@ -70,8 +82,10 @@ def leading_plane(visited: Tensor) -> Plane:
     offsets = visited - origin
     # A run that diverges at once has visited one position only, which any two directions serve.
     rows = F.pad(offsets, (0, 0, 0, max(0, 2 - len(offsets))))
-    _, lengths, directions = torch.linalg.svd(rows, full_matrices=False)
-    directions = directions[:2]
+    # The singular vectors of a few long rows, by way of an orthonormal basis of theirs: in a fifth of the time.
+    basis, triangle = torch.linalg.qr(rows.T)
+    _, lengths, directions = torch.linalg.svd(triangle.T)
+    directions = directions[:2] @ basis.T
     # A direction's sign is arbitrary; the start shall lie to the right and above.
     signs = torch.where(directions @ offsets[0] < 0, -1.0, 1.0)
     directions = directions * signs[:, None]

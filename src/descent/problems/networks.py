@@ -1,11 +1,13 @@
 """The networks that classify."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from descent.problems.problem import spanned
 
 ELEMENTWISE = (nn.Identity, nn.ReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Softplus)
 """Layers that treat every number by itself, in however many dimensions they stand."""
@@ -59,8 +61,38 @@ def scores_of_all(network: nn.Module, parameters: Mapping[str, Tensor], inputs: 
         parameters: of all, by the one's names, (networks, ...) each.
         inputs: (examples, inputs), which all share, or (networks, examples, inputs).
     """
-    values: Tensor = inputs
-    for name, layer in network.named_children():
+    return _through(network.named_children(), parameters, inputs)
+
+
+def scores_spanned(
+    network: nn.Module,
+    origin: Mapping[str, Tensor],
+    directions: Sequence[Mapping[str, Tensor]],
+    coordinates: Tensor,
+    inputs: Tensor,
+) -> Tensor:
+    """The scores of perceptrons like one at points that directions span from an origin: (points, examples, classes).
+
+    The first layer is linear in its parameters, so that what it gives is spanned as well: two more products for all.
+
+    Args:
+        network: the one.
+        origin: parameters, by the one's names.
+        directions: from there.
+        coordinates: (points, directions).
+        inputs: (examples, inputs).
+    """
+    (name, _), *others = network.named_children()
+    weight, bias = f"{name}.weight", f"{name}.bias"
+    given = [{"": F.linear(inputs, at[weight], at.get(bias))} for at in (origin, *directions)]
+    rest = [{name: part for name, part in at.items() if name not in (weight, bias)} for at in (origin, *directions)]
+    values = spanned(given[0], given[1:], coordinates)[""]
+    return _through(others, spanned(rest[0], rest[1:], coordinates), values)
+
+
+def _through(layers: Iterable[tuple[str, nn.Module]], parameters: Mapping[str, Tensor], values: Tensor) -> Tensor:
+    """What layers of all networks, with their names, make of values."""
+    for name, layer in layers:
         if isinstance(layer, nn.Linear):
             values = _linear_of_all(values, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))
         else:

@@ -1,7 +1,8 @@
 """What everything that is minimised has in common."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
@@ -29,6 +30,16 @@ class Problem(nn.Module):
             return functional_call(self, own, minibatch)  # type: ignore[no-any-return]
 
         return vmap(loss, in_dims=(0, None if is_shared else 0))(dict(parameters), minibatch)
+
+    def losses_spanned(
+        self,
+        origin: Mapping[str, Tensor],
+        directions: Sequence[Mapping[str, Tensor]],
+        coordinates: Tensor,
+        minibatch: tuple[Tensor, ...],
+    ) -> Tensor:
+        """The losses at points that directions span from an origin: coordinates (points, directions) to (points,)."""
+        return self.losses(spanned(origin, directions, coordinates), minibatch, is_shared=True)
 
     def measure(self, *examples: Tensor) -> dict[str, Tensor]:
         """What an evaluation reports of some examples, each a mean over them; `loss` is always there."""
@@ -59,6 +70,16 @@ class Problem(nn.Module):
     def position(self) -> list[float]:
         """The parameters as a flat list."""
         return [value for parameter in self.parameters() for value in parameter.detach().flatten().tolist()]
+
+
+def spanned(
+    origin: Mapping[str, Tensor], directions: Sequence[Mapping[str, Tensor]], coordinates: Tensor
+) -> dict[str, Tensor]:
+    """The parameters at points that directions span from an origin, (points, ...) each."""
+    return {
+        name: at + torch.tensordot(coordinates.to(at.dtype), torch.stack([way[name] for way in directions]), dims=1)
+        for name, at in origin.items()
+    }
 
 
 class _Measuring(nn.Module):
