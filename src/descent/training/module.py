@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from descent.data.examples import Examples, Minibatch
+from descent.optim.stepping import bare_step
 from descent.problems.problem import Problem
 from descent.tracking.record import Position
 from descent.training.checkpoint import Checkpoint, Standing
@@ -82,32 +83,37 @@ class Descent(LightningModule):
         started = time.perf_counter()
         problem, gradient, standing = self.problem, self.gradient, self.standing
         (optimizer,) = self.trainer.optimizers
-        schedule = self._schedule()
+        step, schedule = bare_step(optimizer), self._schedule()
         parameters = list(problem.parameters())
         is_small = problem.is_small()
         losses: list[float] = []
-        norms: list[Tensor] = []
+        norms: list[Tensor] = []  # of each tensor; all together below
+        gradients: list[list[float]] = []  # of a small problem, whose norms together take less time
         positions: list[list[float]] = []
         for minibatch in self.examples.minibatches(chunk):
             for parameter in parameters:
                 parameter.grad = None  # as `optimizer.zero_grad()`, without its hooks
             loss = gradient(problem, minibatch).item()
             losses.append(loss)
-            norms += torch._foreach_norm(
-                [p.grad for p in parameters if p.grad is not None]
-            )  # of each tensor; all together below
+            if is_small:
+                gradients.append(_flat([p.grad for p in parameters if p.grad is not None]))
+            else:
+                norms += torch._foreach_norm([p.grad for p in parameters if p.grad is not None])
             standing.diverged = not math.isfinite(loss)
             if not standing.diverged:
-                optimizer.step()
+                step()
                 if schedule is not None:
                     schedule.step()
             if is_small:
-                positions.append(problem.position())
+                positions.append(_flat(parameters))
                 standing.diverged |= not all(abs(value) <= self.bound for value in positions[-1])
             if standing.diverged:
                 self.trainer.should_stop = True
                 break
-        total_norms = torch.stack(norms).view(len(losses), len(parameters)).norm(dim=1)
+        if is_small:
+            total_norms = torch.tensor(gradients, dtype=parameters[0].dtype).norm(dim=1)
+        else:
+            total_norms = torch.stack(norms).view(len(losses), len(parameters)).norm(dim=1)
         rows = rows_of(standing.steps_taken + 1, losses, total_norms.tolist(), positions)
         standing.steps_taken += len(rows)
         standing.seconds += time.perf_counter() - started
@@ -127,3 +133,8 @@ class Descent(LightningModule):
             None if schedule is None else schedule.state_dict(),
             position,
         )
+
+
+def _flat(tensors: Sequence[Tensor]) -> list[float]:
+    """The numbers of small tensors."""
+    return [number for tensor in tensors for number in tensor.flatten().tolist()]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from descent.optim.stepping import bare_step
 from descent.training.checkpoint import Checkpoint
 
 
@@ -50,6 +51,7 @@ class Stepper:
         self.parameters = self._parameters(rows)
         self.optimizer = optimizer(self.parameters)
         self.schedule = schedule(self.optimizer)
+        self.bare_step = bare_step(self.optimizer)
         if taken_up is not None:
             self.optimizer.load_state_dict(taken_up.optimizer)
             if self.schedule is not None:
@@ -67,7 +69,7 @@ class Stepper:
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = self._own(gradient)
         before = [] if self.are_equal else [parameter.detach().clone() for parameter in self.parameters]
-        self.optimizer.step()
+        self.bare_step()
         for start, parameter in zip(before, self.parameters, strict=False):
             share = (self.rates / self.fastest).to(start.dtype).view(-1, *[1] * (start.ndim - 1))
             torch.lerp(start, parameter.data, share, out=parameter.data)
