@@ -1,6 +1,7 @@
 # make        set up and run the main job: data, training, pictures, MLflow
 # make test   set up and run the tests
 # make lint   ruff and mypy
+# make bench  set up, run the main job and measure Descent against others, in some half an hour
 # make ui     the MLflow UI on the runs so far
 # make clean  remove everything that these and training made, the runs and the MLflow store included
 PYTHON ?= python3
@@ -9,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 READY := .venv/ready
 
-.PHONY: all test lint ui clean
+.PHONY: all test bench lint ui clean
 
 all: $(READY)
 	dvc repro
@@ -27,6 +28,9 @@ $(READY): pyproject.toml constraints.txt
 # otherwise those with few tests come last, which take longest.
 test: $(READY)
 	OMP_NUM_THREADS=1 pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+bench: all
+	python -m benchmarks
 
 lint: $(READY)
 	ruff check .

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from omegaconf import DictConfig
 from parabola import Parabola
 from torch import nn
 
+from descent.assembly import assemble
 from descent.data.examples import Data, Examples
 from descent.data.minibatches import Minibatches
 from descent.data.orders import shuffled
+from descent.experiment import Run, take_steps
 from descent.optim.gradients import Autograd
 from descent.optim.schedules import constant, one_cycle
 from descent.optim.steepest_descent import SteepestDescent
@@ -19,6 +22,7 @@ from descent.problems.classification import Classification
 from descent.problems.networks import perceptron
 from descent.seeds import generator
 from descent.tracking.record import EVALUATIONS, STEPS, Header, RunRecord
+from descent.training.evaluation import result_of
 from descent.training.loop import descend
 from descent.training.module import Descent
 from descent.training.plan import Plan, plan
@@ -32,6 +36,14 @@ def record_in(folder: Path, length: Plan) -> RunRecord:
         return RunRecord(folder)
     rows = {STEPS: length.steps, EVALUATIONS: len(length.evaluations)}
     return RunRecord.create(folder, Header("id", "key", "name", "problem", 0, {}, {}, [], rows), "")
+
+
+def alone(config: DictConfig, folder: Path) -> tuple[str, list[float]]:
+    """What a run by itself comes to, its steps taken into a record in a folder: its result, and where it then is."""
+    parts = assemble(config)
+    standing = take_steps(Run(config, parts, record_in(folder, parts.plan), nobody))
+    result = result_of(parts.problem, parts.data.train, config.tolerance, diverged=standing.diverged)
+    return result, parts.problem.position()
 
 
 def nobody() -> None:

@@ -1,14 +1,15 @@
 import csv
 import io
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import Composed
+from descents import alone
 
 from descent.basins import AWAY, ELSEWHERE, NOT_YET, Basins, basins
 from descent.errors import UserError
-from descent.experiment import train
 
 SMALL = ("sweep=basin", "basin.cells=7")
 
@@ -39,22 +40,20 @@ def test_on_a_parabola_every_cell_is_what_the_closed_form_says(composed: Compose
 
 
 @pytest.mark.parametrize("optimizer", ["steepest_descent", "adam"])
-def test_a_cell_comes_to_what_its_run_comes_to_alone(composed: Composed, optimizer: str) -> None:
+def test_a_cell_comes_to_what_its_run_comes_to_alone(composed: Composed, tmp_path: Path, optimizer: str) -> None:
     common = ("problem=himmelblau", "problem.start=[0,1]", f"optimizer={optimizer}", "trainer.max_steps=300")
     found = basins(composed(*common, *SMALL, "basin.rates=[1e-3,0.3]"))
     for row, column in ((6, 2), (5, 6), (4, 0), (3, 1), (2, 6), (0, 3)):
         start, rate = found.starts[column], found.rates[row]
-        alone = train(
-            composed(*common, f"problem.start=[{start},1]", f"optimizer.lr={rate}", f"run_dir=runs/{row}{column}")
-        )
+        config = composed(*common, f"problem.start=[{start},1]", f"optimizer.lr={rate}")
+        result, end = alone(config, tmp_path / f"{row}{column}")
         ours = outcome(found, row, column)
         if ours == AWAY:
-            assert alone.result == "diverged"
+            assert result == "diverged"
         elif ours == NOT_YET:
-            assert alone.result == "finished"
+            assert result == "finished"
         else:
-            assert alone.result == "converged"
-            end = (alone.metrics["x"], alone.metrics["y"])
+            assert result == "converged"
             nearest = min(range(4), key=lambda place: math.dist(found.minima[place], end))
             assert ours == found.outcomes[nearest]
 
@@ -66,7 +65,7 @@ def test_what_is_at_rest_on_a_saddle_is_at_no_minimum(composed: Composed) -> Non
     assert {outcome(found, row, 1) for row in range(3)} == {ELSEWHERE}  # from (0, 0), where the slope is none
 
 
-def test_where_steps_see_other_data_a_cell_counts_the_runs_of_all_seeds(composed: Composed) -> None:
+def test_where_steps_see_other_data_a_cell_counts_the_runs_of_all_seeds(composed: Composed, tmp_path: Path) -> None:
     common = ("experiment=noisy_polynomial", "trainer.max_steps=30")
     found = basins(composed(*common, *SMALL, "basin.seeds=3", "basin.rates=[1e-3,1]"))
     assert (found.counts.sum(axis=0) == 3).all()
@@ -75,11 +74,10 @@ def test_where_steps_see_other_data_a_cell_counts_the_runs_of_all_seeds(composed
     ends = []
     for seed in range(2, 5):
         start = f"problem.start={found.starts[column]}"
-        alone = train(
-            composed(*common, start, f"optimizer.lr={found.rates[row]}", f"seed={seed}", f"run_dir=runs/{seed}")
-        )
-        nearest = int(np.abs(found.minima[:, 0] - alone.metrics["x"]).argmin())
-        ends.append(AWAY if alone.result == "diverged" else found.outcomes[nearest])
+        config = composed(*common, start, f"optimizer.lr={found.rates[row]}", f"seed={seed}")
+        result, end = alone(config, tmp_path / f"{seed}")
+        nearest = int(np.abs(found.minima[:, 0] - end[0]).argmin())
+        ends.append(AWAY if result == "diverged" else found.outcomes[nearest])
     counted = dict(zip(found.outcomes, found.counts[:, row, column].tolist(), strict=True))
     assert counted == {name: ends.count(name) for name in found.outcomes}
 

@@ -7,8 +7,7 @@ from conftest import Composed
 from descents import nobody, record_in, timeless
 
 from descent.assembly import assemble
-from descent.errors import UserError
-from descent.experiment import Run, course, go_on, take_steps, train
+from descent.experiment import Run, course, take_steps, train
 from descent.fused import Waiting, begin, go_together, take_steps_together
 from descent.tracking.record import EVALUATIONS, STEPS, VISITED, RunRecord
 
@@ -175,20 +174,39 @@ def test_runs_that_have_nothing_in_common_are_trained_each_by_itself(composed: C
     assert begin(course(composed(*jobs[0]))) == train(composed(*jobs[0]))  # it is finished, and does not wait
 
 
-def test_what_goes_wrong_with_the_steps_of_all_is_told_to_each(
-    composed: Composed, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def faulty(*_: Any) -> None:
-        raise RuntimeError("out of steps")
+class Faulty(torch.optim.SGD):
+    """Can't take its third step."""
 
-    begun = [waiting(composed, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(JOBS[:2])]
-    monkeypatch.setattr("descent.fused.Together", faulty)
+    taken = 0
+
+    def step(self, closure: Any = None) -> Any:
+        self.taken += 1
+        if self.taken == 3:
+            raise RuntimeError("out of steps")
+        return super().step(closure)
+
+
+def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
+    composed: Composed, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sgd = ("optimizer=sgd", "optimizer.lr=0.01")
+    jobs = [sgd, (*sgd, "optimizer._target_=test_fused.Faulty")]
+    begun = [waiting(composed, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(jobs)]
     with pytest.raises(RuntimeError, match="out of steps"):
         go_together(begun)
-    with pytest.raises(UserError, match="no"):
-        go_on(begun[1].course, refuses)
-    assert all(RunRecord(folder).failed() for folder in (project / "runs").iterdir())
+    assert "2 runs together: RuntimeError: out of steps; each by itself" in capsys.readouterr().err
+    alone = train(composed(*SURFACE, *jobs[0], "run_dir=alone"))
+    kept = RunRecord(project / "runs" / "0")
+    assert timeless(kept, STEPS) == timeless(RunRecord(alone.folder), STEPS)
+    (failed,) = [folder for folder in (project / "runs").iterdir() if RunRecord(folder).failed()]
+    assert RunRecord(failed).header.params["optimizer._target_"] == "test_fused.Faulty"
 
 
-def refuses() -> Any:
-    raise UserError("no")
+def test_ctrl_c_reaches_the_course_of_each_run(composed: Composed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    begun = [waiting(composed, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(JOBS[:2])]
+    monkeypatch.setattr("descent.fused.Together", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        go_together(begun)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, Composed
+from descents import alone
 
 from descent.errors import UserError
 from descent.experiment import train
@@ -23,16 +24,18 @@ def control_points(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("control_points")
-def test_every_repeat_ends_as_the_same_run_alone_with_noise_and_draws_of_its_own(composed: Composed) -> None:
+def test_every_repeat_ends_as_the_same_run_alone_with_noise_and_draws_of_its_own(
+    composed: Composed, tmp_path: Path
+) -> None:
     overrides = ("experiment=noisy_polynomial", "data=fresh_noisy_points", "evaluation.every=100")
     folder = repeat(composed(*overrides), range(6))
     repeated = rows(folder / "runs.csv")
     assert [row["seed"] for row in repeated] == list("012345")
     assert len({row["x"] for row in repeated}) == 6
     for row in repeated:
-        outcome = train(composed(*overrides, f"seed={row['seed']}", f"run_dir=runs/{row['seed']}"))
-        assert row["result"] == outcome.result
-        assert float(row["x"]) == pytest.approx(outcome.metrics["x"], rel=1e-6)
+        result, (x,) = alone(composed(*overrides, f"seed={row['seed']}"), tmp_path / f"{row['seed']}")
+        assert row["result"] == result
+        assert float(row["x"]) == pytest.approx(x, rel=1e-6)
     assert len({row["result"] for row in repeated}) == 2  # some ran away
 
 

@@ -1,6 +1,7 @@
 """Runs trained as one: those of several courses whose problems differ in their parameters only."""
 
 import json
+import sys
 import time
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from descent.assembly import shared_settings
+from descent.composition import one_line
 from descent.data.examples import Data
 from descent.experiment import Run, Value, go_on, take_steps
 from descent.optim.gradients import Autograd
@@ -54,21 +56,32 @@ def go_together(waiting: Sequence[Waiting[Value]]) -> list[Value]:
 
 
 def _taken(runs: Sequence[Run]) -> list[Callable[[], Standing]]:
-    """For each run what gives how it stands once its steps are taken, or raises what went wrong with them."""
+    """For each run what gives how it stands once its steps are taken, or raises what went wrong with them.
+
+    What goes wrong with one goes wrong with all that are trained together, and each is then tried by itself.
+    """
+    each: list[Callable[[], Standing]] = [partial(take_steps, run) for run in runs]
     if len(runs) == 1:
-        return [partial(take_steps, runs[0])]
+        return each
+    starts = [[parameter.detach().clone() for parameter in run.parts.problem.parameters()] for run in runs]
     try:
         return [partial(_given, standing) for standing in take_steps_together(runs)]
-    except BaseException as error:
-        return [partial(_raised, error) for _ in runs]
+    except Exception as error:
+        for run, start in zip(runs, starts, strict=True):
+            for parameter, own in zip(run.parts.problem.parameters(), start, strict=True):
+                parameter.data = own
+        print(f"{len(runs)} runs together: {type(error).__name__}: {one_line(error)}; each by itself", file=sys.stderr)
+        return each
+    except BaseException as stop:  # Ctrl-C, of which the course of a run is told
+        return [partial(_raised, stop) for _ in runs]
 
 
 def _given(standing: Standing) -> Standing:
     return standing
 
 
-def _raised(error: BaseException) -> Standing:
-    raise error
+def _raised(stop: BaseException) -> Standing:
+    raise stop
 
 
 def _groups(runs: Sequence[Run]) -> Iterator[list[int]]:

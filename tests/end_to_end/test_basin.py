@@ -28,8 +28,8 @@ def test_a_map_is_a_sweep_without_runs_that_is_drawn_once(project: Path) -> None
 
 
 def test_a_map_of_several_things_is_refused_in_a_line(project: Path) -> None:
-    done = here(*MAP, "optimizer=sgd,adam", cwd=project)
+    done = here(*MAP, "optimizer=sgd,adam", "tracking=none", cwd=project)
     assert done.returncode == 1
     assert done.stderr == "descent train: optimizer=sgd,adam: sweep=basin draws one map; choose one value\n"
-    done = here(*MAP, "basin.cells=many", cwd=project)
+    done = here(*MAP, "basin.cells=many", "tracking=none", cwd=project)
     assert done.stderr.splitlines()[-1] == "descent train: basin.cells=many: choose a whole number from 2"

@@ -6,6 +6,8 @@ from conftest import ROOT
 from end_to_end.commands import run
 from tracking.runs import rows
 
+pytestmark = pytest.mark.services
+
 RATE = "conf/experiment/noisy_polynomial.yaml:optimizer.lr"
 STAGE = "train@noisy_polynomial"
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")

@@ -19,7 +19,7 @@ from descent.tracking.record import STEPS, RunRecord
 from descent.tracking.sweep_record import SweepRecord
 from descent.verbs.train import Job
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.services
 
 SWEEP = ("descent", "train", "-m", "problem=himmelblau", "trainer.max_steps=20", "problem.start=[0.5,-1]")
 RATES = "optimizer.lr=1e-3,1e-2"

@@ -26,6 +26,8 @@ from waiting import eventually
 
 from descent.verbs.ui import pages
 
+pytestmark = pytest.mark.services
+
 WINDOW = ViewportSize(width=1500, height=900)
 OPTIMIZERS, RATES = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam"), ("1e-3", "3e-3", "1e-2", "1e-1")
 JOBS = len(OPTIMIZERS) * len(RATES)

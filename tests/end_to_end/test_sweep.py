@@ -2,6 +2,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from end_to_end.commands import here, run, started
 from tracking.runs import rows
 from waiting import eventually
@@ -61,6 +62,23 @@ def test_a_sweep_that_is_killed_and_issued_again_has_every_run_once(project: Pat
     assert not list(project.glob("runs/*.unfinished"))
 
 
+def test_jobs_that_are_trained_together_are_jobs_like_others(project: Path) -> None:
+    store = f"sqlite:///{project}/mlflow.db"
+    sweep = (*SWEEP[:4], "trainer.max_steps=20000", "trainer.checkpoint_seconds=0", *SWEEP[5:])
+    with started(*sweep, "hydra/launcher=fused", cwd=project) as killed:
+        assert eventually(lambda: len(list(project.glob("runs/*.unfinished/checkpoint.ckpt"))) >= 2, seconds=120)
+        killed.kill()
+    done = here(*sweep, "hydra/launcher=fused", cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert f"{JOBS} jobs: " in done.stdout
+    assert " 0 resumed" not in done.stdout
+    assert len(set(children(store))) == len(children(store)) == JOBS
+    assert {status for _, status in children(store)} == {"FINISHED"}
+    # Where they were trained is no part of what they are.
+    again = here(*sweep, cwd=project)
+    assert f"{JOBS} jobs: 0 trained, 0 resumed, {JOBS} finished before, 0 failed" in again.stdout
+
+
 def test_a_job_that_fails_stops_no_other_and_is_told_of(project: Path) -> None:
     # The command line has the last word over what a ready sweep sweeps over.
     sweep = ("sweep=learning_rate", "optimizer.lr=0.1,-1")
@@ -95,6 +113,7 @@ def test_a_sweep_that_goes_on_is_refused_again_and_ctrl_c_ends_it_in_seconds_as_
     assert rows(store, "select count(*) from runs where status = 'KILLED'") == [(1,)]
 
 
+@pytest.mark.services
 def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Path) -> None:
     store = f"sqlite:///{project}/mlflow.db"
     (project / "mlflow.db").unlink()

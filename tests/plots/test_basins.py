@@ -25,7 +25,13 @@ def test_the_legend_says_how_many_cells_come_to_what_and_names_nothing_that_is_n
     figure = outcomes_picture("Map", "start", STARTS, RATES, OUTCOMES, WHICH, (1.0, 0.1))
     (legend,) = figure.legends
     said = [text.get_text() for text in legend.get_texts()]
-    assert said == ["at the minimum 1 (20%)", "at the minimum 2 (25%)", "not at rest yet (30%)", "ran away (25%)"]
+    assert said == [
+        "at the minimum 1 (20%)",
+        "at the minimum 2 (25%)",
+        "not at rest yet (30%)",
+        "ran away (25%)",
+        "the experiment",
+    ]
 
 
 def test_the_experiment_is_marked_where_it_is_on_the_map() -> None:

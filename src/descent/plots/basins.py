@@ -52,7 +52,7 @@ def outcomes_picture(
         if place in present
     ]
     figure.suptitle(title, fontsize=12)
-    figure.legend(handles=patches, loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(handles=[*patches, *axes.lines], loc="outside lower center", ncols=3, fontsize=9)
     return figure
 
 

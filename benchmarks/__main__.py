@@ -1,0 +1,114 @@
+"""Measure everything, print the tables, and write benchmarks/results.json and benchmarks/results.png."""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from benchmarks.growth import time_per_run, with_runs_in_the_store
+from benchmarks.measured import Measured
+from benchmarks.one_run import one_run
+from benchmarks.sweeps import sweeps
+from benchmarks.waiting import waiting
+from descent.numerics import flush_subnormals
+from descent.plots.style import BLUE, GREEN, GREY, ORANGE, new_figure
+
+FOLDER = Path(__file__).parent
+HEADER = ("what", "against", "unit", "Descent", "the other", "ratio", "goal", "met")
+PACKAGES = ("torch", "pytorch-lightning", "mlflow", "hydra-core", "dvc", "numpy")
+
+
+def main() -> None:
+    """Measure in turns: what is compared is measured within a minute of each other."""
+    parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
+    parser.add_argument("--turns", type=int, default=3, help="of each comparison (default: %(default)s)")
+    turns = parser.parse_args().turns
+    flush_subnormals()
+    measured: list[Measured] = []
+    for measure in (one_run, sweeps, waiting):
+        found = measure(turns)
+        measured += found
+        for row in found:
+            print(" | ".join(row.cells()), file=sys.stderr, flush=True)
+    growth = {"together": time_per_run(), "in the store": with_runs_in_the_store()}
+    results = {
+        "machine": f"{os.cpu_count()} cores, {_processor()}",
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "turns": turns,
+        "measured": [vars(row) for row in measured],
+        **growth,
+    }
+    (FOLDER / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    picture(measured).savefig(FOLDER / "results.png")
+    print(report(results))
+
+
+def report(results: Mapping[str, Any]) -> str:
+    """The results as the README quotes them."""
+    rows = [Measured(**row).cells() for row in results["measured"]]
+    tables = [_table(HEADER, rows)]
+    for name in ("together", "in the store"):
+        columns = list(results[name][0])
+        tables.append(
+            _table(
+                columns,
+                [
+                    [f"{row[column]:,.3g}" if column != "runs" else f"{row[column]:,}" for column in columns]
+                    for row in results[name]
+                ],
+            )
+        )
+    versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
+    head = f"{results['machine']}; Python {results['python']}, {versions}; median (range) of {results['turns']} turns"
+    return "\n\n".join([head, *tables])
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def picture(measured: Sequence[Measured]) -> Figure:
+    """Each ratio on a logarithmic axis, its range, and its goal."""
+    figure = new_figure(9, 0.36 * len(measured) + 1.4)
+    axes = figure.subplots()
+    for place, row in enumerate(reversed(measured)):
+        middle = statistics.median(row.ratios)
+        axes.plot([min(row.ratios), max(row.ratios)], [place, place], color=GREY, linewidth=2)
+        axes.plot(middle, place, "o", color=BLUE if row.is_met else ORANGE, markersize=7)
+        axes.plot(row.goal, place, "|", color=GREEN, markersize=14, markeredgewidth=2)
+    labels = [f"{row.what}\nagainst {row.peer}" for row in reversed(measured)]
+    axes.set_yticks(range(len(measured)), labels, fontsize=7)
+    axes.set(xscale="log", xlabel="Descent's share of the other's time or size")
+    axes.grid(axis="x", color="#e6e6e6", linewidth=0.6)
+    handles = [
+        *axes.plot([], [], "o", color=BLUE, label="measured, goal met"),
+        *axes.plot([], [], "o", color=ORANGE, label="measured, goal not met"),
+        *axes.plot([], [], "|", color=GREEN, markersize=12, markeredgewidth=2, label="goal"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
+    return figure
+
+
+def _processor() -> str:
+    """Its name, as Linux tells it."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return names[0] if names else platform.machine()
+
+
+if __name__ == "__main__":
+    main()

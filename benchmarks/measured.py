@@ -1,0 +1,54 @@
+"""What is measured: Descent's time beside another's, in turns, since a machine's speed varies from minute to minute."""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MILLISECOND = 1e-3
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Descent and a peer at the same thing, in turns.
+
+    Args:
+        what: they did.
+        peer: which it is.
+        unit: of the values.
+        ours: Descent's, one for each turn.
+        theirs: the peer's.
+        goal: what the median of the ratios, turn by turn, is to stay within.
+    """
+
+    what: str
+    peer: str
+    unit: str
+    ours: list[float]
+    theirs: list[float]
+    goal: float
+
+    @property
+    def ratios(self) -> list[float]:
+        """Ours to theirs, turn by turn."""
+        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)]
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the goal is."""
+        return statistics.median(self.ratios) <= self.goal
+
+    def cells(self) -> list[str]:
+        """A row of the table."""
+        values = [spread(values) for values in (self.ours, self.theirs, self.ratios)]
+        return [self.what, self.peer, self.unit, *values, f"{self.goal:g}", "yes" if self.is_met else "no"]
+
+
+def spread(values: list[float]) -> str:
+    """Median and range."""
+    middle = f"{statistics.median(values):.3g}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):.3g} to {max(values):.3g})"
+
+
+def in_turns(turns: int, *measures: Callable[[], float]) -> list[list[float]]:
+    """What each of the measures gave, one after the other in each turn."""
+    return [list(column) for column in zip(*([measure() for measure in measures] for _ in range(turns)), strict=True)]

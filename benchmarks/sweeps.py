@@ -1,0 +1,99 @@
+"""A sweep whose runs are trained together, against each by itself."""
+
+import csv
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.descents import composed, seconds_together
+from benchmarks.measured import MILLISECOND, Measured, in_turns
+from benchmarks.peers import SGD, by_hand, noisy_polynomials, two_layers
+from descent.project import project_root
+
+RATES = [f"{rate:.4g}" for rate in np.logspace(-3, 0, 32)]
+STEPS, EVERY = 3_000, 600
+TRIALS, TRIALS_BY_NUMPY = 2_000, 100
+
+
+def sweeps(turns: int) -> list[Measured]:
+    """All comparisons of sweeps."""
+    return [_a_run_of_32(turns), _trials(turns), _whole_sweep()]
+
+
+def _a_run_of_32(turns: int) -> Measured:
+    """A step of one of 32 runs, the article's evaluations and all records included, against the loop by hand."""
+    configs = [
+        composed("experiment=mnist_two_layer", f"trainer.max_steps={STEPS}", f"optimizer.lr={rate}") for rate in RATES
+    ]
+    ours, hand = in_turns(
+        turns,
+        lambda: seconds_together(configs) / len(configs) / STEPS / MILLISECOND,
+        lambda: by_hand(two_layers(), SGD, STEPS, range(1, STEPS, EVERY)) / STEPS / MILLISECOND,
+    )
+    return Measured(
+        "a step of one of 32 runs, evaluations and all", "that loop, with evaluations", "ms", ours, hand, 0.35
+    )
+
+
+def _trials(turns: int) -> Measured:
+    """Seed article 000 from 2,000 seeds, its data made anew for each, as `descent repeat` does it but for imports."""
+
+    def ours() -> float:
+        with project() as folder:
+            command = (
+                "import sys, time; from descent.verbs.repeat import main; import descent.repeats; "
+                "started = time.perf_counter(); main(); print(time.perf_counter() - started)"
+            )
+            words = (
+                "--seeds",
+                str(TRIALS),
+                "experiment=noisy_polynomial",
+                "data=fresh_noisy_points",
+                "evaluation.every=100",
+            )
+            done = subprocess.run(
+                (sys.executable, "-c", command, *words), cwd=folder, check=True, capture_output=True, text=True
+            )
+            return float(done.stdout.splitlines()[-1]) / TRIALS / MILLISECOND
+
+    mine, numpy = in_turns(turns, ours, lambda: noisy_polynomials(TRIALS_BY_NUMPY) / TRIALS_BY_NUMPY / MILLISECOND)
+    return Measured("a trial of the noisy polynomial, of 2,000", "the article's numpy", "ms", mine, numpy, 1 / 10)
+
+
+def _whole_sweep() -> Measured:
+    """32 learning rates of the two-layer network, from the command to finished runs in MLflow."""
+    (ours,), (joblib,) = in_turns(1, lambda: _seconds("fused"), lambda: _seconds("joblib", "hydra.launcher.n_jobs=2"))
+    return Measured(
+        "the sweep of 32 rates, from command to MLflow", "hydra/launcher=joblib", "s", [ours], [joblib], 1 / 8
+    )
+
+
+def _seconds(launcher: str, *settings: str) -> float:
+    with project() as folder:
+        command = ("descent", "train", "-m", "experiment=mnist_two_layer", f"optimizer.lr={','.join(RATES)}")
+        started = time.perf_counter()
+        subprocess.run(
+            (*command, f"hydra/launcher={launcher}", *settings), cwd=folder, check=True, stdout=subprocess.DEVNULL
+        )
+        seconds = time.perf_counter() - started
+        with next(folder.glob("sweeps/*/runs.csv")).open(newline="", encoding="utf-8") as file:
+            assert len(list(csv.reader(file))) == len(RATES) + 1
+        return seconds
+
+
+@contextmanager
+def project() -> Iterator[Path]:
+    """A project with the configuration and the data of this one, and nothing else."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, root = Path(name), project_root()
+        shutil.copytree(root / "conf", folder / "conf")
+        shutil.copy(root / "dvc.yaml", folder)
+        (folder / "data").symlink_to(root / "data")
+        yield folder
