@@ -86,7 +86,8 @@ def picture(measured: Sequence[Measured]) -> Figure:
         middle = statistics.median(row.ratios)
         axes.plot([min(row.ratios), max(row.ratios)], [place, place], color=GREY, linewidth=2)
         axes.plot(middle, place, "o", color=BLUE if row.is_met else ORANGE, markersize=7)
-        axes.plot(row.goal, place, "|", color=GREEN, markersize=14, markeredgewidth=2)
+        if row.goal is not None:
+            axes.plot(row.goal, place, "|", color=GREEN, markersize=14, markeredgewidth=2)
     labels = [f"{row.what}\nagainst {row.peer}" for row in reversed(measured)]
     axes.set_yticks(range(len(measured)), labels, fontsize=7)
     axes.set(xscale="log", xlabel="Descent's share of the other's time or size")

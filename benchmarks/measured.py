@@ -17,7 +17,7 @@ class Measured:
         unit: of the values.
         ours: Descent's, one for each turn.
         theirs: the peer's.
-        goal: what the median of the ratios, turn by turn, is to stay within.
+        goal: what the median of the ratios, turn by turn, is to stay within, if it is to.
     """
 
     what: str
@@ -25,7 +25,7 @@ class Measured:
     unit: str
     ours: list[float]
     theirs: list[float]
-    goal: float
+    goal: float | None
 
     @property
     def ratios(self) -> list[float]:
@@ -34,13 +34,18 @@ class Measured:
 
     @property
     def is_met(self) -> bool:
-        """Whether the goal is."""
-        return statistics.median(self.ratios) <= self.goal
+        """Whether the goal is, if there is one."""
+        return self.goal is None or statistics.median(self.ratios) <= self.goal
 
     def cells(self) -> list[str]:
         """A row of the table."""
         values = [spread(values) for values in (self.ours, self.theirs, self.ratios)]
-        return [self.what, self.peer, self.unit, *values, f"{self.goal:g}", "yes" if self.is_met else "no"]
+        return [self.what, self.peer, self.unit, *values, *self._verdict()]
+
+    def _verdict(self) -> list[str]:
+        if self.goal is None:
+            return ["", ""]
+        return [f"{self.goal:.3g}", "yes" if self.is_met else "no"]
 
 
 def spread(values: list[float]) -> str:
