@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from descents import nobody, record_in
 from omegaconf import DictConfig
 from torch.nn.utils import parameters_to_vector
 
-from descent.assembly import assemble, chosen_accelerator
+from descent.assembly import assemble, chosen_accelerator, data_of
 from descent.errors import UserError
 from descent.experiment import Run, take_steps
 from descent.tracking.record import EVALUATIONS
@@ -93,3 +94,21 @@ def test_every_optimizer_descends(composed: Composed, tmp_path: Path, name: str)
 def test_every_schedule_descends(composed: Composed, tmp_path: Path, name: str) -> None:
     first, *_, last = losses(composed("experiment=mnist_two_layer", SHORT, f"schedule={name}"), tmp_path / "run")
     assert last < first
+
+
+def test_data_are_in_memory_once_for_all_runs_of_a_project_and_read_anew_when_they_change(
+    composed: Composed, project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = composed("experiment=noisy_polynomial")
+    data = data_of(config)
+    assert data_of(config) is data
+    other = tmp_path_factory.mktemp("project")
+    for name in ("conf", "data"):
+        shutil.copytree(project / name, other / name)
+    shutil.copy(project / "dvc.yaml", other)
+    monkeypatch.chdir(other)
+    assert data_of(config).files[0].is_relative_to(other)
+    monkeypatch.chdir(project)
+    points = data.files[0]
+    points.write_text(points.read_text() + "11,5\n")
+    assert len(data_of(config).train) == len(data.train) + 1

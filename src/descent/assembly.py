@@ -22,6 +22,7 @@ from descent.data.minibatches import Minibatches
 from descent.errors import UserError
 from descent.optim.elementwise import is_elementwise, scales_with_rate
 from descent.problems.problem import Problem
+from descent.project import project_root
 from descent.seeds import generator
 from descent.training.plan import Plan, plan
 
@@ -87,7 +88,7 @@ def assemble(config: DictConfig) -> Parts:
 
 def data_of(config: DictConfig) -> Data:
     """What the configuration trains and tests on, in memory once for all runs that have it at a time."""
-    source = OmegaConf.to_yaml(config.data.source, resolve=True)
+    source = f"{project_root()}\n{OmegaConf.to_yaml(config.data.source, resolve=True)}"
     data = _in_memory.get((source, _stamps(_files.get(source, ()))))
     if data is None:
         read: Data = _built("data", config.data.source)
