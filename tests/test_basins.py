@@ -96,6 +96,8 @@ def test_the_table_has_a_row_for_each_cell(composed: Composed) -> None:
         ("basin.cells=1", r"basin.cells=1: choose a whole number from 2"),
         ("basin.seeds=0", r"basin.seeds=0: choose a whole number from 1"),
         ("basin.rates=[0,1]", r"basin.rates=\[0, 1\]: choose two numbers above 0, the lower first"),
+        ("basin.rates=[0.1,inf]", r"basin.rates=\[0.1, inf\]: choose two numbers above 0, the lower first"),
+        ("basin.rates=0.1", r"basin.rates=0.1: choose two numbers above 0, the lower first"),
         ("basin.starts=[2,1]", r"basin.starts=\[2, 1\]: choose two numbers, the lower first"),
         (
             "gradient=central_difference",
@@ -110,4 +112,4 @@ def test_what_can_not_be_mapped_is_refused_in_a_line(composed: Composed, overrid
 
 def test_networks_are_refused(composed: Composed) -> None:
     with pytest.raises(UserError, match="one or two parameters"):
-        basins(composed("experiment=mnist_two_layer", *SMALL, "basin.starts=[0,1]"))
+        basins(composed("experiment=mnist_two_layer", *SMALL))

@@ -26,6 +26,9 @@ from descent.project import project_root
 from descent.seeds import generator
 from descent.training.plan import Plan, plan
 
+FASTEST = 1e6
+"""Up to this learning rate a run may take its steps with slower ones: those would overflow at a rate beyond."""
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -130,7 +133,7 @@ def shared_settings(config: DictConfig, parts: Parts) -> tuple[Hashable, float]:
     assert isinstance(optimizer, dict)
     rate = 1.0
     is_constant = parts.schedule(parts.optimizer([nn.Parameter(torch.zeros(1))])) is None
-    if is_constant and scales_with_rate(parts.optimizer):
+    if is_constant and optimizer["lr"] <= FASTEST and scales_with_rate(parts.optimizer):
         rate = optimizer.pop("lr")
     return json.dumps([optimizer, OmegaConf.to_container(config.schedule, resolve=True)]), rate
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -83,15 +83,15 @@ def basins(config: DictConfig) -> Basins:
         UserError: for a configuration that can't be trained, or not as a map.
     """
     asked = config.basin
+    parts = assemble(config)
+    problem, data, steps = parts.problem, parts.data, parts.plan.steps
+    if not problem.is_small() or not isinstance(parts.gradient, Autograd):
+        raise UserError(f"{config.name}: a map takes a problem of one or two parameters, and gradient=autograd")
     _check(config)
     low, high = map(float, asked.starts)
     starts = torch.linspace(low, high, asked.cells, dtype=torch.float64)
     first, last = (math.log10(rate) for rate in asked.rates)
     rates = torch.logspace(first, last, asked.cells, dtype=torch.float64)
-    parts = assemble(config)
-    problem, data, steps = parts.problem, parts.data, parts.plan.steps
-    if not problem.is_small() or not isinstance(parts.gradient, Autograd):
-        raise UserError(f"{config.name}: a map takes a problem of one or two parameters, and gradient=autograd")
     rows = [_row(one) for one in _with(config, "optimizer.lr", rates.tolist())]
     everything = data.train.head(len(data.train))
     minima = minima_of(problem, everything, low, high)
@@ -113,8 +113,9 @@ def _check(config: DictConfig) -> None:
         if isinstance(asked[name], bool) or not isinstance(asked[name], int) or asked[name] < least:
             raise UserError(f"basin.{name}={asked[name]}: choose a whole number from {least:g}")
     for name, least in (("starts", -math.inf), ("rates", 0.0)):
-        ends = list(asked[name])
-        if len(ends) != 2 or not all(isinstance(end, int | float) for end in ends) or not least < ends[0] < ends[1]:
+        ends = asked[name]
+        are_two = isinstance(ends, ListConfig) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)
+        if not are_two or not least < ends[0] < ends[1] < math.inf:
             above = "" if least else " above 0"
             raise UserError(f"basin.{name}={ends}: choose two numbers{above}, the lower first")
 
