@@ -73,7 +73,7 @@ def _sync(turns: int) -> list[Measured]:
         run = train(config).folder
         uri = f"sqlite:///{folder}/mlflow.db"
         client = connect(uri)
-        bare = client.create_experiment("bare")
+        bare = client.create_experiment("bare", artifact_location=(folder / "bare").as_uri())
         files = [path for path in run.iterdir() if path.suffix not in NOT_ARTIFACTS]
         number = 0
 
