@@ -49,6 +49,7 @@ class Stepper:
         self.fastest = self.rates.max()
         self.is_alone = self.count == 1
         self.parameters = self._parameters(rows)
+        self.before = self._scratch()
         self.optimizer = optimizer(self.parameters)
         self.schedule = schedule(self.optimizer)
         self.bare_step = bare_step(self.optimizer)
@@ -60,6 +61,10 @@ class Stepper:
     def _parameters(self, rows: Sequence[Tensor]) -> list[nn.Parameter]:
         return [nn.Parameter(self._own(row)) for row in rows]
 
+    def _scratch(self) -> list[Tensor]:
+        """Where runs of different rates stood before a step: room that is made once, which takes half the time."""
+        return [] if self.are_equal else [torch.empty_like(parameter) for parameter in self.parameters]
+
     def _own(self, row: Tensor) -> Tensor:
         """In the shape that the run has alone, where it is: not all optimizers treat every number by itself."""
         return row[0] if self.is_alone else row
@@ -68,9 +73,10 @@ class Stepper:
         """Take a step against the runs' rows of each stack of gradients."""
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = self._own(gradient)
-        before = [] if self.are_equal else [parameter.detach().clone() for parameter in self.parameters]
+        for start, parameter in zip(self.before, self.parameters, strict=False):
+            start.copy_(parameter.detach())
         self.bare_step()
-        for start, parameter in zip(before, self.parameters, strict=False):
+        for start, parameter in zip(self.before, self.parameters, strict=False):
             share = (self.rates / self.fastest).to(start.dtype).view(-1, *[1] * (start.ndim - 1))
             torch.lerp(start, parameter.data, share, out=parameter.data)
         if self.schedule is not None:
@@ -90,6 +96,7 @@ class Stepper:
                     for name, value in self.optimizer.state.pop(old).items()
                 }
         self.parameters = parameters
+        self.before = self._scratch()
 
     def state(self, row: int) -> State:
         """The state of the optimizer and the schedule of one of the runs, as it would be alone."""
