@@ -1,9 +1,9 @@
 """Descent's own training loop, measured."""
 
-import shutil
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +12,11 @@ from omegaconf import DictConfig
 
 from descent.assembly import assemble
 from descent.experiment import Run, take_steps
-from descent.fused import take_steps_together
+from descent.fused import groups, take_steps_together
 from descent.project import project_root
 from descent.tracking.background import BackgroundSync
 from descent.tracking.record import EVALUATIONS, STEPS, Header, RunRecord, now
+from descent.training.checkpoint import Standing
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -31,22 +32,35 @@ def seconds_of(config: DictConfig) -> float:
 
 def seconds_together(configs: Sequence[DictConfig]) -> float:
     """The same of runs that are trained together, if there are several."""
-    folder = Path(tempfile.mkdtemp())
-    tracking = configs[0].tracking
-    sync = BackgroundSync(f"sqlite:///{folder}/mlflow.db", tracking.points, patience=600)
-    runs = []
-    for number, config in enumerate(configs):
-        parts = assemble(config)
-        rows = {STEPS: parts.plan.steps, EVALUATIONS: len(parts.plan.evaluations)}
-        header = Header(f"benchmark{number}", "", "benchmark", "benchmark", now(), {}, {}, [], rows)
-        record = RunRecord.create(folder / str(number), header, "")
-        runs.append(Run(config, parts, record, partial(sync.notify, record.folder)))
-    started = time.perf_counter()
-    if len(runs) == 1:
-        take_steps(runs[0])
-    else:
-        take_steps_together(runs)
-    seconds = time.perf_counter() - started
-    sync.finish()
-    shutil.rmtree(folder)
-    return seconds
+    with _runs(configs) as runs:
+        started = time.perf_counter()
+        _take_steps(runs)
+        return time.perf_counter() - started
+
+
+def seconds_of_steps(configs: Sequence[DictConfig]) -> float:
+    """Seconds of the steps alone of runs, together as far as they are trained together."""
+    with _runs(configs) as runs:
+        taken = [_take_steps([runs[place] for place in places]) for places in groups(runs)]
+        return sum(standing.seconds for standings in taken for standing in standings)
+
+
+def _take_steps(runs: Sequence[Run]) -> list[Standing]:
+    return [take_steps(runs[0])] if len(runs) == 1 else take_steps_together(runs)
+
+
+@contextmanager
+def _runs(configs: Sequence[DictConfig]) -> Iterator[list[Run]]:
+    """The runs, with records of their own, brought to a store of their own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, tracking = Path(name), configs[0].tracking
+        sync = BackgroundSync(f"sqlite:///{folder}/mlflow.db", tracking.points, patience=600)
+        runs = []
+        for number, config in enumerate(configs):
+            parts = assemble(config)
+            rows = {STEPS: parts.plan.steps, EVALUATIONS: len(parts.plan.evaluations)}
+            header = Header(f"benchmark{number}", "", "benchmark", "benchmark", now(), {}, {}, [], rows)
+            record = RunRecord.create(folder / str(number), header, "")
+            runs.append(Run(config, parts, record, partial(sync.notify, record.folder)))
+        yield runs
+        sync.finish()

@@ -12,17 +12,18 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from benchmarks.descents import composed
+from omegaconf import DictConfig, OmegaConf
+
+from benchmarks.descents import composed, seconds_of_steps
 from benchmarks.measured import MILLISECOND
 from benchmarks.sweeps import project
-from descent.assembly import assemble, shared_settings
-from descent.training.plan import Plan
-from descent.training.together import Member, Together
 
 TOGETHER = (1, 8, 32, 128, 512)
-RUN_STEPS = 6_400
-"""Steps of all runs in one measurement."""
+RUN_STEPS, FEWEST_STEPS = 6_400, 100
+"""Steps of all runs in one measurement, and of each at least."""
 IN_STORE = (100, 1_000, 10_000)
+STEPS = 50
+"""Of each of these; more make the store larger, and take longer to fill it with than to ask it."""
 PORT = 5178
 Row = dict[str, float]
 
@@ -33,30 +34,21 @@ def time_per_run() -> list[Row]:
 
 
 def _a_step_of(count: int) -> float:
-    steps = RUN_STEPS // count
-    members = []
-    for place in range(count):
-        config = composed("experiment=mnist_two_layer", f"optimizer.lr={0.1 + place / count}", "tracking=none")
-        parts = assemble(config)
-        settings, rate = shared_settings(config, parts)
-        minibatches = parts.minibatches
-        members.append(
-            Member(parts.problem, parts.data.train, minibatches, parts.optimizer, parts.schedule, settings, rate)
-        )
-    together = Together(members, config.bound)
-    started = time.perf_counter()
-    for _ in together.descend(Plan(steps, evaluations=(0, steps), visits=(0, steps))):
-        pass
-    return (time.perf_counter() - started) / steps / count / MILLISECOND
+    steps = max(FEWEST_STEPS, RUN_STEPS // count)
+    length = (f"trainer.max_steps={steps}", f"evaluation.every={steps}", "evaluation.first=null", "tracking=none")
+    config = composed("experiment=mnist_two_layer", *length)
+    rates = [0.1 + place / count for place in range(count)]
+    configs = [DictConfig(OmegaConf.merge(config, {"optimizer": {"lr": rate}})) for rate in rates]
+    return seconds_of_steps(configs) / steps / count / MILLISECOND
 
 
 def with_runs_in_the_store() -> list[Row]:
     """Seconds of the query behind the list of runs in the UI, and of `descent compare` on a sweep of 24 runs."""
     rows = []
     with project() as folder:
-        sweep = ("problem=himmelblau", "trainer.max_steps=300", "optimizer=sgd,momentum,adam", "hydra/launcher=fused")
         rates = ",".join(f"{0.001 * (place + 1):g}" for place in range(8))
-        command = ("descent", "train", "-m", *sweep, f"optimizer.lr={rates}")
+        swept = ("optimizer=sgd,momentum,adam", f"optimizer.lr={rates}", "hydra/launcher=fused")
+        command = ("descent", "train", "-m", "problem=himmelblau", f"trainer.max_steps={STEPS}", *swept)
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for count in IN_STORE:
             parent = _fill(folder / "mlflow.db", count)

@@ -18,7 +18,7 @@ from benchmarks.peers import SGD, by_hand, noisy_polynomials, two_layers
 from descent.project import project_root
 
 RATES = [f"{rate:.4g}" for rate in np.logspace(-3, 0, 32)]
-STEPS, EVERY = 6_000, 600
+STEPS, EVERY = 4_200, 600
 TRIALS, TRIALS_BY_NUMPY = 2_000, 100
 
 

@@ -8,7 +8,7 @@ from descents import nobody, record_in, timeless
 
 from descent.assembly import assemble
 from descent.experiment import Run, course, take_steps, train
-from descent.fused import Waiting, begin, go_together, take_steps_together
+from descent.fused import LARGEST, Waiting, begin, go_together, groups, take_steps_together
 from descent.tracking.record import EVALUATIONS, STEPS, VISITED, RunRecord
 
 SURFACE = ("problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=150", "bound=100")
@@ -172,6 +172,16 @@ def test_runs_that_have_nothing_in_common_are_trained_each_by_itself(composed: C
     outcomes = go_together([waiting(composed, *job) for job in jobs])
     assert [outcome.folder.name for outcome in outcomes] == ["a", "b", "c", "d"]
     assert begin(course(composed(*jobs[0]))) == train(composed(*jobs[0]))  # it is finished, and does not wait
+
+
+def test_no_more_runs_are_trained_together_than_a_cache_holds(composed: Composed, tmp_path: Path) -> None:
+    run = run_in(tmp_path, composed, *NETWORK)
+    most = LARGEST // run.parts.problem.size()
+    lengths = [len(places) for places in groups([run] * (2 * most + 1))]
+    assert sum(lengths) == 2 * most + 1
+    assert len(lengths) == 3
+    assert max(lengths) - min(lengths) <= 2  # none is left with a few
+    assert list(groups([run] * most)) == [list(range(most))]
 
 
 class Faulty(torch.optim.SGD):

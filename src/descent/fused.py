@@ -1,6 +1,7 @@
 """Runs trained as one: those of several courses whose problems differ in their parameters only."""
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
@@ -23,6 +24,10 @@ from descent.training.checkpoint import Standing, save, taken_up
 from descent.training.evaluation import evaluate
 from descent.training.rows import append_evaluation, rows_of, visit
 from descent.training.together import Member, Taken, Together
+
+LARGEST = 4_000_000
+"""How many parameters are stacked at most: beyond, a processor's cache does not hold them, and a run's step takes
+longer than it does in a smaller batch."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def go_together(waiting: Sequence[Waiting[Value]]) -> list[Value]:
         What the courses return, in their order.
     """
     values: dict[int, Value] = {}
-    for places in _groups([one.run for one in waiting]):
+    for places in groups([one.run for one in waiting]):
         taken = _taken([waiting[place].run for place in places])
         for place, steps in zip(places, taken, strict=True):
             values[place] = go_on(waiting[place].course, steps)
@@ -84,8 +89,16 @@ def _raised(stop: BaseException) -> Standing:
     raise stop
 
 
-def _groups(runs: Sequence[Run]) -> Iterator[list[int]]:
-    """The places of runs whose steps can be taken together, and that share each minibatch if several do."""
+def groups(runs: Sequence[Run]) -> Iterator[list[int]]:
+    """The places of runs whose steps are taken together, which share each minibatch if several do."""
+    for places in _alike(runs):
+        most = max(1, LARGEST // runs[places[0]].parts.problem.size())
+        length = math.ceil(len(places) / math.ceil(len(places) / most))
+        yield from (places[first : first + length] for first in range(0, len(places), length))
+
+
+def _alike(runs: Sequence[Run]) -> Iterator[list[int]]:
+    """The places of runs whose steps can be taken together."""
     kinds: dict[Hashable, list[int]] = {}
     for place, run in enumerate(runs):
         kinds.setdefault(_kind(run) or place, []).append(place)
