@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from benchmarks.growth import time_per_run, with_runs_in_the_store
 from benchmarks.measured import Measured
 from benchmarks.one_run import one_run
+from benchmarks.profiles import profiles
 from benchmarks.sweeps import sweeps
 from benchmarks.waiting import waiting
 from descent.numerics import flush_subnormals
@@ -29,7 +30,7 @@ PACKAGES = ("torch", "pytorch-lightning", "mlflow", "hydra-core", "dvc", "numpy"
 def main() -> None:
     """Measure in turns: what is compared is measured within a minute of each other."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    parser.add_argument("--turns", type=int, default=3, help="of each comparison (default: %(default)s)")
+    parser.add_argument("--turns", type=int, default=2, help="of each comparison (default: %(default)s)")
     turns = parser.parse_args().turns
     flush_subnormals()
     measured: list[Measured] = []
@@ -38,14 +39,14 @@ def main() -> None:
         measured += found
         for row in found:
             print(" | ".join(row.cells()), file=sys.stderr, flush=True)
-    growth = {"together": time_per_run(), "in the store": with_runs_in_the_store()}
+    tables = {"parts": profiles(), "together": time_per_run(), "in the store": with_runs_in_the_store()}
     results = {
         "machine": f"{os.cpu_count()} cores, {_processor()}",
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
         "turns": turns,
         "measured": [vars(row) for row in measured],
-        **growth,
+        "tables": tables,
     }
     (FOLDER / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     picture(measured).savefig(FOLDER / "results.png")
@@ -55,21 +56,20 @@ def main() -> None:
 def report(results: Mapping[str, Any]) -> str:
     """The results as the README quotes them."""
     rows = [Measured(**row).cells() for row in results["measured"]]
-    tables = [_table(HEADER, rows)]
-    for name in ("together", "in the store"):
-        columns = list(results[name][0])
-        tables.append(
-            _table(
-                columns,
-                [
-                    [f"{row[column]:,.3g}" if column != "runs" else f"{row[column]:,}" for column in columns]
-                    for row in results[name]
-                ],
-            )
-        )
+    tables = [
+        _table(HEADER, rows),
+        *(
+            _table(list(found[0]), [[_cell(value) for value in row.values()] for row in found])
+            for found in results["tables"].values()
+        ),
+    ]
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     head = f"{results['machine']}; Python {results['python']}, {versions}; median (range) of {results['turns']} turns"
     return "\n\n".join([head, *tables])
+
+
+def _cell(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -18,7 +18,7 @@ from benchmarks.peers import (
 )
 from descent.problems import surfaces
 
-LONG, SHORT, SHORTEST = 4_200, 2_000, 500
+LONG, SHORT, SHORTEST = 3_000, 1_000, 250
 """Steps: those of the fast, and of the slow and the slowest."""
 SURFACE_STEPS = 25_000
 

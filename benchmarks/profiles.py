@@ -1,0 +1,86 @@
+"""Where the time of Descent's own steps goes: its stack, looked at every few milliseconds."""
+
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import CodeType, FrameType
+
+from benchmarks.descents import composed, seconds_together
+from benchmarks.sweeps import RATES
+
+LOOKS = 0.003
+"""Seconds between two looks."""
+EVALUATIONS = "evaluations"
+PARTS = {
+    "forward": ("descent/problems/", "torch/nn/"),
+    "backward": ("torch/autograd/", "descent/optim/gradients.py"),
+    "optimizer": ("torch/optim/", "descent/optim/", "training/stepper.py"),
+    "minibatches": ("descent/data/", "training/chunks.py"),
+    "losses, norms": ("training/module.py", "training/together.py"),
+    "record": ("descent/tracking/", "training/rows.py", "training/recording.py", "training/checkpoint"),
+    EVALUATIONS: ("training/evaluation.py",),
+    "Lightning": ("pytorch_lightning/", "lightning_fabric/"),
+}
+"""The parts of a run, by the files of what is called from nowhere else."""
+OTHER = "other"
+TRAINING = ("take_steps", "take_steps_together")
+"""The functions that all of it is called from."""
+
+Row = dict[str, str | float]
+
+
+def profiles() -> list[Row]:
+    """For each kind of run how many hundredths of the time went to each part of it."""
+    whole = "experiment=mnist_two_layer"
+    runs = {
+        "mnist_two_layer": [composed(whole, "trainer.max_steps=3000")],
+        "mnist_three_layer": [composed("experiment=mnist_three_layer", "trainer.max_steps=3000")],
+        "himmelblau": [composed("problem=himmelblau", "optimizer.lr=1e-4", "trainer.max_steps=25000")],
+        "32 of mnist_two_layer": [composed(whole, "trainer.max_steps=1200", f"optimizer.lr={rate}") for rate in RATES],
+    }
+    rows: list[Row] = []
+    for name, configs in runs.items():
+        with _looked_at() as seen:
+            seconds_together(configs)
+        looks = seen.total()
+        rows.append({"% of the time of": name, **{part: 100 * seen[part] / looks for part in (*PARTS, OTHER)}})
+    return rows
+
+
+@contextmanager
+def _looked_at() -> Iterator[Counter[str]]:
+    """How often this thread was seen in each part of a training."""
+    seen: Counter[str] = Counter()
+    over = threading.Event()
+    looked_at = threading.get_ident()
+
+    def look() -> None:
+        while not over.wait(LOOKS):
+            stack = list(_stack(sys._current_frames()[looked_at]))
+            if any(code.co_name in TRAINING for code in stack):
+                seen[_part([code.co_filename for code in stack])] += 1
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _stack(frame: FrameType | None) -> Iterator[CodeType]:
+    """What is being run, the innermost first."""
+    while frame is not None:
+        yield frame.f_code
+        frame = frame.f_back
+
+
+def _part(files: Sequence[str]) -> str:
+    """The innermost part that a stack, by its files, is in; all that an evaluation calls is one."""
+    if any(name in file for file in files for name in PARTS[EVALUATIONS]):
+        return EVALUATIONS
+    inside = (part for file in files for part, names in PARTS.items() if any(name in file for name in names))
+    return next(inside, OTHER)
