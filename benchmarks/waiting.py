@@ -1,7 +1,6 @@
 """What a user waits for besides training."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -135,9 +134,15 @@ def _memory(turns: int) -> Measured:
 
 
 def _peak(command: tuple[str, ...], folder: Path) -> int:
-    """The most memory that a command had, in kilobytes."""
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise subprocess.CalledProcessError(status, command)
-    return usage.ru_maxrss
+    """The most memory that a command had, in kilobytes.
+
+    A small process starts it: Linux counts what its parent had when it was forked off as its own.
+    """
+    start = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    done = subprocess.run(
+        (sys.executable, "-c", start, *command), cwd=folder, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return int(done.stdout)
