@@ -85,7 +85,8 @@ def picture(measured: Sequence[Measured]) -> Figure:
     for place, row in enumerate(reversed(measured)):
         middle = statistics.median(row.ratios)
         axes.plot([min(row.ratios), max(row.ratios)], [place, place], color=GREY, linewidth=2)
-        axes.plot(middle, place, "o", color=BLUE if row.is_met else ORANGE, markersize=7)
+        colour = GREY if row.goal is None else BLUE if row.is_met else ORANGE
+        axes.plot(middle, place, "o", color=colour, markersize=7)
         if row.goal is not None:
             axes.plot(row.goal, place, "|", color=GREEN, markersize=14, markeredgewidth=2)
     labels = [f"{row.what}\nagainst {row.peer}" for row in reversed(measured)]
@@ -95,9 +96,10 @@ def picture(measured: Sequence[Measured]) -> Figure:
     handles = [
         *axes.plot([], [], "o", color=BLUE, label="measured, goal met"),
         *axes.plot([], [], "o", color=ORANGE, label="measured, goal not met"),
+        *axes.plot([], [], "o", color=GREY, label="measured, no goal"),
         *axes.plot([], [], "|", color=GREEN, markersize=12, markeredgewidth=2, label="goal"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=9)
     return figure
 
 
