@@ -14,7 +14,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.growth import time_per_run, with_runs_in_the_store
-from benchmarks.measured import Measured
+from benchmarks.measured import CLOSE, Measured
 from benchmarks.one_run import one_run
 from benchmarks.profiles import profiles
 from benchmarks.sweeps import sweeps
@@ -23,14 +23,15 @@ from descent.numerics import flush_subnormals
 from descent.plots.style import BLUE, GREEN, GREY, ORANGE, new_figure
 
 FOLDER = Path(__file__).parent
-HEADER = ("what", "against", "unit", "Descent", "the other", "ratio", "goal", "met")
+HEADER = ("what", "against", "unit", "Descent", "the other", "ratio", "turns", "goal", "met")
 PACKAGES = ("torch", "pytorch-lightning", "mlflow", "hydra-core", "dvc", "numpy")
 
 
 def main() -> None:
     """Measure in turns: what is compared is measured within a minute of each other."""
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
-    parser.add_argument("--turns", type=int, default=2, help="of each comparison (default: %(default)s)")
+    turns_help = f"of each comparison, {CLOSE} times as many of close ones (default: %(default)s)"
+    parser.add_argument("--turns", type=int, default=2, help=turns_help)
     turns = parser.parse_args().turns
     flush_subnormals()
     measured: list[Measured] = []
@@ -44,7 +45,6 @@ def main() -> None:
         "machine": f"{os.cpu_count()} cores, {_processor()}",
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
-        "turns": turns,
         "measured": [vars(row) for row in measured],
         "tables": tables,
     }
@@ -64,7 +64,7 @@ def report(results: Mapping[str, Any]) -> str:
         ),
     ]
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
-    head = f"{results['machine']}; Python {results['python']}, {versions}; median (range) of {results['turns']} turns"
+    head = f"{results['machine']}; Python {results['python']}, {versions}; medians (and ranges) of the turns"
     return "\n\n".join([head, *tables])
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MILLISECOND = 1e-3
+CLOSE = 3
+"""How many times as often two are measured that are about as fast, whose ratio a noisy machine would hide."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Measured:
     def cells(self) -> list[str]:
         """A row of the table."""
         values = [spread(values) for values in (self.ours, self.theirs, self.ratios)]
-        return [self.what, self.peer, self.unit, *values, *self._verdict()]
+        return [self.what, self.peer, self.unit, *values, str(len(self.ratios)), *self._verdict()]
 
     def _verdict(self) -> list[str]:
         if self.goal is None:

@@ -3,7 +3,7 @@
 from functools import partial
 
 from benchmarks.descents import composed, seconds_of
-from benchmarks.measured import MILLISECOND, Measured, in_turns
+from benchmarks.measured import CLOSE, MILLISECOND, Measured, in_turns
 from benchmarks.peers import (
     ADAM,
     SGD,
@@ -33,19 +33,24 @@ def _two_layers(turns: int) -> list[Measured]:
     alone = composed(*steps, f"evaluation.every={LONG}", "evaluation.first=null")
     whole = composed(*steps)
     evaluated = range(1, LONG, 600)
-    ours, hand, numpy, in_memory, torchvision, ours_whole, hand_whole = in_turns(
-        turns,
+    ours, hand, ours_whole, hand_whole = in_turns(
+        CLOSE * turns,
         lambda: seconds_of(alone) / LONG,
         lambda: by_hand(two_layers(), SGD, LONG) / LONG,
-        lambda: by_numpy(SHORT) / SHORT,
-        lambda: by_lightning_in_memory(Lit(two_layers(), SGD), SHORT) / SHORT,
-        lambda: by_lightning_and_torchvision(Lit(two_layers(), SGD), SHORTEST) / SHORTEST,
         lambda: seconds_of(whole) / LONG,
         lambda: by_hand(two_layers(), SGD, LONG, evaluated) / LONG,
     )
-    step = partial(_milliseconds, "a step of mnist_two_layer", ours)
+    beside, numpy, in_memory, torchvision = in_turns(
+        turns,
+        lambda: seconds_of(alone) / LONG,
+        lambda: by_numpy(SHORT) / SHORT,
+        lambda: by_lightning_in_memory(Lit(two_layers(), SGD), SHORT) / SHORT,
+        lambda: by_lightning_and_torchvision(Lit(two_layers(), SGD), SHORTEST) / SHORTEST,
+    )
+    what = "a step of mnist_two_layer"
+    step = partial(_milliseconds, what, beside)
     return [
-        step("a loop by hand that records nothing", hand, 1.0),
+        _milliseconds(what, ours, "a loop by hand that records nothing", hand, 1.0),
         _milliseconds("the same with the article's evaluations", ours_whole, "that loop, with them", hand_whole, 1.0),
         step("the article's numpy", numpy, None),
         step("Lightning, TensorDataset, MLFlowLogger", in_memory, 1 / 2),
@@ -78,7 +83,7 @@ def _on_surfaces(turns: int) -> list[Measured]:
     ):
         config = composed(f"problem={name}", "optimizer=sgd", "optimizer.lr=1e-4", f"trainer.max_steps={SURFACE_STEPS}")
         ours, hand = in_turns(
-            turns,
+            CLOSE * turns,
             lambda config=config: seconds_of(config) / SURFACE_STEPS,  # type: ignore[misc]
             lambda height=height, start=start: on_surface(height, start, 1e-4, SURFACE_STEPS) / SURFACE_STEPS,  # type: ignore[misc]
         )

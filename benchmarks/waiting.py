@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.descents import composed
-from benchmarks.measured import Measured, in_turns
+from benchmarks.measured import CLOSE, Measured, in_turns
 from benchmarks.sweeps import project
 from descent.experiment import train
 from descent.project import project_root
@@ -24,10 +24,9 @@ MEGABYTE = 1024  # kilobytes, in which Linux tells a process's peak
 
 def waiting(turns: int) -> list[Measured]:
     """All comparisons of what a user waits for, and how much memory it takes."""
-    first, imports, help_, again, status = in_turns(
-        turns,
-        _first_step,
-        partial(_seconds, *LIBRARIES),
+    first, imports = in_turns(turns, _first_step, partial(_seconds, *LIBRARIES))
+    help_, again, status = in_turns(
+        CLOSE * turns,
         partial(_seconds, "descent", "--help"),
         partial(_seconds, "dvc", "repro"),
         partial(_seconds, "dvc", "status"),
@@ -36,7 +35,7 @@ def waiting(turns: int) -> list[Measured]:
         Measured(
             "descent train, from command to first step", "importing Lightning and MLflow", "s", first, imports, 1.5
         ),
-        Measured("descent --help", "half a second", "s", help_, [0.5] * turns, 1.0),
+        Measured("descent --help", "half a second", "s", help_, [0.5] * len(help_), 1.0),
         Measured("dvc repro with nothing to do", "dvc status", "s", again, status, 1.5),
         *_sync(turns),
         _memory(turns),

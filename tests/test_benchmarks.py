@@ -10,7 +10,7 @@ def test_ratios_are_of_one_turn_each_and_their_median_meets_the_goal() -> None:
     measured = Measured("a step", "another", "ms", [1.0, 4.0, 9.0], [1.0, 2.0, 10.0], goal=1.0)
     assert measured.ratios == [1.0, 2.0, 0.9]
     assert measured.is_met
-    assert measured.cells()[3:] == ["4 (1 to 9)", "2 (1 to 10)", "1 (0.9 to 2)", "1", "yes"]
+    assert measured.cells()[3:] == ["4 (1 to 9)", "2 (1 to 10)", "1 (0.9 to 2)", "3", "1", "yes"]
 
 
 def test_what_is_compared_is_measured_in_turns() -> None:

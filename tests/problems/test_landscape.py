@@ -9,10 +9,10 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from descent.data.examples import Minibatch
 from descent.problems import surfaces
 from descent.problems.classification import Classification
-from descent.problems.landscape import AT_ONCE, gradients_at, leading_plane, losses_at
+from descent.problems.landscape import gradients_at, leading_plane, losses_at
 from descent.problems.networks import perceptron
 from descent.problems.noisy_polynomial import NoisyPolynomial
-from descent.problems.problem import Problem
+from descent.problems.problem import AT_ONCE, Problem
 from descent.problems.surface import Surface
 
 

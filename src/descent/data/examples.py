@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 Minibatch = tuple[Tensor, ...]
-ROWS = 1_000
+ROWS = 300
 """Examples gathered together: about as many of MNIST's as a processor's cache holds, floats and all."""
 
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from descent.problems.networks import is_perceptron, scores_of_all, scores_spanned
-from descent.problems.problem import Problem
+from descent.problems.problem import AT_ONCE, Problem
 
 
 class Classification(Problem):
@@ -40,7 +41,8 @@ class Classification(Problem):
             return super().losses_spanned(origin, directions, coordinates, minibatch)
         inputs, labels = minibatch
         corner, *ways = map(_of_network, (origin, *directions))
-        return self._losses(scores_spanned(self.network, corner, ways, coordinates, inputs), labels)
+        every = scores_spanned(self.network, corner, ways, coordinates.split(AT_ONCE), inputs)
+        return torch.cat([self._losses(scores, labels) for scores in every])
 
     def measure(self, *examples: Tensor) -> dict[str, Tensor]:
         """Mean loss and accuracy on (inputs, labels)."""

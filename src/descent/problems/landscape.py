@@ -11,9 +11,6 @@ from torch.func import functional_call, grad, vmap
 from descent.data.examples import Minibatch
 from descent.problems.problem import Problem
 
-AT_ONCE = 32
-"""Points of a plane whose losses are computed together: all at once would take a thousand times a network's memory."""
-
 
 @torch.no_grad()
 def losses_at(problem: Problem, minibatch: Minibatch, positions: Tensor) -> Tensor:
@@ -66,8 +63,7 @@ class Plane:
     def losses(self, problem: Problem, minibatch: Minibatch, coordinates: Tensor) -> Tensor:
         """The loss on one minibatch at points of the plane: (points, 2) to (points,)."""
         origin, *directions = (named(problem, row) for row in (self.origin, *self.directions))
-        parts = coordinates.split(AT_ONCE)
-        return torch.cat([problem.losses_spanned(origin, directions, part, minibatch) for part in parts])
+        return problem.losses_spanned(origin, directions, coordinates, minibatch)
 
 
 def leading_plane(visited: Tensor) -> Plane:

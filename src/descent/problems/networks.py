@@ -1,6 +1,6 @@
 """The networks that classify."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import torch
@@ -68,9 +68,9 @@ def scores_spanned(
     network: nn.Module,
     origin: Mapping[str, Tensor],
     directions: Sequence[Mapping[str, Tensor]],
-    coordinates: Tensor,
+    coordinates: Iterable[Tensor],
     inputs: Tensor,
-) -> Tensor:
+) -> Iterator[Tensor]:
     """The scores of perceptrons like one at points that directions span from an origin: (points, examples, classes).
 
     The first layer is linear in its parameters, so that what it gives is spanned as well: two more products for all.
@@ -79,15 +79,16 @@ def scores_spanned(
         network: the one.
         origin: parameters, by the one's names.
         directions: from there.
-        coordinates: (points, directions).
+        coordinates: of some points after the other, (points, directions) each.
         inputs: (examples, inputs).
     """
     (name, _), *others = network.named_children()
     weight, bias = f"{name}.weight", f"{name}.bias"
     given = [{"": F.linear(inputs, at[weight], at.get(bias))} for at in (origin, *directions)]
     rest = [{name: part for name, part in at.items() if name not in (weight, bias)} for at in (origin, *directions)]
-    values = spanned(given[0], given[1:], coordinates)[""]
-    return _through(others, spanned(rest[0], rest[1:], coordinates), values)
+    for some in coordinates:
+        values = spanned(given[0], given[1:], some)[""]
+        yield _through(others, spanned(rest[0], rest[1:], some), values)
 
 
 def _through(layers: Iterable[tuple[str, nn.Module]], parameters: Mapping[str, Tensor], values: Tensor) -> Tensor:

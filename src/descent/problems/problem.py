@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+AT_ONCE = 16
+"""Points of a plane whose losses are computed together: all at once would take a thousand times a network's memory."""
 COORDINATES = ("x", "y")
 """The names of the position's components, for problems small enough to be followed step by step."""
 
@@ -39,7 +41,8 @@ class Problem(nn.Module):
         minibatch: tuple[Tensor, ...],
     ) -> Tensor:
         """The losses at points that directions span from an origin: coordinates (points, directions) to (points,)."""
-        return self.losses(spanned(origin, directions, coordinates), minibatch, is_shared=True)
+        points = (spanned(origin, directions, part) for part in coordinates.split(AT_ONCE))
+        return torch.cat([self.losses(some, minibatch, is_shared=True) for some in points])
 
     def measure(self, *examples: Tensor) -> dict[str, Tensor]:
         """What an evaluation reports of some examples, each a mean over them; `loss` is always there."""

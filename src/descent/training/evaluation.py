@@ -10,7 +10,7 @@ from descent.data.examples import Data, Examples
 from descent.problems.problem import COORDINATES, Problem
 from descent.tracking.record import Result
 
-SLICE = 2_000
+SLICE = 1_000
 """Examples evaluated at once; the same for every run, since sums depend on it in the last bits."""
 
 
