@@ -212,7 +212,9 @@ def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
     assert RunRecord(failed).header.params["optimizer._target_"] == "test_fused.Faulty"
 
 
-def test_ctrl_c_reaches_the_course_of_each_run(composed: Composed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_all_and_says_once_how_to_go_on(
+    composed: Composed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def stopped(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -220,3 +222,5 @@ def test_ctrl_c_reaches_the_course_of_each_run(composed: Composed, monkeypatch: 
     monkeypatch.setattr("descent.fused.Together", stopped)
     with pytest.raises(KeyboardInterrupt):
         go_together(begun)
+    del begun
+    assert capsys.readouterr().err.splitlines() == ["the same command goes on from the last checkpoint"]

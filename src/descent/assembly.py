@@ -91,7 +91,7 @@ def assemble(config: DictConfig) -> Parts:
 
 def data_of(config: DictConfig) -> Data:
     """What the configuration trains and tests on, in memory once for all runs that have it at a time."""
-    source = f"{project_root()}\n{OmegaConf.to_yaml(config.data.source, resolve=True)}"
+    source = json.dumps([str(project_root()), OmegaConf.to_container(config.data.source, resolve=True)])
     data = _in_memory.get((source, _stamps(_files.get(source, ()))))
     if data is None:
         read: Data = _built("data", config.data.source)
@@ -117,7 +117,7 @@ def minibatches_of(config: DictConfig, data: Data) -> Minibatches:
 
 def problem_of(config: DictConfig) -> Problem:
     """What it minimises, at the start that its seed draws."""
-    torch.manual_seed(generator(config.seed, "weights").initial_seed())
+    torch.default_generator.manual_seed(generator(config.seed, "weights").initial_seed())
     problem: Problem = _built("problem", config.problem)
     return problem
 

@@ -129,9 +129,9 @@ def course(
             try:
                 run = Run(config, parts, record, partial(follower.notify, growing))
                 _end(run, (yield run))
-            except SystemExit as stop:
+            except (KeyboardInterrupt, SystemExit) as stop:  # which is what Lightning makes of it
                 print("the same command goes on from the last checkpoint", file=sys.stderr)
-                raise KeyboardInterrupt from stop  # which is what Lightning took it for
+                raise KeyboardInterrupt from stop
             except Exception:
                 record.fail(traceback.format_exc())
                 follower.bring(growing)

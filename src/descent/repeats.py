@@ -9,8 +9,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from descent.assembly import Parts, assemble, data_of, minibatches_of, problem_of, shared_settings
+from descent.assembly import Parts, assemble, data_of, problem_of, shared_settings
 from descent.data.examples import Data
+from descent.data.minibatches import Minibatches
 from descent.errors import UserError
 from descent.optim.gradients import Autograd
 from descent.project import project_root
@@ -81,7 +82,7 @@ def _runs(config: DictConfig, parts: Parts, seeds: Sequence[int]) -> list[Repeat
     for seed in tqdm(seeds, desc="seeds", leave=False):
         own.seed = seed
         data = data_of(own)
-        minibatches = minibatches_of(own, data)
+        minibatches = Minibatches(len(data.train), config.data.batch_size, parts.minibatches.order, seed)
         member = Member(problem_of(own), data.train, minibatches, parts.optimizer, parts.schedule, settings, rate)
         runs.append(Repeated(seed, data, member))
     return runs

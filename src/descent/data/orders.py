@@ -24,4 +24,4 @@ def with_replacement(generator: Generator, count: int, size: int) -> Tensor:
 
 def without_replacement(generator: Generator, count: int, size: int) -> Tensor:
     """Every minibatch drawn from all examples anew, none of them twice in it."""
-    return rand(-(-count // size), count, generator=generator).argsort(dim=1)[:, :size].flatten()
+    return rand(-(-count // size), count, generator=generator).topk(size, largest=False).indices.flatten()
