@@ -19,7 +19,7 @@ from benchmarks.one_run import one_run
 from benchmarks.profiles import profiles
 from benchmarks.sweeps import sweeps
 from benchmarks.waiting import waiting
-from descent.numerics import flush_subnormals
+from descent import numerics
 from descent.plots.style import BLUE, GREEN, GREY, ORANGE, new_figure
 
 FOLDER = Path(__file__).parent
@@ -33,7 +33,7 @@ def main() -> None:
     turns_help = f"of each comparison, {CLOSE} times as many of close ones (default: %(default)s)"
     parser.add_argument("--turns", type=int, default=2, help=turns_help)
     turns = parser.parse_args().turns
-    flush_subnormals()
+    numerics.set_up()
     measured: list[Measured] = []
     for measure in (one_run, sweeps, waiting):
         found = measure(turns)

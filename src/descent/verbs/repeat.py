@@ -31,9 +31,9 @@ def _repeat(seeds: int, config: "DictConfig") -> None:
     from descent.composition import require_experiment
 
     require_experiment(config)
-    from descent.numerics import flush_subnormals
+    from descent import numerics
     from descent.repeats import repeat
 
-    flush_subnormals()
+    numerics.set_up()
     folder = repeat(config, range(config.seed + 1, config.seed + 1 + seeds))
     print(f"{config.name} from {seeds:,} more seeds: {os.path.relpath(folder)}/runs.csv")

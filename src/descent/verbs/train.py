@@ -35,11 +35,11 @@ def _train(until_synced: ExitStack, config: "DictConfig") -> None:
     composition.require_experiment(config)
     follower = _follower(until_synced, config)
     # Lightning takes seconds to import, and a configuration that doesn't compose shall not wait for it.
+    from descent import numerics
     from descent.experiment import train
-    from descent.numerics import flush_subnormals
     from descent.training.progress import tell
 
-    flush_subnormals()
+    numerics.set_up()
     tell()
     _say(config.name, train(config, _asked(), follower))
 
@@ -58,12 +58,12 @@ def _sweep(until_synced: ExitStack, common: "DictConfig") -> None:
 
 
 def _map(common: "DictConfig", sweep: "SweepRecord") -> None:
-    from descent.numerics import flush_subnormals
+    from descent import numerics
     from descent.sweeps.basin import draw_map
     from descent.sweeps.identity import without_hydra
 
     composition.require_experiment(common)
-    flush_subnormals()
+    numerics.set_up()
     draw_map(without_hydra(common), sweep)
 
 
@@ -84,13 +84,13 @@ class Job:
 def _course(config: "DictConfig") -> "Generator[Run, Standing, float | None]":
     from hydra.core.hydra_config import HydraConfig
 
+    from descent import numerics
     from descent.errors import UserError
     from descent.experiment import course
-    from descent.numerics import flush_subnormals
     from descent.sweeps.job import job, of_sweep, ranked_by
     from descent.tracking.sweep_record import SWEEP, SweepRecord
 
-    flush_subnormals()
+    numerics.set_up()
     hydra = HydraConfig.get()
     if Path(hydra.runtime.cwd).is_dir():
         os.chdir(hydra.runtime.cwd)  # the node of a cluster starts a job wherever it was started itself
