@@ -18,8 +18,8 @@ from benchmarks.peers import (
 )
 from descent.problems import surfaces
 
-LONGEST, LONG, SHORT, SHORTEST = 6_000, 3_000, 1_000, 250
-"""Steps: those of the fastest, the fast, the slow and the slowest."""
+LONG, SHORT, SHORTEST = 6_000, 1_000, 250
+"""Steps: those of the fast, the slow and the slowest."""
 SURFACE_STEPS = 25_000
 
 
@@ -29,20 +29,20 @@ def one_run(turns: int) -> list[Measured]:
 
 
 def _two_layers(turns: int) -> list[Measured]:
-    steps = ("experiment=mnist_two_layer", f"trainer.max_steps={LONGEST}")
-    alone = composed(*steps, f"evaluation.every={LONGEST}", "evaluation.first=null")
+    steps = ("experiment=mnist_two_layer", f"trainer.max_steps={LONG}")
+    alone = composed(*steps, f"evaluation.every={LONG}", "evaluation.first=null")
     whole = composed(*steps)
-    evaluated = range(1, LONGEST, 600)
+    evaluated = range(1, LONG, 600)
     ours, hand, ours_whole, hand_whole = in_turns(
         CLOSE * turns,
-        lambda: seconds_of(alone) / LONGEST,
-        lambda: by_hand(two_layers(), SGD, LONGEST) / LONGEST,
-        lambda: seconds_of(whole) / LONGEST,
-        lambda: by_hand(two_layers(), SGD, LONGEST, evaluated) / LONGEST,
+        lambda: seconds_of(alone) / LONG,
+        lambda: by_hand(two_layers(), SGD, LONG) / LONG,
+        lambda: seconds_of(whole) / LONG,
+        lambda: by_hand(two_layers(), SGD, LONG, evaluated) / LONG,
     )
     beside, numpy, in_memory, torchvision = in_turns(
         turns,
-        lambda: seconds_of(alone) / LONGEST,
+        lambda: seconds_of(alone) / LONG,
         lambda: by_numpy(SHORT) / SHORT,
         lambda: by_lightning_in_memory(Lit(two_layers(), SGD), SHORT) / SHORT,
         lambda: by_lightning_and_torchvision(Lit(two_layers(), SGD), SHORTEST) / SHORTEST,
