@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from benchmarks.growth import time_per_run, with_runs_in_the_store
 from benchmarks.measured import CLOSE, Measured
@@ -92,6 +93,9 @@ def picture(measured: Sequence[Measured]) -> Figure:
     labels = [f"{row.what}\nagainst {row.peer}" for row in reversed(measured)]
     axes.set_yticks(range(len(measured)), labels, fontsize=7)
     axes.set(xscale="log", xlabel="Descent's share of the other's time or size")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
     axes.grid(axis="x", color="#e6e6e6", linewidth=0.6)
     handles = [
         *axes.plot([], [], "o", color=BLUE, label="measured, goal met"),

@@ -1,5 +1,7 @@
+import json
 from pathlib import Path
 
+from benchmarks.__main__ import report
 from benchmarks.measured import Measured, in_turns
 from benchmarks.profiles import OTHER, PARTS, _part
 
@@ -36,3 +38,11 @@ def test_every_file_of_a_part_is_there() -> None:
     files = [str(path) for path in (ROOT / "src" / "descent").rglob("*.py")]
     own = [name for names in PARTS.values() for name in names if "torch" not in name and "lightning" not in name]
     assert [name for name in own if not any(name in file for file in files)] == []
+
+
+def test_the_readme_quotes_the_results() -> None:
+    """Else put what `make bench` printed into the README."""
+    results = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = [" ".join(line.split()) for line in report(results).splitlines()]
+    assert [line for line in lines if line not in " ".join(readme.split())] == []
