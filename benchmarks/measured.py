@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 MILLISECOND = 1e-3
 CLOSE = 3
-"""How many times as often two are measured that are about as fast, whose ratio a noisy machine would hide."""
+"""How many times as often two are measured whose ratio is close to its goal, which a noisy machine would hide."""
 
 
 @dataclass(frozen=True)

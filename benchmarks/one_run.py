@@ -41,7 +41,7 @@ def _two_layers(turns: int) -> list[Measured]:
         lambda: by_hand(two_layers(), SGD, LONG, evaluated) / LONG,
     )
     beside, numpy, in_memory, torchvision = in_turns(
-        turns,
+        CLOSE * turns,
         lambda: seconds_of(alone) / LONG,
         lambda: by_numpy(SHORT) / SHORT,
         lambda: by_lightning_in_memory(Lit(two_layers(), SGD), SHORT) / SHORT,
@@ -61,7 +61,7 @@ def _two_layers(turns: int) -> list[Measured]:
 def _three_layers(turns: int) -> list[Measured]:
     alone = composed("experiment=mnist_three_layer", f"trainer.max_steps={LONG}", f"evaluation.every={LONG}")
     ours, hand, in_memory, torchvision = in_turns(
-        turns,
+        CLOSE * turns,
         lambda: seconds_of(alone) / LONG,
         lambda: by_hand(three_layers(), ADAM, LONG) / LONG,
         lambda: by_lightning_in_memory(Lit(three_layers(), ADAM), SHORT) / SHORT,
