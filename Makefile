@@ -2,6 +2,7 @@
 # make test   set up and run the tests
 # make lint   ruff and mypy
 # make bench  set up, run the main job and measure Descent against others, in some half an hour
+# make mutants  set up and count what the tests notice of 400 faults put into the code, one at a time, in some hours
 # make ui     the MLflow UI on the runs so far
 # make clean  remove everything that these and training made, the runs and the MLflow store included
 PYTHON ?= python3
@@ -10,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 READY := .venv/ready
 
-.PHONY: all test bench lint ui clean
+.PHONY: all test bench mutants lint ui clean
 
 all: $(READY)
 	dvc repro
@@ -32,6 +33,9 @@ test: $(READY)
 bench: all
 	python -m benchmarks
 
+mutants: $(READY)
+	OMP_NUM_THREADS=1 python -m mutants
+
 lint: $(READY)
 	ruff check .
 	ruff format --check .
@@ -42,4 +46,4 @@ ui: $(READY)
 
 clean:
 	rm -rf .venv runs sweeps comparisons repeats gradients reports mlflow.db mlflow.db.lock mlartifacts data/mnist data/noisy_polynomial/points.* \
-		dvc_plots .dvc/cache .dvc/tmp .mypy_cache .pytest_cache .ruff_cache src/*.egg-info
+		dvc_plots .dvc/cache .dvc/tmp .mypy_cache .mutants .pytest_cache .ruff_cache src/*.egg-info

@@ -1,9 +1,10 @@
 """Descent's own training loop, measured."""
 
+import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from descent.project import project_root
 from descent.tracking.background import BackgroundSync
 from descent.tracking.record import EVALUATIONS, STEPS, Header, RunRecord, now
 from descent.training.checkpoint import Standing
+
+PATIENCE = 300
+"""Seconds to wait for MLflow's process at most."""
 
 
 def composed(*overrides: str) -> DictConfig:
@@ -51,16 +55,41 @@ def _take_steps(runs: Sequence[Run]) -> list[Standing]:
 
 @contextmanager
 def _runs(configs: Sequence[DictConfig]) -> Iterator[list[Run]]:
-    """The runs, with records of their own, brought to a store of their own."""
+    """The runs, with records of their own, which MLflow's process brings to a store of their own meanwhile."""
     with tempfile.TemporaryDirectory() as name:
         folder, tracking = Path(name), configs[0].tracking
         sync = BackgroundSync(f"sqlite:///{folder}/mlflow.db", tracking.points, patience=600)
+        _wait_until_it_syncs(sync, folder)
         runs = []
         for number, config in enumerate(configs):
             parts = assemble(config)
             rows = {STEPS: parts.plan.steps, EVALUATIONS: len(parts.plan.evaluations)}
-            header = Header(f"benchmark{number}", "", "benchmark", "benchmark", now(), {}, {}, [], rows)
-            record = RunRecord.create(folder / str(number), header, "")
+            record = _record(folder / str(number), rows)
             runs.append(Run(config, parts, record, partial(sync.notify, record.folder)))
         yield runs
         sync.finish()
+
+
+def _wait_until_it_syncs(sync: BackgroundSync, folder: Path) -> None:
+    """Wait until MLflow's process has imported MLflow and made the store: a run imports Lightning meanwhile."""
+    first = _record(folder / "first", {STEPS: 1, EVALUATIONS: 1})
+    first.finish("finished", 0, {})
+    sync.bring(first.folder)
+    deadline = time.monotonic() + PATIENCE
+    while not _has_a_finished_run(folder / "mlflow.db"):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"MLflow's process has brought nothing in {PATIENCE} s")
+        time.sleep(0.1)
+
+
+def _has_a_finished_run(store: Path) -> bool:
+    if not store.exists():
+        return False
+    with closing(sqlite3.connect(store)) as database, suppress(sqlite3.OperationalError):  # tables are still being made
+        return bool(database.execute("select 1 from runs where status = 'FINISHED'").fetchone())
+    return False
+
+
+def _record(folder: Path, rows: dict[str, int]) -> RunRecord:
+    header = Header(f"benchmark-{folder.name}", "", "benchmark", "benchmark", now(), {}, {}, [], rows)
+    return RunRecord.create(folder, header, "")

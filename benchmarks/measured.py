@@ -57,5 +57,13 @@ def spread(values: list[float]) -> str:
 
 
 def in_turns(turns: int, *measures: Callable[[], float]) -> list[list[float]]:
-    """What each of the measures gave, one after the other in each turn."""
-    return [list(column) for column in zip(*([measure() for measure in measures] for _ in range(turns)), strict=True)]
+    """What each of the measures gave in each turn; every second turn goes through them backwards.
+
+    So no side always comes first, on a cooler processor, or always finds the caches as the other left them.
+    """
+    columns: list[list[float]] = [[] for _ in measures]
+    for turn in range(turns):
+        pairs = list(zip(columns, measures, strict=True))
+        for column, measure in reversed(pairs) if turn % 2 else pairs:
+            column.append(measure())
+    return columns

@@ -12,14 +12,18 @@ from benchmarks.peers import (
     by_lightning_and_torchvision,
     by_lightning_in_memory,
     by_numpy,
+    in_order,
     on_surface,
     three_layers,
     two_layers,
+    with_replacement,
 )
 from descent.problems import surfaces
 
-LONG, SHORT, SHORTEST = 6_000, 1_000, 250
-"""Steps: those of the fast, the slow and the slowest."""
+TWO_LAYERS, THREE_LAYERS = 10_000, 20_000
+"""Steps of Descent and of the loops by hand: the article's, and as many as MLflow's process syncs in the midst of."""
+SHORT, SHORTEST = 1_000, 250
+"""Steps of the slow and the slowest."""
 SURFACE_STEPS = 25_000
 
 
@@ -29,23 +33,23 @@ def one_run(turns: int) -> list[Measured]:
 
 
 def _two_layers(turns: int) -> list[Measured]:
-    steps = ("experiment=mnist_two_layer", f"trainer.max_steps={LONG}")
-    alone = composed(*steps, f"evaluation.every={LONG}", "evaluation.first=null")
+    steps = ("experiment=mnist_two_layer", f"trainer.max_steps={TWO_LAYERS}")
+    alone = composed(*steps, f"evaluation.every={TWO_LAYERS}", "evaluation.first=null")
     whole = composed(*steps)
-    evaluated = range(1, LONG, 600)
+    evaluated = range(1, TWO_LAYERS, 600)
     ours, hand, ours_whole, hand_whole = in_turns(
         CLOSE * turns,
-        lambda: seconds_of(alone) / LONG,
-        lambda: by_hand(two_layers(), SGD, LONG) / LONG,
-        lambda: seconds_of(whole) / LONG,
-        lambda: by_hand(two_layers(), SGD, LONG, evaluated) / LONG,
+        lambda: seconds_of(alone) / TWO_LAYERS,
+        lambda: by_hand(two_layers(), SGD, with_replacement, TWO_LAYERS) / TWO_LAYERS,
+        lambda: seconds_of(whole) / TWO_LAYERS,
+        lambda: by_hand(two_layers(), SGD, with_replacement, TWO_LAYERS, evaluated) / TWO_LAYERS,
     )
     beside, numpy, in_memory, torchvision = in_turns(
         CLOSE * turns,
-        lambda: seconds_of(alone) / LONG,
+        lambda: seconds_of(alone) / TWO_LAYERS,
         lambda: by_numpy(SHORT) / SHORT,
-        lambda: by_lightning_in_memory(Lit(two_layers(), SGD), SHORT) / SHORT,
-        lambda: by_lightning_and_torchvision(Lit(two_layers(), SGD), SHORTEST) / SHORTEST,
+        lambda: by_lightning_in_memory(Lit(two_layers(), SGD), SHORT, is_shuffled=True) / SHORT,
+        lambda: by_lightning_and_torchvision(Lit(two_layers(), SGD), SHORTEST, is_shuffled=True) / SHORTEST,
     )
     what = "a step of mnist_two_layer"
     step = partial(_milliseconds, what, beside)
@@ -59,13 +63,14 @@ def _two_layers(turns: int) -> list[Measured]:
 
 
 def _three_layers(turns: int) -> list[Measured]:
-    alone = composed("experiment=mnist_three_layer", f"trainer.max_steps={LONG}", f"evaluation.every={LONG}")
+    steps = ("experiment=mnist_three_layer", f"trainer.max_steps={THREE_LAYERS}")
+    alone = composed(*steps, f"evaluation.every={THREE_LAYERS}")
     ours, hand, in_memory, torchvision = in_turns(
         CLOSE * turns,
-        lambda: seconds_of(alone) / LONG,
-        lambda: by_hand(three_layers(), ADAM, LONG) / LONG,
-        lambda: by_lightning_in_memory(Lit(three_layers(), ADAM), SHORT) / SHORT,
-        lambda: by_lightning_and_torchvision(Lit(three_layers(), ADAM), SHORTEST) / SHORTEST,
+        lambda: seconds_of(alone) / THREE_LAYERS,
+        lambda: by_hand(three_layers(), ADAM, in_order, THREE_LAYERS) / THREE_LAYERS,
+        lambda: by_lightning_in_memory(Lit(three_layers(), ADAM), SHORT, is_shuffled=False) / SHORT,
+        lambda: by_lightning_and_torchvision(Lit(three_layers(), ADAM), SHORTEST, is_shuffled=False) / SHORTEST,
     )
     step = partial(_milliseconds, "a step of mnist_three_layer", ours)
     return [

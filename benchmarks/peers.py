@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pytorch_lightning.loggers import MLFlowLogger
 from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, TensorDataset
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
@@ -50,22 +50,37 @@ def images_and_labels() -> list[tuple[Tensor, Tensor]]:
     return [(images / 255, labels.long()) for images, labels in (data.train.columns, data.test.columns)]
 
 
+def with_replacement(images: Tensor, labels: Tensor, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Minibatches drawn from all images anew, as mnist_two_layer has them."""
+    for _ in range(steps):
+        drawn = torch.randint(len(images), (BATCH,))
+        yield images[drawn], labels[drawn]
+
+
+def in_order(images: Tensor, labels: Tensor, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Minibatches of images as they come, as mnist_three_layer has them: slices, which copy nothing."""
+    for step in range(steps):
+        first = step * BATCH % len(images)
+        yield images[first : first + BATCH], labels[first : first + BATCH]
+
+
 def by_hand(
     network: nn.Module,
     make_optimizer: Callable[..., torch.optim.Optimizer],
+    minibatches: Callable[[Tensor, Tensor, int], Iterable[tuple[Tensor, Tensor]]],
     steps: int,
     evaluated: Sequence[int] = (),
 ) -> float:
-    """The loop as one writes it: floats in memory, a minibatch drawn and a step taken, nothing recorded.
+    """The loop as one writes it: floats in memory, a minibatch and a step, nothing recorded.
 
     Args:
         network: what is trained.
         make_optimizer: makes the optimizer of its parameters.
+        minibatches: `with_replacement` or `in_order`.
         steps: how many.
         evaluated: the steps after which it computes the accuracies over all images.
     """
     parts = images_and_labels()
-    images, labels = parts[0]
     optimizer = make_optimizer(network.parameters())
 
     @torch.no_grad()
@@ -73,9 +88,8 @@ def by_hand(
         return float((network(inputs).argmax(dim=1) == classes).float().mean())
 
     started = time.perf_counter()
-    for step in range(1, steps + 1):
-        drawn = torch.randint(len(images), (BATCH,))
-        loss = F.cross_entropy(network(images[drawn]), labels[drawn])
+    for step, (inputs, classes) in enumerate(minibatches(*parts[0], steps), start=1):
+        loss = F.cross_entropy(network(inputs), classes)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -143,8 +157,16 @@ class Lit(pl.LightningModule):
         self.seconds = time.perf_counter() - self.started
 
 
-def by_lightning(module: Lit, dataset: Dataset[tuple[Tensor, ...]], steps: int) -> float:
-    """Lightning over a DataLoader, its MLFlowLogger on SQLite."""
+def by_lightning(module: Lit, dataset: TensorDataset | MNIST, steps: int, *, is_shuffled: bool) -> float:
+    """Lightning over a DataLoader, its MLFlowLogger on SQLite.
+
+    Args:
+        module: what is trained.
+        dataset: the images.
+        steps: how many.
+        is_shuffled: whether minibatches are drawn, with replacement as mnist_two_layer has them, or come in order.
+    """
+    sampler = RandomSampler(dataset, replacement=True) if is_shuffled else SequentialSampler(dataset)
     with tempfile.TemporaryDirectory() as folder, _asking_nvml():
         trainer = pl.Trainer(
             max_steps=steps,
@@ -155,7 +177,7 @@ def by_lightning(module: Lit, dataset: Dataset[tuple[Tensor, ...]], steps: int) 
             enable_model_summary=False,
             enable_checkpointing=False,
         )
-        trainer.fit(module, DataLoader(dataset, batch_size=BATCH, shuffle=True))
+        trainer.fit(module, DataLoader(dataset, batch_size=BATCH, sampler=sampler))
     return module.seconds
 
 
@@ -169,19 +191,19 @@ def _asking_nvml() -> Iterator[None]:
         os.environ[ASK_NVML] = "0"
 
 
-def by_lightning_in_memory(module: Lit, steps: int) -> float:
+def by_lightning_in_memory(module: Lit, steps: int, *, is_shuffled: bool) -> float:
     """The same with the images as floats in a TensorDataset."""
-    return by_lightning(module, TensorDataset(*images_and_labels()[0]), steps)
+    return by_lightning(module, TensorDataset(*images_and_labels()[0]), steps, is_shuffled=is_shuffled)
 
 
-def by_lightning_and_torchvision(module: Lit, steps: int) -> float:
+def by_lightning_and_torchvision(module: Lit, steps: int, *, is_shuffled: bool) -> float:
     """The same with torchvision's MNIST, every image made a tensor when it is drawn."""
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "MNIST" / "raw"
         raw.mkdir(parents=True)
         for path in (project_root() / "data" / "mnist").iterdir():
             (raw / path.name).symlink_to(path)
-        return by_lightning(module, MNIST(folder, transform=ToTensor()), steps)
+        return by_lightning(module, MNIST(folder, transform=ToTensor()), steps, is_shuffled=is_shuffled)
 
 
 def on_surface(height: Callable[..., Tensor], start: Sequence[float], lr: float, steps: int) -> float:
@@ -214,4 +236,5 @@ def noisy_polynomials(trials: int) -> float:
 
 
 SGD = partial(torch.optim.SGD, lr=0.1)
-ADAM = torch.optim.Adam
+ADAM = partial(torch.optim.Adam, fused=True)
+"""As conf/optimizer/adam.yaml has it: one pass over the numbers."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.descents import composed, seconds_together
 from benchmarks.measured import MILLISECOND, Measured, in_turns
-from benchmarks.peers import SGD, by_hand, noisy_polynomials, two_layers
+from benchmarks.peers import SGD, by_hand, noisy_polynomials, two_layers, with_replacement
 from descent.project import project_root
 
 RATES = [f"{rate:.4g}" for rate in np.logspace(-3, 0, 32)]
@@ -35,7 +35,7 @@ def _a_run_of_32(turns: int) -> Measured:
     ours, hand = in_turns(
         turns,
         lambda: seconds_together(configs) / len(configs) / STEPS / MILLISECOND,
-        lambda: by_hand(two_layers(), SGD, STEPS, range(1, STEPS, EVERY)) / STEPS / MILLISECOND,
+        lambda: by_hand(two_layers(), SGD, with_replacement, STEPS, range(1, STEPS, EVERY)) / STEPS / MILLISECOND,
     )
     return Measured(
         "a step of one of 32 runs, evaluations and all", "that loop, with evaluations", "ms", ours, hand, 0.35

@@ -14,7 +14,15 @@ CHECKPOINT = "checkpoint.ckpt"
 
 @dataclass
 class Standing:
-    """How far a descent is: the steps taken, the seconds they took, and whether it ran away."""
+    """How far a descent is.
+
+    Args:
+        steps_taken: the number of steps.
+        seconds: what they took: examples gathered, losses, gradients and their norms, the optimizer and its schedule.
+            Not the order of the examples, evaluations, the record or checkpoints. Of runs trained together, an equal
+            share each.
+        diverged: whether it ran away.
+    """
 
     steps_taken: int = 0
     seconds: float = 0.0

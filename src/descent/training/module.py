@@ -114,9 +114,9 @@ class Descent(LightningModule):
             total_norms = torch.tensor(gradients, dtype=parameters[0].dtype).norm(dim=1)
         else:
             total_norms = torch.stack(norms).view(len(losses), len(parameters)).norm(dim=1)
+        standing.seconds += time.perf_counter() - started
         rows = rows_of(standing.steps_taken + 1, losses, total_norms.tolist(), positions)
         standing.steps_taken += len(rows)
-        standing.seconds += time.perf_counter() - started
         return {"rows": rows}
 
     def _schedule(self) -> Any:

@@ -137,8 +137,8 @@ class Together:
             for minibatches in dict.fromkeys(member.minibatches for member in self.members)
         }
         while self.members and self.steps_taken < plan.steps:
-            started = time.perf_counter()
             chunks = {minibatches: next(drawn[minibatches]) for minibatches in drawn}
+            started = time.perf_counter()
             taken = self._chunk([chunks[member.minibatches] + self.offsets[member] for member in self.members])
             self.steps_taken += len(chunks[self.members[0].minibatches])
             share = (time.perf_counter() - started) / len(self.members)
