@@ -1,0 +1,94 @@
+"""Which tests run which lines, and how long each takes: the tests that a mutation is shown to, nearest first."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from coverage import Coverage
+
+from mutants.mutations import Mutation
+
+CONFIG = """
+[run]
+parallel = true
+patch = subprocess
+source_pkgs = descent, hydra_plugins.descent_fused_launcher
+data_file = {data}
+context = ${{PYTEST_CURRENT_TEST-}}
+"""
+"""Processes that a test starts have its name in their environment, as pytest puts it there."""
+BUDGET = 60.0
+"""Seconds of tests, as long as they take unmutated, that a mutation is shown to at most."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the unmutated tests ran.
+
+    Args:
+        tests: by file and line (0 for the file as a whole), the ids of the tests that ran it.
+        seconds: of each test.
+    """
+
+    tests: dict[str, dict[int, list[str]]]
+    seconds: dict[str, float]
+
+    def nearest(self, mutation: Mutation, budget: float = BUDGET) -> list[str]:
+        """The tests that run the mutated line, those of the file's mirror first, then the quickest.
+
+        A line outside of functions runs when it is imported: it is shown to the tests that run anything of its file.
+        """
+        of_file = self.tests.get(mutation.path, {})
+        tests = of_file.get(mutation.line if mutation.first else 0, [])
+        mirror = f"test_{Path(mutation.path).stem}.py"
+        ordered = sorted(tests, key=lambda test: (mirror not in test, self.seconds.get(test, 0.0)))
+        chosen: list[str] = []
+        for test in ordered:
+            budget -= self.seconds.get(test, 0.0)
+            if budget < 0 and chosen:
+                break
+            chosen.append(test)
+        return chosen
+
+
+def measure(project: Path, folder: Path) -> Measured:
+    """Run all tests of a copy of the project under coverage, what is left of it in a folder.
+
+    Raises:
+        SystemExit: where a test fails, since then a mutation would not be what it fails of.
+    """
+    config, data, seconds = folder / "config.ini", folder / "coverage", folder / "seconds.json"
+    config.write_text(CONFIG.format(data=data), encoding="utf-8")
+    for path in folder.glob("coverage*"):
+        path.unlink()
+    environment = {**os.environ, "MUTANTS_SECONDS": str(seconds), "PYTHONPATH": f"{project}/src:{project}"}
+    tests = ("pytest", "-q", "-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "-p", "mutants.timing")
+    command = (sys.executable, "-m", "coverage", "run", f"--rcfile={config}", "-m", *tests)
+    if subprocess.run(command, cwd=project, env=environment, check=False).returncode:
+        sys.exit("the tests fail as they are; mend them first")
+    return read(project, folder)
+
+
+def read(project: Path, folder: Path) -> Measured:
+    """What `measure` left in a folder."""
+    coverage = Coverage(data_file=folder / "coverage", config_file=folder / "config.ini")
+    coverage.combine(keep=True)
+    data = coverage.get_data()
+    tests: dict[str, dict[int, list[str]]] = {}
+    for file in (file for file in data.measured_files() if Path(file).is_relative_to(project)):
+        lines: defaultdict[int, set[str]] = defaultdict(set)
+        for line, contexts in data.contexts_by_lineno(file).items():
+            names = {_test(context) for context in contexts} - {""}
+            lines[line] |= names
+            lines[0] |= names
+        tests[Path(file).relative_to(project).as_posix()] = {line: sorted(names) for line, names in lines.items()}
+    return Measured(tests, json.loads((folder / "seconds.json").read_text(encoding="utf-8")))
+
+
+def _test(context: str) -> str:
+    """The id of the test in a context, which may end with a process's phase, or begin with an empty one."""
+    return context.strip("|").rpartition(" (")[0] or context.strip("|")

@@ -1,0 +1,211 @@
+"""What can be made wrong in a source file: one small change of the code at a time, never of a text or of a type."""
+
+import ast
+import copy
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+COMPARISONS = {
+    "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==",
+    "is": "is not", "is not": "is", "in": "not in", "not in": "in",
+}  # fmt: skip
+ARITHMETIC = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "*", "**": "*", "|": "&", "&": "|"}
+LOGIC = {"and": "or", "or": "and"}
+CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list"}
+LOOKS = {
+    "alpha", "arrowstyle", "bbox", "box_aspect", "cmap", "color", "colors", "desc", "description", "edgecolors",
+    "elinewidth", "figsize", "fontsize", "framealpha", "ha", "handlelength", "headlength", "headwidth", "help",
+    "label", "labels", "leave", "linestyle", "linestyles", "linewidth", "linewidths", "loc", "marker",
+    "markeredgewidth", "markersize", "metavar", "mininterval", "ncols", "pad", "s", "scale", "size", "title", "unit",
+    "va", "width", "zorder",
+}  # fmt: skip
+"""Keyword arguments that change how a picture, a bar or a help text looks and nothing that is computed."""
+GUARDS = {"strict", "encoding", "newline"}
+"""Keyword arguments that change nothing while lengths agree and the machine's texts are UTF-8."""
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change of a source file.
+
+    Args:
+        path: the file, relative to the project.
+        line: the number of the line in which the change begins, from 1.
+        first: the number of the first line of the function that holds it; 0 outside of functions.
+        start: the byte at which the replaced code begins.
+        end: the byte after it.
+        code: what stands there instead.
+        was: the statement before the change, on one line.
+        became: the statement after it.
+    """
+
+    path: str
+    line: int
+    first: int
+    start: int
+    end: int
+    code: str
+    was: str
+    became: str
+
+    def applied_to(self, source: bytes) -> bytes:
+        """The source with the change."""
+        return source[: self.start] + self.code.encode() + source[self.end :]
+
+
+def mutations(path: str, source: bytes) -> list[Mutation]:
+    """Every mutation of a source file, in the order of its lines; `path` is noted in each."""
+    return _Finder(path, source).all()
+
+
+class _Finder:
+    """Finds the mutations of one file."""
+
+    def __init__(self, path: str, source: bytes) -> None:
+        self.path, self.source = path, source
+        self.lines = [0]
+        for line in source.splitlines(keepends=True):
+            self.lines.append(self.lines[-1] + len(line))
+
+    def all(self) -> list[Mutation]:
+        found = {mutation.applied_to(self.source): mutation for mutation in self._within(ast.parse(self.source), 0)}
+        return sorted(found.values(), key=lambda mutation: mutation.line)
+
+    def _within(self, node: ast.AST, function: int) -> Iterator[Mutation]:
+        for child in _code_below(node):
+            inside = function or (child.lineno if isinstance(child, ast.FunctionDef) else 0)
+            statement = child if isinstance(child, ast.stmt) else node
+            for start, end, code in self._changes(child):
+                yield self._mutation(statement, inside, start, end, code)
+            yield from self._within(child, inside)
+
+    def _mutation(self, node: ast.AST, function: int, start: int, end: int, code: str) -> Mutation:
+        line = 1 + max(number for number, offset in enumerate(self.lines) if offset <= start)
+        # The lines that the change touches say enough of where it is.
+        first, last = self.lines[line - 1], next(offset for offset in self.lines if offset >= end)
+        was, became = self.source[first:last], self.source[first:start] + code.encode() + self.source[end:last]
+        return Mutation(self.path, line, function, start, end, code, _one_line(was), _one_line(became))
+
+    def _changes(self, node: ast.AST) -> Iterator[tuple[int, int, str]]:
+        """Start, end and replacement of each change of this node itself."""
+        match node:
+            case ast.Compare(left=left, comparators=[right, *_]):
+                yield from self._operator(left, right, COMPARISONS)
+            case ast.BoolOp(values=[left, right, *_]):
+                yield from self._operator(left, right, LOGIC)
+            case ast.BinOp(left=left, right=right) if not (_is_text(left) or _is_text(right)):
+                yield from self._operator(left, right, ARITHMETIC)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                yield self._replaced(node, operand)
+            case ast.Constant(value=bool(value)):
+                yield *self._span(node), str(not value)
+            case ast.Constant(value=int(value)):
+                yield *self._span(node), str(value + 1)
+            case ast.Constant(value=float(value)):
+                yield *self._span(node), repr(2 * value if value else 1.0)
+            case ast.IfExp(body=body, orelse=orelse):
+                yield self._replaced(node, body)
+                yield self._replaced(node, orelse)
+            case ast.If(test=test) | ast.comprehension(ifs=[test, *_]):
+                yield *self._span(test), "True"
+                yield *self._span(test), "False"
+            case ast.Call(func=ast.Name(id=name) as called) if name in CALLS:
+                yield *self._span(called), CALLS[name]
+            case ast.Break():
+                yield *self._span(node), "continue"
+            case ast.Continue():
+                yield *self._span(node), "break"
+            case ast.Raise():
+                yield *self._span(node), "pass"
+            case ast.Expr(value=ast.Call() | ast.Yield()) | ast.AugAssign():
+                yield *self._span(node), "pass"
+            case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
+                yield *self._span(node), "pass"
+        yield from self._dropped_parts(node)
+
+    def _dropped_parts(self, node: ast.AST) -> Iterator[tuple[int, int, str]]:
+        """The node without one of its parts: an argument, an element, a lock."""
+        match node:
+            case ast.Call():
+                names = [keyword.arg for keyword in node.keywords]
+                for place in (place for place, name in enumerate(names) if name and name not in LOOKS | GUARDS):
+                    yield self._without(node, "keywords", place)
+            case ast.Tuple(elts=elements, ctx=ast.Load()) | ast.List(elts=elements, ctx=ast.Load()):
+                for place in range(len(elements) if len(elements) > 1 else 0):
+                    yield self._without(node, "elts", place)
+            case ast.Dict(keys=keys):
+                for place in range(len(keys) if len(keys) > 1 else 0):
+                    yield self._without(node, "keys", place)
+            case ast.With(items=items):
+                for place, item in enumerate(items):
+                    if item.optional_vars is None and len(items) > 1:
+                        ahead, behind = (1, 0) if place else (0, 1)
+                        start = self._end(items[place - 1].context_expr) if ahead else self._start(item.context_expr)
+                        end = self._start(items[place + 1].context_expr) if behind else self._end(item.context_expr)
+                        yield start, end, ""
+                    elif item.optional_vars is None:
+                        yield *self._span(item.context_expr), "__import__('contextlib').nullcontext()"
+
+    def _without(self, node: ast.expr, field: str, place: int) -> tuple[int, int, str]:
+        smaller = copy.deepcopy(node)
+        del getattr(smaller, field)[place]
+        if isinstance(smaller, ast.Dict):
+            del smaller.values[place]
+        code = ast.unparse(smaller)
+        if isinstance(node, ast.Tuple) and self.source[self._start(node) : self._start(node) + 1] != b"(":
+            code = code.removeprefix("(").removesuffix(")")
+        return *self._span(node), code
+
+    def _operator(self, left: ast.expr, right: ast.expr, others: dict[str, str]) -> Iterator[tuple[int, int, str]]:
+        """The operator between two operands replaced by its other."""
+        start, end = self._end(left), self._start(right)
+        between = re.search(_any_of(others), self.source[start:end].decode())
+        if between:
+            yield start + between.start(), start + between.end(), others[" ".join(between[0].split())]
+
+    def _replaced(self, node: ast.expr, part: ast.expr) -> tuple[int, int, str]:
+        return *self._span(node), f"({ast.unparse(part)})"
+
+    def _start(self, node: ast.expr) -> int:
+        return self.lines[node.lineno - 1] + node.col_offset
+
+    def _end(self, node: ast.expr) -> int:
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
+        return self.lines[node.end_lineno - 1] + node.end_col_offset
+
+    def _span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+        return self._start(node), self._end(node)  # type: ignore[arg-type]
+
+
+def _code_below(node: ast.AST) -> Iterator[ast.AST]:
+    """The children of a node that are code which runs, less what says nothing or what no test should look at."""
+    for field, value in ast.iter_fields(node):
+        if field not in ("annotation", "returns", "decorator_list", "bases"):
+            yield from (child for child in (value if isinstance(value, list) else [value]) if _is_code(child))
+
+
+def _is_code(node: object) -> bool:
+    match node:
+        case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.JoinedStr():
+            return False
+        case ast.If(test=test):
+            return ast.unparse(test) not in ("TYPE_CHECKING", "__name__ == '__main__'")
+        case ast.keyword(arg=name):
+            return name not in LOOKS | GUARDS
+    return isinstance(node, ast.AST)
+
+
+def _any_of(operators: Iterable[str]) -> str:
+    """A pattern of operators, longer ones first; words stand alone, with any space inside."""
+    ordered = sorted(operators, key=len, reverse=True)
+    return "|".join(rf"\b{name}\b".replace(" ", r"\s+") if name[0].isalpha() else re.escape(name) for name in ordered)
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _one_line(code: bytes) -> str:
+    return " ".join(code.decode().split())

@@ -1,0 +1,30 @@
+"""A pytest plugin: coverage is noted by test, and how long each test took is written to $MUTANTS_SECONDS."""
+
+import json
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import coverage
+import pytest
+
+seconds: defaultdict[str, float] = defaultdict(float)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Note what runs from here on as this test's."""
+    measured = coverage.Coverage.current()
+    if measured is not None:
+        measured.switch_context(item.nodeid)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add up set-up, call and tear-down."""
+    seconds[report.nodeid] += report.duration
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the seconds, unless this is one of xdist's workers."""
+    if not hasattr(session.config, "workerinput"):
+        Path(os.environ["MUTANTS_SECONDS"]).write_text(json.dumps(seconds), encoding="utf-8")
