@@ -14,13 +14,15 @@ ARITHMETIC = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "*", "**":
 LOGIC = {"and": "or", "or": "and"}
 CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list"}
 LOOKS = {
-    "alpha", "arrowstyle", "bbox", "box_aspect", "cmap", "color", "colors", "desc", "description", "edgecolors",
-    "elinewidth", "figsize", "fontsize", "framealpha", "ha", "handlelength", "headlength", "headwidth", "help",
-    "label", "labels", "leave", "linestyle", "linestyles", "linewidth", "linewidths", "loc", "marker",
-    "markeredgewidth", "markersize", "metavar", "mininterval", "ncols", "pad", "s", "scale", "size", "title", "unit",
-    "va", "width", "zorder",
+    "alpha", "arrowstyle", "bbox", "box_aspect", "cmap", "color", "colors", "desc", "description", "edgecolor",
+    "edgecolors", "elinewidth", "figsize", "fontsize", "framealpha", "ha", "handlelength", "headlength", "headwidth",
+    "help", "label", "labels", "leave", "linestyle", "linestyles", "linewidth", "linewidths", "loc", "marker",
+    "markeredgewidth", "markerfacecolor", "markersize", "metavar", "mininterval", "ncols", "pad", "s", "scale",
+    "shrink", "size", "title", "title_fontsize", "unit", "va", "width", "zorder",
 }  # fmt: skip
 """Keyword arguments that change how a picture, a bar or a help text looks and nothing that is computed."""
+DECORATIONS = {"colorbar", "grid", "legend", "new_figure"}
+"""Calls whose arguments do."""
 GUARDS = {"strict", "encoding", "newline"}
 """Keyword arguments that change nothing while lengths agree and the machine's texts are UTF-8."""
 
@@ -129,14 +131,16 @@ class _Finder:
         match node:
             case ast.Call():
                 names = [keyword.arg for keyword in node.keywords]
-                for place in (place for place, name in enumerate(names) if name and name not in LOOKS | GUARDS):
-                    yield self._without(node, "keywords", place)
+                for place, name in enumerate(names):
+                    if name and name not in LOOKS | GUARDS and _name(node) not in DECORATIONS:
+                        yield self._without(node, "keywords", place)
             case ast.Tuple(elts=elements, ctx=ast.Load()) | ast.List(elts=elements, ctx=ast.Load()):
                 for place in range(len(elements) if len(elements) > 1 else 0):
                     yield self._without(node, "elts", place)
             case ast.Dict(keys=keys):
-                for place in range(len(keys) if len(keys) > 1 else 0):
-                    yield self._without(node, "keys", place)
+                for place, key in enumerate(keys if len(keys) > 1 else []):
+                    if not _is_look(key):
+                        yield self._without(node, "keys", place)
             case ast.With(items=items):
                 for place, item in enumerate(items):
                     if item.optional_vars is None and len(items) > 1:
@@ -181,6 +185,11 @@ class _Finder:
 
 def _code_below(node: ast.AST) -> Iterator[ast.AST]:
     """The children of a node that are code which runs, less what says nothing or what no test should look at."""
+    if isinstance(node, ast.Call) and _name(node) in DECORATIONS:
+        return
+    if isinstance(node, ast.Dict):
+        yield from (value for key, value in zip(node.keys, node.values, strict=True) if not _is_look(key))
+        return
     for field, value in ast.iter_fields(node):
         if field not in ("annotation", "returns", "decorator_list", "bases"):
             yield from (child for child in (value if isinstance(value, list) else [value]) if _is_code(child))
@@ -195,6 +204,15 @@ def _is_code(node: object) -> bool:
         case ast.keyword(arg=name):
             return name not in LOOKS | GUARDS
     return isinstance(node, ast.AST)
+
+
+def _name(call: ast.Call) -> str:
+    """The last part of the name of what is called."""
+    return ast.unparse(call.func).rpartition(".")[2]
+
+
+def _is_look(key: ast.expr | None) -> bool:
+    return isinstance(key, ast.Constant) and key.value in LOOKS
 
 
 def _any_of(operators: Iterable[str]) -> str:

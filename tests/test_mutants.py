@@ -59,6 +59,8 @@ def test_code_is_made_wrong_in_one_place_at_a_time(source: str, expected: set[st
         "assert a < 1",
         'f"{a + 1}"',
         "@cache(size=1)\ndef f(): ...",
+        "{'color': 1}",
+        "a = new_figure(8, height=6)",
     ],
 )
 def test_texts_types_and_checks_are_left_alone(source: str) -> None:
