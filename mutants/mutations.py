@@ -1,11 +1,14 @@
 """What can be made wrong in a source file: one small change of the code at a time, never of a text or of a type."""
 
 import ast
-import copy
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
+Placed = ast.expr | ast.stmt | ast.keyword
+AROUND = 60
+"""Characters that are shown on either side of a change."""
 COMPARISONS = {
     "<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==",
     "is": "is not", "is not": "is", "in": "not in", "not in": "in",
@@ -38,8 +41,8 @@ class Mutation:
         start: the byte at which the replaced code begins.
         end: the byte after it.
         code: what stands there instead.
-        was: the statement before the change, on one line.
-        became: the statement after it.
+        was: the lines before the change, on one line, shortened to what is around it.
+        became: the same after it.
     """
 
     path: str
@@ -77,17 +80,15 @@ class _Finder:
     def _within(self, node: ast.AST, function: int) -> Iterator[Mutation]:
         for child in _code_below(node):
             inside = function or (child.lineno if isinstance(child, ast.FunctionDef) else 0)
-            statement = child if isinstance(child, ast.stmt) else node
             for start, end, code in self._changes(child):
-                yield self._mutation(statement, inside, start, end, code)
+                yield self._mutation(inside, start, end, code)
             yield from self._within(child, inside)
 
-    def _mutation(self, node: ast.AST, function: int, start: int, end: int, code: str) -> Mutation:
+    def _mutation(self, function: int, start: int, end: int, code: str) -> Mutation:
         line = 1 + max(number for number, offset in enumerate(self.lines) if offset <= start)
-        # The lines that the change touches say enough of where it is.
         first, last = self.lines[line - 1], next(offset for offset in self.lines if offset >= end)
         was, became = self.source[first:last], self.source[first:start] + code.encode() + self.source[end:last]
-        return Mutation(self.path, line, function, start, end, code, _one_line(was), _one_line(became))
+        return Mutation(self.path, line, function, start, end, code, *_shortened(_one_line(was), _one_line(became)))
 
     def _changes(self, node: ast.AST) -> Iterator[tuple[int, int, str]]:
         """Start, end and replacement of each change of this node itself."""
@@ -129,37 +130,47 @@ class _Finder:
     def _dropped_parts(self, node: ast.AST) -> Iterator[tuple[int, int, str]]:
         """The node without one of its parts: an argument, an element, a lock."""
         match node:
-            case ast.Call():
-                names = [keyword.arg for keyword in node.keywords]
-                for place, name in enumerate(names):
-                    if name and name not in LOOKS | GUARDS and _name(node) not in DECORATIONS:
-                        yield self._without(node, "keywords", place)
+            case ast.Call(args=arguments, keywords=keywords):
+                parts: list[Placed] = [*arguments, *keywords]
+                for place, keyword in enumerate(keywords, start=len(arguments)):
+                    if keyword.arg and keyword.arg not in LOOKS | GUARDS and _name(node) not in DECORATIONS:
+                        yield self._without([self._span(part) for part in parts], place)
             case ast.Tuple(elts=elements, ctx=ast.Load()) | ast.List(elts=elements, ctx=ast.Load()):
+                spans = [self._span(element) for element in elements]
+                comma = "," if isinstance(node, ast.Tuple) and len(elements) == 2 else ""
                 for place in range(len(elements) if len(elements) > 1 else 0):
-                    yield self._without(node, "elts", place)
-            case ast.Dict(keys=keys):
-                for place, key in enumerate(keys if len(keys) > 1 else []):
-                    if not _is_look(key):
-                        yield self._without(node, "keys", place)
+                    yield self._without(spans, place, comma)
+            case ast.Dict(keys=keys, values=values) if None not in keys and len(keys) > 1:
+                spans = [(self._start(key), self._end(value)) for key, value in zip(keys, values, strict=True) if key]
+                for place in (place for place, key in enumerate(keys) if not _is_look(key)):
+                    yield self._without(spans, place)
             case ast.With(items=items):
-                for place, item in enumerate(items):
-                    if item.optional_vars is None and len(items) > 1:
-                        ahead, behind = (1, 0) if place else (0, 1)
-                        start = self._end(items[place - 1].context_expr) if ahead else self._start(item.context_expr)
-                        end = self._start(items[place + 1].context_expr) if behind else self._end(item.context_expr)
-                        yield start, end, ""
-                    elif item.optional_vars is None:
-                        yield *self._span(item.context_expr), "__import__('contextlib').nullcontext()"
+                spans = [self._span(item.context_expr) for item in items]
+                for place in (place for place, item in enumerate(items) if item.optional_vars is None):
+                    if len(items) > 1:
+                        yield self._without(spans, place)
+                    else:
+                        yield *spans[place], "__import__('contextlib').nullcontext()"
 
-    def _without(self, node: ast.expr, field: str, place: int) -> tuple[int, int, str]:
-        smaller = copy.deepcopy(node)
-        del getattr(smaller, field)[place]
-        if isinstance(smaller, ast.Dict):
-            del smaller.values[place]
-        code = ast.unparse(smaller)
-        if isinstance(node, ast.Tuple) and self.source[self._start(node) : self._start(node) + 1] != b"(":
-            code = code.removeprefix("(").removesuffix(")")
-        return *self._span(node), code
+    def _without(self, parts: Sequence[tuple[int, int]], place: int, comma: str = "") -> tuple[int, int, str]:
+        """The change that takes one of several parts out, and a comma with it.
+
+        Args:
+            parts: start and end of each.
+            place: the number of the one.
+            comma: what stands after the part that is left of two, where a tuple needs it.
+        """
+        if comma:
+            left = self.source[slice(*parts[1 - place])].decode()
+            has_comma = self.source[parts[-1][1] :].lstrip()[:1] == b","
+            return parts[0][0], parts[-1][1], left + ("" if has_comma else comma)
+        if place:
+            return parts[place - 1][1], parts[place][1], ""
+        if len(parts) > 1:
+            return parts[0][0], parts[1][0], ""
+        start, end = parts[0]
+        after = re.match(rb"\s*,", self.source[end:])
+        return start, end + (after.end() if after else 0), ""
 
     def _operator(self, left: ast.expr, right: ast.expr, others: dict[str, str]) -> Iterator[tuple[int, int, str]]:
         """The operator between two operands replaced by its other."""
@@ -171,16 +182,16 @@ class _Finder:
     def _replaced(self, node: ast.expr, part: ast.expr) -> tuple[int, int, str]:
         return *self._span(node), f"({ast.unparse(part)})"
 
-    def _start(self, node: ast.expr) -> int:
+    def _start(self, node: Placed) -> int:
         return self.lines[node.lineno - 1] + node.col_offset
 
-    def _end(self, node: ast.expr) -> int:
+    def _end(self, node: Placed) -> int:
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         return self.lines[node.end_lineno - 1] + node.end_col_offset
 
-    def _span(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
-        return self._start(node), self._end(node)  # type: ignore[arg-type]
+    def _span(self, node: Placed) -> tuple[int, int]:
+        return self._start(node), self._end(node)
 
 
 def _code_below(node: ast.AST) -> Iterator[ast.AST]:
@@ -223,6 +234,21 @@ def _any_of(operators: Iterable[str]) -> str:
 
 def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _shortened(was: str, became: str) -> tuple[str, str]:
+    """Two texts without what they share more than AROUND characters away from where they differ."""
+    before = _shared(was, became)
+    after = _shared(was[before:][::-1], became[before:][::-1])
+    start, stop = max(0, before - AROUND), max(0, after - AROUND)
+    ends = "…" if start else "", "…" if stop else ""
+    shown = [f"{ends[0]}{text[start : len(text) - stop]}{ends[1]}" for text in (was, became)]
+    return shown[0], shown[1]
+
+
+def _shared(one: str, other: str) -> int:
+    """How many characters two texts begin with that are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _one_line(code: bytes) -> str:

@@ -39,7 +39,10 @@ def changes(source: str) -> set[str]:
         ("if a: b", {"if True: b", "if False: b"}),
         ("[a for a in b if c]", {"[a for a in b if True]", "[a for a in b if False]"}),
         ("raise a", {"pass"}),
-        ("with a, b as c: d", {"with  b as c: d", "with b as c: d"}),
+        ("a = (b, c,)", {"a = (c,)", "a = (b,)"}),
+        ("a = [b, c]", {"a = [c]", "a = [b]"}),
+        ("f(b=c,)", {"f()", "pass"}),
+        ("with a, b as c: d", {"with b as c: d"}),
         ("with a: b", {"with __import__('contextlib').nullcontext(): b"}),
     ],
 )
@@ -65,6 +68,13 @@ def test_code_is_made_wrong_in_one_place_at_a_time(source: str, expected: set[st
 )
 def test_texts_types_and_checks_are_left_alone(source: str) -> None:
     assert changes(source) == set()
+
+
+def test_a_change_is_shown_with_what_is_around_it() -> None:
+    source = f"f({', '.join(['argument'] * 20)}, 1, {', '.join(['argument'] * 20)})"
+    (mutation,) = (mutation for mutation in mutations("a.py", source.encode()) if mutation.code == "2")
+    assert (mutation.was.count("argument"), mutation.was[0], mutation.was[-1]) == (12, "…", "…")
+    assert mutation.became == mutation.was.replace(" 1,", " 2,")
 
 
 def test_a_mutation_of_the_package_is_python_again() -> None:
