@@ -50,6 +50,20 @@ def test_one_that_norms_the_gradient_is_not_elementwise() -> None:
     assert not is_elementwise(partial(Normed, lr=0.1))
 
 
+class Leaning(torch.optim.SGD):
+    """Every number's step depends a billionth on all others."""
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = parameter.grad + 1e-9 * parameter.grad.mean()
+        return super().step(closure)
+
+
+def test_one_that_looks_at_the_others_a_little_is_not_elementwise() -> None:
+    assert not is_elementwise(partial(Leaning, lr=0.1))
+
+
 def test_one_that_asks_for_more_than_gradients_is_not() -> None:
     assert not is_elementwise(partial(torch.optim.LBFGS, lr=0.1))
 
@@ -61,3 +75,12 @@ def drifting(parameters: Any, lr: float) -> torch.optim.Optimizer:
 
 def test_one_whose_steps_grow_otherwise_than_the_rate_does_not_scale_with_it() -> None:
     assert not scales_with_rate(partial(drifting, lr=0.5))
+
+
+def falling_short(parameters: Any, lr: float) -> torch.optim.Optimizer:
+    """Goes a millionth less far than its rate says where that is 1."""
+    return torch.optim.SGD(parameters, lr=lr * (1 - 1e-6 * lr))
+
+
+def test_one_whose_steps_are_almost_proportional_to_the_rate_does_not_scale_with_it() -> None:
+    assert not scales_with_rate(partial(falling_short, lr=0.5))

@@ -25,6 +25,28 @@ LOWEST = {
 CUBIC, ACKLEY = "cubic", "ackley"
 
 
+ELSEWHERE = [
+    ("parabola", [3.0], 9.0),
+    ("cubic", [2.0], 7.5),
+    ("bowl", [3.0, 4.0], 25.0),
+    ("rosenbrock", [-1.2, 1.0], 24.2),  # where its descents are usually started
+    ("himmelblau", [0.0, 0.0], 170.0),
+    ("himmelblau", [1.0, 2.0], 68.0),
+    ("beale", [1.0, 1.0], 14.203125),
+    ("beale", [1.0, 2.0], 126.453125),
+    ("booth", [0.0, 1.0], 41.0),
+    ("rastrigin", [0.5, 1.0], 21.25),
+    ("rastrigin", [1.0, 0.5], 21.25),
+    ("ackley", [1.0, 0.0], 2.637531092108239),
+    ("ackley", [1.0, 1.0], 3.625384938440363),
+    ("styblinski_tang", [1.0, -2.0], -34.0),
+    ("styblinski_tang", [-2.0, 1.0], -34.0),
+    ("six_hump_camel", [1.0, 1.0], 97 / 30),
+    ("six_hump_camel", [-1.0, 2.0], 1447 / 30),
+]
+"""Heights away from the minima, by hand from the published formulas."""
+
+
 def configured(name: str) -> Surface:
     """The surface as conf/problem has it."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
@@ -48,6 +70,14 @@ def test_the_gradient_is_zero_at_the_minima_and_they_are_as_low_as_published(nam
         (gradient,) = torch.autograd.grad(height, position)
         assert gradient.abs().max() < 1e-6
         assert height.item() == pytest.approx(LOWEST.get(name, 0.75), abs=1e-9)
+
+
+@pytest.mark.parametrize(("name", "position", "height"), ELSEWHERE)
+def test_a_surface_has_its_published_height_away_from_its_minima(
+    name: str, position: list[float], height: float
+) -> None:
+    at = torch.tensor(position, dtype=torch.float64)
+    assert height_at(name, at).item() == pytest.approx(height, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", [*LOWEST, ACKLEY])
