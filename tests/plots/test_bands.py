@@ -27,13 +27,25 @@ def test_each_kind_has_a_panel_and_each_handful_a_line_with_its_band() -> None:
     figure.draw_without_rendering()
 
 
-@pytest.mark.parametrize(("kinds", "panels"), [(1, 1), (COLUMNS, COLUMNS), (COLUMNS + 1, COLUMNS + 1)])
-def test_there_are_as_many_panels_as_kinds(kinds: int, panels: int) -> None:
-    figure = bands_picture("A sweep", "loss/train", {f"kind {n}": [band("lr=0.1", [1.0, 0.5])] for n in range(kinds)})
-    assert len(figure.axes) == panels
+@pytest.mark.parametrize(
+    ("kinds", "rows", "columns"), [(1, 1, 1), (2, 1, 2), (COLUMNS, 1, COLUMNS), (COLUMNS + 1, 2, COLUMNS)]
+)
+def test_every_kind_has_a_panel_beside_or_below_the_others_on_the_same_axes(
+    kinds: int, rows: int, columns: int
+) -> None:
+    panels = {f"kind {n}": [band("lr=0.1", [1.0, 0.5 - n])] for n in range(kinds)}
+    figure = bands_picture("A sweep", "loss/train", panels)
+    assert [axes.get_title() for axes in figure.axes] == list(panels)
+    for axes in figure.axes:
+        place = axes.get_subplotspec()
+        assert place is not None
+        assert place.get_gridspec().get_geometry() == (rows, columns)
+        assert (axes.get_xlim(), axes.get_ylim()) == (figure.axes[0].get_xlim(), figure.axes[0].get_ylim())
 
 
-@pytest.mark.parametrize(("last", "scale"), [(1e-6, "log"), (0.5, "linear"), (-1.0, "linear")])
+@pytest.mark.parametrize(
+    ("last", "scale"), [(1e-6, "log"), (0.01, "log"), (0.0101, "linear"), (0.0, "linear"), (-1.0, "linear")]
+)
 def test_a_metric_that_falls_by_orders_is_shown_on_a_logarithmic_axis(last: float, scale: str) -> None:
     figure = bands_picture("A sweep", "loss/train", {"sgd": [band("lr=0.1", [1.0, last])]})
     assert figure.axes[0].get_yscale() == scale

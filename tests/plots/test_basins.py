@@ -46,6 +46,8 @@ def test_shares_have_a_panel_each_on_one_scale() -> None:
     figure = shares_picture("Map", "start", STARTS, RATES, shares, (1.0, 0.1))
     *panels, bar = figure.axes
     assert [panel.get_title() for panel in panels] == OUTCOMES[:3]
+    places = [panel.get_subplotspec() for panel in panels]
+    assert [place.get_geometry()[:3] for place in places if place] == [(2, 2, 0), (2, 2, 1), (2, 2, 2)]
     for panel, share in zip(panels, (50, 30, 20), strict=True):
         (mesh,) = panel.collections
         assert (mesh.get_clim(), set(np.asarray(mesh.get_array()).flatten().tolist())) == ((0, 100), {share})

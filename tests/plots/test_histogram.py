@@ -18,6 +18,7 @@ def counts(figure: Figure) -> list[float]:
     (bars,) = [patch for patch in figure.axes[0].patches if isinstance(patch, StepPatch)]
     values, edges, _ = bars.get_data()
     np.testing.assert_array_equal(edges, EDGES)
+    assert bars.get_fill()
     return np.asarray(values).tolist()  # type: ignore[no-any-return]
 
 

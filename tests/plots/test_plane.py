@@ -94,6 +94,34 @@ def test_the_plane_shows_the_path_from_its_start_to_its_end(panels: Panels) -> N
     assert texts(plane) == ["start", "end"]
 
 
+def test_the_animation_ends_with_the_whole_path_marked_at_its_last_step_in_both_panels(panels: Panels) -> None:
+    drawn = descent()
+    shown = panels(drawn)
+    lines = [np.array(line.get_xydata()) for line in shown["plane"].lines]
+    assert sum(np.array_equal(line, drawn.path) for line in lines) == 3  # still, in the background, and as it grew
+    assert sum(np.array_equal(line, drawn.path[-1:]) for line in lines) == 2  # the end, and what moves
+    for name in ("loss", "accuracy"):
+        assert np.array(shown[name].lines[-1].get_xdata()).tolist() == [drawn.steps[-1]] * 2
+    assert [text.get_text() for text in shown["plane"].texts] == ["step 110"]
+
+
+def test_what_moves_is_in_no_picture_but_its_own(draw: Draw, tmp_path: Path) -> None:
+    """The still has the path in red, and no mark of a step in the panels; a frame has the mark at its step alone."""
+    draw(descent())
+    with Image.open(tmp_path / "a.png") as still, Image.open(tmp_path / "a.gif") as animation:
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(animation)]
+        marks = [red_in_the_panels(image) for image in (still, *frames)]
+    assert marks[0] == 0
+    assert min(marks[1:]) > 100
+    assert max(marks[1:]) < 2 * min(marks[1:])
+
+
+def red_in_the_panels(image: Image.Image) -> int:
+    """How many pixels of the right third are RED: no other colour there is so much less green than red."""
+    red, green, _ = np.asarray(image.convert("RGB"), dtype=int)[:, 2 * image.width // 3 :].transpose(2, 0, 1)
+    return int((red - green > 90).sum())
+
+
 def test_a_path_that_ran_away_says_so(panels: Panels) -> None:
     assert texts(panels(descent(diverged=True))["plane"]) == ["start", "ran away"]
 
