@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 
 from descent.plots.rates import Line, rates_picture
@@ -26,6 +27,7 @@ def legend(figure: Figure) -> list[str]:
 
 def test_points_stand_where_the_handfuls_end_with_their_intervals() -> None:
     figure = picture(SGD)
+    assert figure.get_suptitle() == "A sweep"
     (axes,) = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("optimizer.lr", "loss/train at the end")
     (bars,) = axes.containers
@@ -48,6 +50,20 @@ def test_what_ran_away_is_marked_where_it_did_and_counted_where_not_all_did() ->
 def test_where_nothing_ran_away_nothing_says_so() -> None:
     tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), ran_away=[0, 0, 0])
     assert legend(picture(tame, replace(tame, label="adam"))) == ["sgd", "adam"]
+
+
+def test_the_legend_tells_of_what_ran_away_in_any_panel() -> None:
+    tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), ran_away=[0, 0, 0])
+    figure = rates_picture("A sweep", "optimizer.lr", {"loss/train": [tame], "accuracy/test": [tame, SGD]})
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss/train", "accuracy/test"]
+    assert "ran away" in legend(figure)
+
+
+@pytest.mark.parametrize(("least", "scale"), [(0.1, "log"), (0.1001, "linear")])
+def test_ten_times_is_another_order(least: float, scale: str) -> None:
+    numbers = np.array([least, 0.5, 1.0])
+    (axes,) = picture(replace(SGD, x=numbers, y=numbers, low=numbers, high=numbers, ran_away=[0, 0, 0])).axes
+    assert (axes.get_xscale(), axes.get_yscale()) == (scale, scale)
 
 
 def test_axes_are_logarithmic_where_numbers_are_of_different_orders() -> None:
