@@ -1,0 +1,141 @@
+import csv
+import io
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, composed_in, make_project
+from PIL import Image
+from tracking.runs import start
+
+from descent.experiment import train
+from descent.figures.results import Results
+from descent.report.page import Section
+from descent.report.sections import sections
+from descent.tracking.record import EVALUATIONS
+
+BOWLS = {"bowl_001": 0.1, "bowl_001_too_large": 1.0, "bowl_001_too_small": 1e-6}
+BOWLS |= {"bowl_004": 0.1, "bowl_004_too_large": 10.0, "bowl_004_too_small": 1e-10}
+ENDS = [("finished", x) for x in (0.0, 0.1, -0.1, 0.2, 4.0)] + [("diverged", 1e9)]
+"""Of the noisy polynomial: four in the basin of the best minimum, near 0, one in another, one that ran away."""
+ACCURACIES = [0.94, 0.95, 0.96]
+
+
+def write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def evaluated(project: Path, name: str, step: int) -> None:
+    """An experiment's run, and its repeats from two more seeds, with these accuracies after a step."""
+    metrics = [{f"accuracy/{part}": value for part in ("train", "test")} for value in ACCURACIES]
+    with start(project / "runs" / name, step) as record:
+        record.append(EVALUATIONS, [{"step": at, "timestamp": 0, **metrics[0]} for at in (0, step)])
+        record.finish("finished", step, {})
+    repeats = [{"seed": seed, "step": step, **metrics[seed]} for seed in (1, 2)]
+    write(project / "repeats" / name / "evaluations.csv", repeats)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> dict[str, Section]:
+    """The sections on a project in which all stages have run, by their ids."""
+    project = make_project(tmp_path_factory.mktemp("project"), small_data)
+    shutil.copytree(ROOT / "data" / "source", project / "data" / "source")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        for name in BOWLS:
+            train(composed_in(project, f"experiment={name}", "trainer.max_steps=20", f"run_dir=runs/{name}"))
+        write(
+            project / "repeats" / "noisy_polynomial" / "runs.csv",
+            [{"seed": seed, "result": result, "x": x} for seed, (result, x) in enumerate(ENDS)],
+        )
+        evaluated(project, "mnist_two_layer", 9601)
+        evaluated(project, "mnist_three_layer", 6000)
+        gradient = {"parameter": "weight", "shape": "(50, 784)", "components": 39200}
+        write(
+            project / "gradients" / "two_layer_gradient" / "differences.csv",
+            [{**gradient, "largest_absolute": 1.234e-9, "largest_relative": 5.678e-7, "agrees": True}],
+        )
+        for picture in ("gradients/two_layer_gradient/gradients", "sweeps/basin_himmelblau/basin"):
+            (project / picture).parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (4, 4), "red").save(project / f"{picture}.png")
+        shutil.copytree(project / "sweeps" / "basin_himmelblau", project / "sweeps" / "basin_noisy_polynomial")
+        return {section.id: section for section in sections(Results(project))}
+
+
+def table(section: Section) -> list[list[str]]:
+    assert section.table is not None
+    return [list(section.table.header), *map(list, section.table.rows)]
+
+
+def test_the_sections_are_those_of_the_page_in_its_order(shown: dict[str, Section]) -> None:
+    assert list(shown) == [
+        "rates-001", "rates-004", "field-004", "chance-000", "basin-himmelblau", "basin-noisy-polynomial",
+        "seeds-mnist", "gradient-check",
+    ]  # fmt: skip
+    for section in shown.values():
+        assert section.title
+        assert all(section.paragraphs)
+
+
+@pytest.mark.parametrize("article", ["001", "004"])
+def test_the_rates_of_an_article_are_told_with_how_each_run_ended(shown: dict[str, Section], article: str) -> None:
+    section = shown[f"rates-{article}"]
+    assert section.picture is not None
+    results = {
+        "001": "lr 0.1: finished; lr 1: finished; lr 1e-06: finished",
+        "004": "lr 0.1: finished; lr 10: diverged; lr 1e-10: finished",
+    }
+    assert section.picture.alt.endswith(results[article])
+    assert {"001": "from (3, 2)", "004": "from (-3, 4)"}[article] in section.paragraphs[0]
+    with Image.open(io.BytesIO(section.picture.png)) as picture:
+        assert picture.size == (1200, 560)
+
+
+def test_the_field_is_a_picture_of_its_own(shown: dict[str, Section]) -> None:
+    picture = shown["field-004"].picture
+    assert picture is not None
+    with Image.open(io.BytesIO(picture.png)) as image:
+        assert image.size == (700, 600)
+        assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
+
+
+def test_how_the_noisy_polynomials_runs_ended_is_told_with_wilsons_intervals(shown: dict[str, Section]) -> None:
+    section = shown["chance-000"]
+    assert section.title == "How surely: article 000 from 6 seeds"
+    assert table(section) == [
+        ["end", "runs", "rate"],
+        ["reached the best minimum", "4", "66.7% (30.0% to 90.3%)"],
+        ["stayed in a local minimum", "1", "16.7% (3.0% to 56.4%)"],
+        ["ran away", "1", "16.7% (3.0% to 56.4%)"],
+    ]
+
+
+def test_the_accuracies_over_seeds_have_students_intervals(shown: dict[str, Section]) -> None:
+    # Three values 0.01 apart: 4.303 standard errors of 0.01 / sqrt(3).
+    numbers = ["0.9500 ± 0.0248", "0.9400 to 0.9600", "3"]
+    assert table(shown["seeds-mnist"]) == [
+        ["experiment", "images", "step", "mean", "range", "seeds"],
+        *(
+            [name, part, step, *numbers]
+            for name, step in (("mnist_two_layer", "9,601"), ("mnist_three_layer", "6,000"))
+            for part in ("train", "test")
+        ),
+    ]
+
+
+def test_the_gradient_check_and_the_maps_are_those_of_their_stages(shown: dict[str, Section]) -> None:
+    assert table(shown["gradient-check"]) == [
+        ["parameter", "shape", "components", "largest difference", "relative to the largest component"],
+        ["weight", "(50, 784)", "39,200", "1.2e-09", "5.7e-07"],
+    ]
+    for section in ("gradient-check", "basin-himmelblau", "basin-noisy-polynomial"):
+        picture = shown[section].picture
+        assert picture is not None
+        with Image.open(io.BytesIO(picture.png)) as image:
+            assert image.size == (4, 4)
