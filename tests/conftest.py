@@ -15,6 +15,8 @@ from descent.tracking.store import connect
 
 ROOT = project_root()
 Composed = Callable[..., DictConfig]
+UNDRAWN = "picture._target_=descents.undrawn"
+"""The override by which a run draws no picture."""
 
 
 @pytest.fixture(scope="session")
@@ -47,9 +49,19 @@ def make_project(folder: Path, small_data: Path) -> Path:
 
 
 def composed_in(project: Path, *overrides: str) -> DictConfig:
-    """A project's training configuration with overrides, by default without MLflow."""
-    with initialize_config_dir(str(project / "conf"), version_base="1.3"):
-        return compose("train", ["tracking=none", *overrides])
+    """A project's training configuration with overrides, by default without MLflow.
+
+    Equal files and overrides are composed once, since that takes Hydra a tenth of a second and more.
+    """
+    files = sorted((project / "conf").rglob("*.yaml"))
+    key = (*overrides, *((path.relative_to(project), path.read_bytes()) for path in files))
+    if key not in COMPOSED:
+        with initialize_config_dir(str(project / "conf"), version_base="1.3"):
+            COMPOSED[key] = compose("train", ["tracking=none", *overrides])
+    return COMPOSED[key].copy()
+
+
+COMPOSED: dict[tuple[object, ...], DictConfig] = {}
 
 
 @pytest.fixture
@@ -63,3 +75,9 @@ def project(tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -
 def composed(project: Path) -> Composed:
     """Composes the project's training configuration."""
     return partial(composed_in, project)
+
+
+@pytest.fixture
+def undrawn(project: Path) -> Composed:
+    """Composes it for runs whose pictures no test looks at: they take longer to draw than a small run to train."""
+    return partial(composed_in, project, UNDRAWN)

@@ -14,13 +14,15 @@ from descent.assembly import assemble
 from descent.data.examples import Data, Examples
 from descent.data.minibatches import Minibatches
 from descent.data.orders import shuffled
-from descent.experiment import Run, take_steps
+from descent.experiment import Outcome, Run, course, take_steps
+from descent.fused import Waiting, begin, go_together
 from descent.optim.gradients import Autograd
 from descent.optim.schedules import constant, one_cycle
 from descent.optim.steepest_descent import SteepestDescent
 from descent.problems.classification import Classification
 from descent.problems.networks import perceptron
 from descent.seeds import generator
+from descent.tracking.follower import Follower
 from descent.tracking.record import EVALUATIONS, STEPS, Header, RunRecord
 from descent.training.evaluation import result_of
 from descent.training.loop import descend
@@ -44,6 +46,17 @@ def alone(config: DictConfig, folder: Path) -> tuple[str, list[float]]:
     standing = take_steps(Run(config, parts, record_in(folder, parts.plan), nobody))
     result = result_of(parts.problem, parts.data.train, config.tolerance, diverged=standing.diverged)
     return result, parts.problem.position()
+
+
+def undrawn(run: object, **settings: object) -> None:
+    """A picture that is not drawn."""
+
+
+def train_together(*configs: DictConfig, follower: Follower | None = None) -> list[Outcome]:
+    """Train runs whose steps are taken together where they can be; each leaves its own record."""
+    waiting = [begin(course(config, follower=follower)) for config in configs]
+    assert all(isinstance(run, Waiting) for run in waiting), "a run is finished already"
+    return go_together([run for run in waiting if isinstance(run, Waiting)])
 
 
 def nobody() -> None:
