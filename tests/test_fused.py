@@ -1,14 +1,22 @@
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 import torch
 from conftest import Composed
-from descents import nobody, record_in, timeless
+from descents import nobody, record_in, timeless, train_together
+from omegaconf import DictConfig
+from parabola import Parabola
+from torch import Tensor, nn
 
 from descent.assembly import assemble
-from descent.experiment import Run, course, take_steps, train
+from descent.data.examples import Data, Examples, unchanged
+from descent.experiment import Outcome, Run, course, take_steps, train
 from descent.fused import LARGEST, Waiting, begin, go_together, groups, take_steps_together
+from descent.problems.problem import Problem
 from descent.tracking.record import EVALUATIONS, STEPS, VISITED, RunRecord
 
 SURFACE = ("problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=150", "bound=100")
@@ -19,7 +27,7 @@ JOBS = [
     ("optimizer=momentum", "schedule=cosine", "problem.start=[2,2]"),
     ("optimizer=rmsprop", "schedule=one_cycle", "seed=5"),
 ]
-NETWORK = ("experiment=mnist_two_layer", "evaluation.first=null", "evaluation.every=500", "trainer.max_steps=1000")
+NETWORK = ("experiment=mnist_two_layer", "evaluation.first=null", "evaluation.every=200", "trainer.max_steps=400")
 
 
 def waiting(composed: Composed, *overrides: str) -> Waiting[Any]:
@@ -45,12 +53,12 @@ def losses(record: RunRecord) -> list[float | None]:
 
 
 def test_jobs_on_a_surface_take_to_the_last_bit_the_steps_that_each_takes_alone(
-    composed: Composed, tmp_path: Path
+    undrawn: Composed, tmp_path: Path
 ) -> None:
-    runs = [run_in(tmp_path / f"together{n}", composed, *SURFACE, *job) for n, job in enumerate(JOBS)]
+    runs = [run_in(tmp_path / f"together{n}", undrawn, *SURFACE, *job) for n, job in enumerate(JOBS)]
     standings = take_steps_together(runs)
     for number, (job, run, ours) in enumerate(zip(JOBS, runs, standings, strict=True)):
-        single = run_in(tmp_path / f"alone{number}", composed, *SURFACE, *job)
+        single = run_in(tmp_path / f"alone{number}", undrawn, *SURFACE, *job)
         its = take_steps(single)
         assert (ours.steps_taken, ours.diverged) == (its.steps_taken, its.diverged)
         for table in (STEPS, EVALUATIONS):
@@ -86,12 +94,12 @@ def test_each_job_leaves_what_it_leaves_alone(composed: Composed, project: Path)
     ids=["in one order", "in orders of their own"],
 )
 def test_networks_are_within_rounding_of_what_they_are_alone(
-    composed: Composed, tmp_path: Path, jobs: list[tuple[str, ...]]
+    undrawn: Composed, tmp_path: Path, jobs: list[tuple[str, ...]]
 ) -> None:
-    runs = [run_in(tmp_path / f"together{n}", composed, *NETWORK, *job) for n, job in enumerate(jobs)]
+    runs = [run_in(tmp_path / f"together{n}", undrawn, *NETWORK, *job) for n, job in enumerate(jobs)]
     take_steps_together(runs)
     for number, (job, run) in enumerate(zip(jobs, runs, strict=True)):
-        single = run_in(tmp_path / f"alone{number}", composed, *NETWORK, *job)
+        single = run_in(tmp_path / f"alone{number}", undrawn, *NETWORK, *job)
         take_steps(single)
         assert losses(run.record) == pytest.approx(losses(single.record), rel=1e-5)
         ours, its = (timeless(record, EVALUATIONS) for record in (run.record, single.record))
@@ -99,14 +107,14 @@ def test_networks_are_within_rounding_of_what_they_are_alone(
         assert [row[1] for row in ours] == pytest.approx([row[1] for row in its], rel=1e-5)
 
 
-def test_a_network_that_runs_away_leaves_the_others_as_they_are_alone(composed: Composed, tmp_path: Path) -> None:
+def test_a_network_that_runs_away_leaves_the_others_as_they_are_alone(undrawn: Composed, tmp_path: Path) -> None:
     common = (*NETWORK, "trainer.max_steps=60", "evaluation.every=20")
     jobs = ["optimizer.lr=0.1", "optimizer.lr=1e38"]
-    runs = [run_in(tmp_path / f"together{n}", composed, *common, job) for n, job in enumerate(jobs)]
+    runs = [run_in(tmp_path / f"together{n}", undrawn, *common, job) for n, job in enumerate(jobs)]
     kept, lost = take_steps_together(runs)
     assert (kept.diverged, lost.diverged) == (False, True)
     for number, (job, run) in enumerate(zip(jobs, runs, strict=True)):
-        single = run_in(tmp_path / f"alone{number}", composed, *common, job)
+        single = run_in(tmp_path / f"alone{number}", undrawn, *common, job)
         take_steps(single)
         for table in (STEPS, EVALUATIONS):
             assert [row[0] for row in timeless(run.record, table)] == [row[0] for row in timeless(single.record, table)]
@@ -116,6 +124,49 @@ def test_a_network_that_runs_away_leaves_the_others_as_they_are_alone(composed: 
             assert losses(run.record) == pytest.approx(losses(single.record), rel=1e-5)
 
 
+class Stopper:
+    """Presses Ctrl-C when a record has grown a number of times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def notify(self, folder: Path) -> None:
+        self.times -= 1
+        if not self.times:
+            raise KeyboardInterrupt
+
+    def bring(self, folder: Path) -> None:
+        pass
+
+
+RATES = (0.01, 0.003, 0.001)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_runs_of_several_rates_that_were_interrupted_end_as_if_they_had_not_been(
+    undrawn: Composed, optimizer: str
+) -> None:
+    """They share an optimizer until then; each then goes on with its own part of that optimizer's state."""
+    common = (*NETWORK, "network.sizes=[784,8,10]", "trainer.max_steps=100", f"optimizer={optimizer}")
+
+    def configs(folder: str, *overrides: str) -> list[DictConfig]:
+        return [undrawn(*common, *overrides, f"optimizer.lr={rate}", f"run_dir={folder}/{rate}") for rate in RATES]
+
+    whole = train_together(*configs("whole"))
+    with pytest.raises(KeyboardInterrupt):
+        train_together(*configs("again", "trainer.checkpoint_seconds=0"), follower=Stopper(len(RATES) * 30))
+    again = train_together(*configs("again"))
+    for ours, expected in zip(again, whole, strict=True):
+        assert ours.was_begun
+        for table in (STEPS, EVALUATIONS):
+            rows = [timeless(RunRecord(outcome.folder), table) for outcome in (ours, expected)]
+            assert rows[0] == [pytest.approx(row, rel=1e-5) for row in rows[1]]
+        kept, wanted = (checkpoint(outcome.folder) for outcome in (ours, expected))
+        assert kept["optimizer"]["param_groups"] == wanted["optimizer"]["param_groups"]
+        torch.testing.assert_close(kept["state_dict"], wanted["state_dict"], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(kept["optimizer"]["state"], wanted["optimizer"]["state"], rtol=1e-4, atol=1e-6)
+
+
 class KilledError(Exception):
     """What stands for a kill."""
 
@@ -123,11 +174,11 @@ class KilledError(Exception):
 @pytest.mark.parametrize("common", [SURFACE, (*NETWORK, "trainer.max_steps=300")], ids=["surface", "network"])
 @pytest.mark.parametrize(("killed_at", "again"), [(4, "together"), (5, "alone")])
 def test_what_was_interrupted_goes_on_together_or_alone(
-    composed: Composed, tmp_path: Path, common: tuple[str, ...], killed_at: int, again: str
+    undrawn: Composed, tmp_path: Path, common: tuple[str, ...], killed_at: int, again: str
 ) -> None:
     jobs = [("optimizer=adam", "optimizer.lr=0.01"), ("optimizer=momentum", "schedule=cosine")]
-    common = (*common, "trainer.checkpoint_seconds=0", "evaluation.every=50")
-    whole = [run_in(tmp_path / f"whole{n}", composed, *common, *job) for n, job in enumerate(jobs)]
+    common = (*common, "evaluation.every=50")
+    whole = [run_in(tmp_path / f"whole{n}", undrawn, *common, *job) for n, job in enumerate(jobs)]
     take_steps_together(whole)
     told = 0
 
@@ -137,12 +188,14 @@ def test_what_was_interrupted_goes_on_together_or_alone(
         if told == killed_at:
             raise KilledError
 
-    def runs() -> list[Run]:
-        return [run_in(tmp_path / f"again{n}", composed, *common, *job, notify=kill) for n, job in enumerate(jobs)]
+    def runs(*overrides: str) -> list[Run]:
+        return [
+            run_in(tmp_path / f"again{n}", undrawn, *common, *job, *overrides, notify=kill)
+            for n, job in enumerate(jobs)
+        ]
 
     with pytest.raises(KilledError):
-        take_steps_together(runs())
-    told = 100
+        take_steps_together(runs("trainer.checkpoint_seconds=0"))
     taken_up = runs()
     left = [len(run.record.read(STEPS).rows) for run in taken_up]
     assert all(0 < steps < 150 for steps in left)
@@ -154,28 +207,152 @@ def test_what_was_interrupted_goes_on_together_or_alone(
         for run in taken_up:
             take_steps(run)
     for run, expected in zip(taken_up, whole, strict=True):
-        steps = [row[0] for row in timeless(run.record, STEPS)]
-        assert steps == list(range(1, len(steps) + 1))
-        assert losses(run.record) == pytest.approx(losses(expected.record), rel=1e-5)
-        assert [row[0] for row in timeless(run.record, EVALUATIONS)] == [
-            row[0] for row in timeless(expected.record, EVALUATIONS)
-        ]
+        for table in (STEPS, EVALUATIONS):
+            rows = [timeless(record, table) for record in (run.record, expected.record)]
+            assert rows[0] == [pytest.approx(row, rel=1e-4) for row in rows[1]]
 
 
-def test_runs_that_have_nothing_in_common_are_trained_each_by_itself(composed: Composed) -> None:
-    jobs = [
-        ("problem=bowl", "trainer.max_steps=20", "run_dir=a"),
-        ("problem=booth", "trainer.max_steps=20", "run_dir=b"),
-        ("problem=bowl", "trainer.max_steps=20", "gradient=central_difference", "run_dir=c"),
-        ("problem=bowl", "trainer.max_steps=30", "run_dir=d"),
-    ]
-    outcomes = go_together([waiting(composed, *job) for job in jobs])
-    assert [outcome.folder.name for outcome in outcomes] == ["a", "b", "c", "d"]
-    assert begin(course(composed(*jobs[0]))) == train(composed(*jobs[0]))  # it is finished, and does not wait
+class Placed(Problem):
+    """How far the sum of its parameter is from the mean of the examples, squared; its start says which parameter."""
+
+    def __init__(self, start: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.name = start["name"]
+        values = torch.tensor(list(start["values"]), dtype=getattr(torch, start["dtype"]))
+        self.register_parameter(self.name, nn.Parameter(values))
+
+    def forward(self, *minibatch: Tensor) -> Tensor:
+        return (self.get_parameter(self.name).sum() - minibatch[0].mean()).square()
 
 
-def test_no_more_runs_are_trained_together_than_a_cache_holds(composed: Composed, tmp_path: Path) -> None:
-    run = run_in(tmp_path, composed, *NETWORK)
+class Weighted(Parabola):
+    """x² times a weight that is no parameter, and that its seed draws."""
+
+    def __init__(self, start: float) -> None:
+        super().__init__(start)
+        self.register_buffer("weight", torch.rand(1, dtype=torch.float64))
+
+    def forward(self, *minibatch: Tensor) -> Tensor:
+        return super().forward(*minibatch) * self.get_buffer("weight").sum()
+
+
+def tenths(count: int, width: int, dtype: str) -> Data:
+    """Rows of 0.1, 0.2 and so on."""
+    numbers = torch.arange(1, count * width + 1, dtype=torch.float64).div(10).to(getattr(torch, dtype))
+    return Data(train=Examples((numbers.view(count, width),), (unchanged,)))
+
+
+FINISHES = (*SURFACE, *JOBS[0], "evaluation.every=1000")
+PLACED = ("problem=placed", "data=tenths", "trainer.max_steps=20", "evaluation.every=10", "optimizer.lr=0.01")
+WEIGHTED = ("problem=weighted", "trainer.max_steps=20", "optimizer.lr=0.1")
+CONFIGURATION = {
+    "problem/placed": """
+        # @package _global_
+        problem_name: placed
+        problem: {_target_: test_fused.Placed, start: {name: x, values: [1.0, 2.0], dtype: float64}}
+        picture: {_target_: descents.undrawn, _partial_: true}
+        """,
+    "problem/weighted": """
+        # @package _global_
+        problem_name: weighted
+        problem: {_target_: test_fused.Weighted, start: 1.0}
+        picture: {_target_: descents.undrawn, _partial_: true}
+        """,
+    "data/tenths": """
+        source: {_target_: test_fused.tenths, count: 12, width: 1, dtype: float64}
+        batch_size: 4
+        """,
+}
+
+
+@pytest.fixture
+def own_problems(project: Path) -> None:
+    """A user's own problems and data, in the project's configuration."""
+    for name, text in CONFIGURATION.items():
+        (project / "conf" / f"{name}.yaml").write_text(dedent(text).lstrip())
+
+
+@pytest.mark.usefixtures("own_problems")
+@pytest.mark.parametrize(
+    ("common", "other"),
+    [
+        (FINISHES, "bound=2"),
+        (FINISHES, "trainer.max_steps=180"),
+        (FINISHES, "evaluation.every=7"),
+        (FINISHES, "problem=booth"),
+        (FINISHES, "gradient=central_difference"),
+        (WEIGHTED, "seed=1"),
+        (PLACED, "problem.start.name=y"),
+        (PLACED, "problem.start.values=[3.0]"),
+        (PLACED, "problem.start.dtype=float32"),
+        (PLACED, "data.source.count=10"),
+        (PLACED, "data.source.width=2"),
+        (PLACED, "data.source.dtype=float32"),
+        (PLACED, "data.batch_size=6"),
+    ],
+)
+def test_what_differs_in_more_than_it_may_is_trained_by_itself(
+    undrawn: Composed, capsys: pytest.CaptureFixture[str], common: tuple[str, ...], other: str
+) -> None:
+    jobs = [common, (*common, other)]
+    ours = train_together(*(undrawn(*job, f"run_dir=together/{n}") for n, job in enumerate(jobs)))
+    for number, (job, outcome) in enumerate(zip(jobs, ours, strict=True)):
+        assert_same(outcome, train(undrawn(*job, f"run_dir=alone/{number}")))
+    assert capsys.readouterr().err == ""  # where it would be said that they had been tried together
+
+
+def assert_same(ours: Outcome, its: Outcome) -> None:
+    """One run ended as another did, after the same steps to the last bit."""
+    assert ours.result == its.result
+    for table in (STEPS, EVALUATIONS):
+        assert timeless(RunRecord(ours.folder), table) == timeless(RunRecord(its.folder), table)
+    kept, expected = (checkpoint(outcome.folder) for outcome in (ours, its))
+    assert kept["standing"]["steps_taken"] == expected["standing"]["steps_taken"]
+    assert kept["state_dict"].keys() == expected["state_dict"].keys()
+    assert all(torch.equal(weights, expected["state_dict"][name]) for name, weights in kept["state_dict"].items())
+
+
+def test_what_is_computed_elsewhere_is_trained_by_itself(undrawn: Composed, tmp_path: Path) -> None:
+    run = run_in(tmp_path, undrawn, *SURFACE)
+    elsewhere = replace(run, parts=replace(run.parts, accelerator="mps"))
+    assert list(groups([run, elsewhere, run])) == [[0, 2], [1]]
+
+
+@pytest.mark.parametrize("interrupted", [0, 1])
+def test_a_run_that_was_interrupted_and_one_that_was_not_end_as_each_does_alone(
+    undrawn: Composed, interrupted: int
+) -> None:
+    jobs = [(*SURFACE, "trainer.checkpoint_seconds=0", *JOBS[place]) for place in (0, 2)]
+    configs = [undrawn(*job, f"run_dir=together/{n}") for n, job in enumerate(jobs)]
+    with pytest.raises(KeyboardInterrupt):
+        train(configs[interrupted], follower=Stopper(3))
+    ours = train_together(*configs)
+    assert [outcome.was_begun for outcome in ours] == [number == interrupted for number in range(2)]
+    for number, (job, outcome) in enumerate(zip(jobs, ours, strict=True)):
+        assert_same(outcome, train(undrawn(*job, f"run_dir=alone/{number}")))
+
+
+@pytest.mark.parametrize("job", JOBS[:2], ids=["at its end", "diverged"])
+def test_runs_that_were_killed_after_their_last_step_take_no_other(
+    undrawn: Composed, monkeypatch: pytest.MonkeyPatch, job: tuple[str, ...]
+) -> None:
+    def killed(run: object, **settings: object) -> None:
+        raise KeyboardInterrupt
+
+    configs = [undrawn(*SURFACE, *job, f"run_dir=runs/{seed}", f"seed={seed}") for seed in range(3)]
+    expected, *others = configs
+    with monkeypatch.context() as patch:
+        patch.setattr("descents.undrawn", killed)
+        for config in others:
+            with pytest.raises(KeyboardInterrupt):
+                train(config)
+    for outcome in train_together(*others):
+        assert outcome.was_begun
+        assert_same(outcome, train(expected))
+
+
+def test_no_more_runs_are_trained_together_than_a_cache_holds(undrawn: Composed, tmp_path: Path) -> None:
+    run = run_in(tmp_path, undrawn, *NETWORK)
     most = LARGEST // run.parts.problem.size()
     lengths = [len(places) for places in groups([run] * (2 * most + 1))]
     assert sum(lengths) == 2 * most + 1
@@ -197,15 +374,15 @@ class Faulty(torch.optim.SGD):
 
 
 def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
-    composed: Composed, project: Path, capsys: pytest.CaptureFixture[str]
+    undrawn: Composed, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sgd = ("optimizer=sgd", "optimizer.lr=0.01")
     jobs = [sgd, (*sgd, "optimizer._target_=test_fused.Faulty")]
-    begun = [waiting(composed, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(jobs)]
+    begun = [waiting(undrawn, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(jobs)]
     with pytest.raises(RuntimeError, match="out of steps"):
         go_together(begun)
     assert "2 runs together: RuntimeError: out of steps; each by itself" in capsys.readouterr().err
-    alone = train(composed(*SURFACE, *jobs[0], "run_dir=alone"))
+    alone = train(undrawn(*SURFACE, *jobs[0], "run_dir=alone"))
     kept = RunRecord(project / "runs" / "0")
     assert timeless(kept, STEPS) == timeless(RunRecord(alone.folder), STEPS)
     (failed,) = [folder for folder in (project / "runs").iterdir() if RunRecord(folder).failed()]
@@ -213,12 +390,12 @@ def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
 
 
 def test_ctrl_c_ends_all_and_says_once_how_to_go_on(
-    composed: Composed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    undrawn: Composed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def stopped(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    begun = [waiting(composed, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(JOBS[:2])]
+    begun = [waiting(undrawn, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(JOBS[:2])]
     monkeypatch.setattr("descent.fused.Together", stopped)
     with pytest.raises(KeyboardInterrupt):
         go_together(begun)

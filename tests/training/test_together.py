@@ -23,6 +23,7 @@ from descent.problems.surface import Surface
 from descent.seeds import generator
 from descent.tracking.record import STEPS as TABLE
 from descent.tracking.record import RunRecord
+from descent.training.checkpoint import CHECKPOINT
 from descent.training.loop import descend
 from descent.training.module import Descent
 from descent.training.plan import Plan, plan
@@ -317,3 +318,37 @@ def test_a_loss_that_is_not_finite_leaves_the_position_where_it_was(tmp_path: Pa
         assert found[index] == expected
         assert together[index].problem.position() == single.problem.position()
     assert [member.standing.diverged for member in together] == [False, True, True]
+
+
+def test_runs_of_equal_settings_share_an_optimizer_in_whichever_order_they_come() -> None:
+    made = 0
+
+    def optimizer(parameters: Any) -> torch.optim.Optimizer:
+        nonlocal made
+        made += 1
+        return torch.optim.SGD(parameters, lr=0.1)
+
+    members = [on_surface(surfaces.bowl, start, optimizer) for start in starts(5, 2)]
+    for member, settings in zip(members, ("one", "other", "one", None, "other"), strict=True):
+        member.settings = settings
+    Together(members, torch.inf)
+    assert made == 3
+
+
+@pytest.mark.parametrize("settings", [None, "alike"])
+def test_a_checkpoint_holds_its_run_as_it_stood_and_nothing_of_others(tmp_path: Path, settings: str | None) -> None:
+    members = [in_one_order(seed) for seed in range(8)]
+    for member in members:
+        member.settings = settings
+    together = Together(members, torch.inf)
+    steps = together.descend(length_of(members[3], 200))
+    next(steps)
+    checkpoint = together.checkpoint(members[3], {})
+    before = {name: weights.clone() for name, weights in checkpoint.state_dict.items()}
+    for _ in steps:
+        pass
+    torch.testing.assert_close(checkpoint.state_dict, before, rtol=0, atol=0)
+    together.checkpoint(members[3], {}).save(tmp_path)
+    alone(tmp_path / "alone", in_one_order(3), steps=200)
+    sizes = [(folder / CHECKPOINT).stat().st_size for folder in (tmp_path, tmp_path / "alone")]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.05)
