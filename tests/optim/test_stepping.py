@@ -1,9 +1,12 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import StepLR
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
 
 from descent.optim.steepest_descent import SteepestDescent
 from descent.optim.stepping import bare_step
@@ -25,11 +28,29 @@ def test_it_goes_where_the_step_goes_and_leaves_no_mark_in_a_profile(kind: Any) 
     assert marks == 3
 
 
-def test_hooks_are_told() -> None:
+@pytest.mark.parametrize(
+    "register",
+    [
+        torch.optim.Optimizer.register_step_pre_hook,
+        torch.optim.Optimizer.register_step_post_hook,
+        lambda _, hook: register_optimizer_step_pre_hook(hook),
+        lambda _, hook: register_optimizer_step_post_hook(hook),
+    ],
+    ids=["before its steps", "after its steps", "before all steps", "after all steps"],
+)
+def test_hooks_are_told(register: Callable[..., RemovableHandle]) -> None:
     parameter = nn.Parameter(torch.ones(1))
     optimizer = torch.optim.SGD([parameter], lr=0.1)
     told = []
-    optimizer.register_step_post_hook(lambda *_: told.append(True))
+    with register(optimizer, lambda *_: told.append(True)):
+        bare_step(optimizer)()
+    assert told == [True]
+
+
+def test_a_step_that_pytorch_has_not_wrapped_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
+    told = []
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda _: told.append(True))
     bare_step(optimizer)()
     assert told == [True]
 
