@@ -1,15 +1,17 @@
+import sys
 from collections.abc import Callable
 from functools import partial
 
 import pytest
 import torch
-from faults import Backward, a_percent_more, tampered_perceptron, the_other_way, without_its_largest
+from conftest import Composed
+from faults import Backward, Tampered, a_percent_more, tampered_perceptron, the_other_way, without_its_largest
 from parabola import Parabola
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector
 
 from descent.data.examples import Minibatch
-from descent.gradient_check import H, compare
+from descent.gradient_check import SHARE, H, check_gradient, compare
 from descent.optim.gradients import Autograd, CentralDifference
 from descent.problems import surfaces
 from descent.problems.classification import Classification
@@ -98,6 +100,106 @@ def test_the_difference_of_a_wrong_gradient_is_how_wrong_it_is() -> None:
     problem = Classification(tampered_perceptron((8, 12, 4), a_percent_more))
     _, _, tampered, _ = compare(problem, images())
     assert tampered.largest_relative == pytest.approx(1 - 1 / 1.01, rel=1e-3)
+
+
+class Linear(Problem):
+    """A height and slopes from it, whose backpropagation is off by some amounts."""
+
+    def __init__(self, slopes: Tensor, faults: Tensor, height: float = 0.0) -> None:
+        super().__init__()
+        self.x = nn.Parameter(torch.zeros(len(slopes), dtype=torch.float64))
+        self.slopes, self.faults, self.height = slopes, faults, height
+
+    def forward(self, *minibatch: Tensor) -> Tensor:
+        x: Tensor = Tampered.apply(self.x, lambda gradient: gradient + self.faults)
+        return self.height + (self.slopes * x).sum()
+
+
+class Bent(Parabola):
+    """x², whose backpropagation is off by a part of it."""
+
+    def __init__(self, fault: float) -> None:
+        super().__init__()
+        self.fault = fault
+
+    def forward(self, *minibatch: Tensor) -> Tensor:
+        x: Tensor = Tampered.apply(self.x, lambda gradient: gradient * (1 + self.fault))
+        return x.square().sum()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1000.0])
+def test_a_component_may_be_off_by_a_hundred_thousandth_of_the_largest(scale: float) -> None:
+    slopes = scale * torch.tensor([0.001, 1.0, 0.0], dtype=torch.float64)
+    for fault, agrees in ((0.9e-5, True), (1.1e-5, False)):
+        (comparison,) = compare(Linear(slopes, scale * torch.tensor([fault, 0.0, 0.0])), ())
+        assert comparison.agrees == agrees
+        assert comparison.largest == scale
+
+
+def test_that_holds_where_the_slope_changes() -> None:
+    for fault, agrees in ((0.9e-5, True), (1.1e-5, False)):
+        (comparison,) = compare(Bent(fault), ())
+        assert comparison.agrees == agrees
+
+
+def test_of_many_components_the_wrong_one_is_found() -> None:
+    """They are shared out among threads."""
+    slopes = torch.rand(2 * SHARE + 50, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    faults = torch.zeros_like(slopes)
+    faults[237] = 0.5
+    (comparison,) = compare(Linear(slopes, faults), ())
+    assert comparison.off.nonzero().tolist() == [[237]]
+    faults[237] = 0
+    (comparison,) = compare(Linear(slopes, faults), ())
+    torch.testing.assert_close(comparison.difference, slopes)
+
+
+class Rounded(Problem):
+    """A height that hundreds of operations leave as it is, but for their rounding, less a part of it."""
+
+    def __init__(self, height: float, less: float) -> None:
+        super().__init__()
+        self.height, self.less = height, less
+        self.factors = torch.rand(300, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 0.5
+        self.x = nn.Parameter(torch.ones(30, dtype=torch.float64))
+
+    def forward(self, *minibatch: Tensor) -> Tensor:
+        height = torch.tensor(self.height, dtype=torch.float64)
+        for x, factor in zip(self.x.repeat(10), self.factors, strict=True):
+            height = height * (factor + 1e-12 * x) / factor
+        return height - self.less
+
+
+@pytest.mark.parametrize(("height", "less"), [(1000.0, 0.0), (1.0, 0.0), (1.0, 1.0)])
+def test_what_rounding_makes_of_the_loss_is_no_fault_of_the_gradient(height: float, less: float) -> None:
+    (comparison,) = compare(Rounded(height, less), ())
+    assert comparison.agrees
+    assert comparison.largest_relative > 0.1  # so that the test has seen some
+
+
+@pytest.mark.parametrize("height", [1.0, 1e6])
+def test_a_fault_beyond_what_rounding_can_make_is_found(height: float) -> None:
+    """That is ten roundings of the loss at first sight, and from a hundred times as near a hundred times as much."""
+    most = 10 * sys.float_info.epsilon * height / H * (1 + 100)
+    for share, agrees in ((0.8, True), (1.2, False)):
+        fault = torch.full((1,), share * most, dtype=torch.float64)
+        (comparison,) = compare(Linear(torch.zeros_like(fault), fault, height), ())
+        assert comparison.agrees == agrees
+
+
+def test_a_gradient_that_is_missing_is_off_by_all_of_it() -> None:
+    slopes = torch.tensor([0.5, -2.0], dtype=torch.float64)
+    (comparison,) = compare(Linear(slopes, -slopes), ())
+    assert (comparison.largest, comparison.largest_relative) == pytest.approx((2, 1))
+
+
+@pytest.mark.parametrize(("overrides", "h"), [((), 1e-4), (("gradient=central_difference", "gradient.h=1e-3"), 1e-3)])
+def test_the_difference_is_of_losses_at_the_step_that_the_experiment_has(
+    composed: Composed, overrides: tuple[str, ...], h: float
+) -> None:
+    """A central difference of x³ is off by the square of its step."""
+    (comparison,), _ = check_gradient(composed("problem=cubic", "trainer.max_steps=1", *overrides))
+    assert comparison.largest_absolute == pytest.approx(h**2, rel=1e-2)
 
 
 class Root(Problem):
