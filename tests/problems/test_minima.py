@@ -1,5 +1,8 @@
+import math
+
 import pytest
 import torch
+from torch import Tensor
 
 from descent.problems import surfaces
 from descent.problems.minima import minima_of
@@ -14,6 +17,25 @@ def test_a_surface_tells_its_minima_the_lowest_first() -> None:
 
 def test_the_minima_of_one_parameter_are_seen_where_none_are_told() -> None:
     assert minima_of(Surface(surfaces.cubic, 1.0), (), -2, 2)[:, 0].tolist() == pytest.approx([0.5], abs=0.002)
+
+
+def waves(x: Tensor) -> Tensor:
+    return torch.cos(40 * x)
+
+
+def test_they_are_seen_to_the_thousandth_of_half_the_width() -> None:
+    expected = [math.pi * turn / 40 for turn in range(-25, 26, 2)]
+    found = minima_of(Surface(waves, 1.0), (), -2, 2)[:, 0].sort().values
+    assert found.tolist() == pytest.approx(expected, abs=0.001)
+
+
+def terrace(x: Tensor) -> Tensor:
+    """Falls to a level from -1 to 1, and rises from there."""
+    return (x.abs() - 1).clamp_min(0)
+
+
+def test_a_level_floor_is_one_minimum() -> None:
+    assert minima_of(Surface(terrace, 1.0), (), -2, 2)[:, 0].tolist() == pytest.approx([-1], abs=0.001)
 
 
 def test_the_minima_of_a_fitted_curve_are_those_of_the_polynomial_through_its_points() -> None:
