@@ -59,6 +59,21 @@ def train_together(*configs: DictConfig, follower: Follower | None = None) -> li
     return go_together([run for run in waiting if isinstance(run, Waiting)])
 
 
+class Stopper:
+    """Presses Ctrl-C when a record has grown a number of times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def notify(self, folder: Path) -> None:
+        self.times -= 1
+        if not self.times:
+            raise KeyboardInterrupt
+
+    def bring(self, folder: Path) -> None:
+        pass
+
+
 def nobody() -> None:
     """Is told, and does nothing."""
 

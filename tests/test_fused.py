@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from conftest import Composed
-from descents import nobody, record_in, timeless, train_together
+from descents import Stopper, nobody, record_in, timeless, train_together
 from omegaconf import DictConfig
 from parabola import Parabola
 from torch import Tensor, nn
@@ -122,21 +122,6 @@ def test_a_network_that_runs_away_leaves_the_others_as_they_are_alone(undrawn: C
         assert visited[0] == visited[1]
         if not number:
             assert losses(run.record) == pytest.approx(losses(single.record), rel=1e-5)
-
-
-class Stopper:
-    """Presses Ctrl-C when a record has grown a number of times."""
-
-    def __init__(self, times: int) -> None:
-        self.times = times
-
-    def notify(self, folder: Path) -> None:
-        self.times -= 1
-        if not self.times:
-            raise KeyboardInterrupt
-
-    def bring(self, folder: Path) -> None:
-        pass
 
 
 RATES = (0.01, 0.003, 0.001)

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import UNDRAWN, composed_in, make_project
-from descents import timeless, train_together
+from descents import Stopper, timeless, train_together
 from torch import Tensor
 
 from descent.assembly import assemble
@@ -179,3 +179,18 @@ def test_the_seconds_of_steps_are_no_less_than_their_optimizers_take_and_no_more
     seconds = [steps * outcome.metrics["seconds_per_step"] for outcome in outcomes]
     assert 0.01 * steps <= sum(seconds) <= passed
     assert 0.01 * steps <= runs * min(seconds)  # they share what passes while they are trained together
+
+
+@pytest.mark.parametrize("runs", [1, 2], ids=["alone", "together"])
+def test_the_seconds_before_an_interruption_count(project: Path, runs: int) -> None:
+    steps = 50
+    slow = (f"trainer.max_steps={steps}", f"optimizer._target_={__name__}.Slow", "trainer.checkpoint_seconds=0")
+    configs = [
+        composed_in(project, "problem=bowl", UNDRAWN, *slow, f"seed={run}", f"run_dir=interrupted/{run}of{runs}")
+        for run in range(runs)
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        train_together(*configs, follower=Stopper(runs * steps // 2))
+    for outcome in train_together(*configs):
+        assert outcome.was_begun
+        assert steps * outcome.metrics["seconds_per_step"] >= 0.01 * steps
