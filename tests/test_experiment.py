@@ -1,19 +1,20 @@
+import fcntl
 import json
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import Composed
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from descent import experiment
-from descent.assembly import assemble
 from descent.errors import UserError
-from descent.experiment import Asked, train
-from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
+from descent.experiment import Asked, course, go_on, take_steps, train
+from descent.tracking.lineage import flat, run_key
+from descent.tracking.record import EVALUATIONS, STEPS, Header, RunRecord
 
 SMALL = ("experiment=mnist_two_layer", "trainer.max_steps=40", "evaluation.every=10", "data.batch_size=50")
 
@@ -58,27 +59,58 @@ def test_a_run_that_is_finished_is_not_trained_again(composed: Composed) -> None
     assert (second.folder, second.metrics) == (first.folder, first.metrics)
 
 
-def key(config: DictConfig, project: Path) -> str:
-    return experiment._header(config, assemble(config), Asked(), project).key
+def header_of(config: DictConfig, asked: Asked | None = None) -> Header:
+    """The header of the record of a run that is begun, and takes no step."""
+    with closing(course(config, asked)) as begun:
+        return next(begun).record.header
 
 
 @pytest.mark.parametrize("change", ["seed=1", "optimizer.lr=0.2", "trainer.max_steps=41", "schedule=cosine"])
-def test_what_can_change_a_result_makes_another_run(composed: Composed, project: Path, change: str) -> None:
-    assert key(composed(*SMALL), project) != key(composed(*SMALL, change), project)
+def test_what_can_change_a_result_makes_another_run(composed: Composed, change: str) -> None:
+    assert header_of(composed(*SMALL)).key != header_of(composed(*SMALL, change)).key
 
 
 @pytest.mark.parametrize(
     "change", ["run_dir=there", "tracking=mlflow", "tracking.points=9", "trainer.steps_per_call=7"]
 )
-def test_what_cannot_change_a_result_does_not(composed: Composed, project: Path, change: str) -> None:
-    assert key(composed(*SMALL), project) == key(composed(*SMALL, change), project)
+def test_what_cannot_change_a_result_does_not(composed: Composed, change: str) -> None:
+    assert header_of(composed(*SMALL)).key == header_of(composed(*SMALL, change)).key
+
+
+def test_the_key_is_of_the_whole_configuration_and_all_data(composed: Composed) -> None:
+    """So that what `tests/tracking/test_lineage.py` says of the key of parameters holds for a run."""
+    config = composed(*SMALL, "trainer=cpu")
+    header = header_of(config)
+    whole = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(whole, dict)
+    assert header.params == flat({str(name): value for name, value in whole.items()})
+    assert header.key == run_key(header.params, header.inputs)
+
+
+def test_the_key_is_the_same_however_the_run_was_asked_for(composed: Composed) -> None:
+    asked = Asked(["a=1"], {"optimizer": "sgd"}, "a job", "0123")
+    assert header_of(composed(*SMALL), asked).key == header_of(composed(*SMALL)).key
+
+
+def test_the_key_is_of_the_accelerator_that_is_chosen_not_of_how(
+    composed: Composed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    keys = {}
+    for has_gpu in (False, True):
+        monkeypatch.setattr("torch.cuda.is_available", lambda answer=has_gpu: answer)
+        for trainer in ("auto", "cpu"):
+            header = header_of(composed(*SMALL, f"trainer={trainer}"))
+            keys[has_gpu, trainer] = header.key
+            assert header.params["trainer.accelerator"] == ("cuda" if has_gpu and trainer == "auto" else "cpu")
+    assert keys[False, "auto"] == keys[False, "cpu"] == keys[True, "cpu"] != keys[True, "auto"]
 
 
 def test_other_data_make_another_run(composed: Composed, project: Path) -> None:
-    first = key(composed("experiment=noisy_polynomial"), project)
+    first = header_of(composed("experiment=noisy_polynomial")).key
     points = project / "data/noisy_polynomial/points.csv"
     points.write_text(points.read_text().replace("\n", "\n0.5,0.5\n", 1))
-    assert key(composed("experiment=noisy_polynomial"), project) != first
+    assert header_of(composed("experiment=noisy_polynomial")).key != first
 
 
 def test_a_folder_that_holds_another_run_is_left_alone(composed: Composed, project: Path) -> None:
@@ -117,7 +149,7 @@ def test_a_fault_is_recorded_and_the_run_can_be_taken_up_again(
 def test_a_run_that_was_killed_on_its_way_to_its_folder_gets_there(composed: Composed, project: Path) -> None:
     config = composed(*SMALL, "run_dir=runs/here")
     outcome = train(config)
-    outcome.folder.rename(project / "runs" / f"here.{key(config, project)[:8]}.unfinished")
+    outcome.folder.rename(project / "runs" / f"here.{RunRecord(outcome.folder).header.key[:8]}.unfinished")
     again = train(config)
     assert not again.was_finished
     assert (again.folder, again.metrics) == (outcome.folder, outcome.metrics)
@@ -125,21 +157,22 @@ def test_a_run_that_was_killed_on_its_way_to_its_folder_gets_there(composed: Com
 
 
 def test_a_run_that_another_process_trains_is_waited_for(
-    composed: Composed, project: Path, capsys: pytest.CaptureFixture[str]
+    composed: Composed, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = composed(*SMALL, "run_dir=runs/here")
-    here = train(config).folder
-    growing = here.with_name(f"here.{key(config, project)[:8]}.unfinished")
-    here.rename(growing)  # as it stands in a process that has yet to move it
-    other = experiment._alone(growing)
-    other.__enter__()
+    other = course(config)  # holds the lock as another process would
+    its_run = next(other)
+    flock, outcomes = fcntl.flock, []
 
-    def end() -> None:
-        growing.rename(here)
-        other.__exit__(None, None, None)
+    def finish_first(handle: int, operation: int) -> None:
+        if not operation & fcntl.LOCK_NB:  # whoever asks so would wait for ever
+            outcomes.append(go_on(other, partial(take_steps, its_run)))
+        flock(handle, operation)
 
-    Timer(1, end).start()
-    assert train(config).was_finished
+    monkeypatch.setattr("fcntl.flock", finish_first)
+    ours = train(config)
+    assert ours.was_finished
+    assert [(outcome.folder, outcome.metrics) for outcome in outcomes] == [(ours.folder, ours.metrics)]
     assert "another process is training this run" in capsys.readouterr().err
     assert [path.name for path in (project / "runs").iterdir()] == ["here"]
 
