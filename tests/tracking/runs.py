@@ -1,5 +1,7 @@
 """Run records for tests, and what a SQLite store holds of them."""
 
+import hashlib
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -7,6 +9,17 @@ from pathlib import Path
 from descent.tracking.record import EVALUATIONS, STEPS, Header, Input, RunRecord
 
 CREATED = 1_700_000_000_000
+RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
+HELD = (
+    "select run_uuid, name, status, start_time, end_time, lifecycle_stage, experiment_id from runs",
+    "select run_uuid, key, value from params",
+    "select run_uuid, key, value from tags",
+    "select run_uuid, key, step, timestamp, value, is_nan from metrics",
+    "select run_uuid, key, step, timestamp, value, is_nan from latest_metrics",
+    "select destination_id, name, digest, dataset_source from inputs join datasets on source_id = dataset_uuid",
+    "select experiment_id, key, value from experiment_tags",
+)
+"""What of a store's tables is of runs, and of no time at which MLflow was told."""
 
 
 def start(folder: Path, planned: int, **header: object) -> RunRecord:
@@ -73,3 +86,19 @@ def everything(uri: str) -> list[str]:
     path = Path(uri.removeprefix("sqlite:///"))
     with closing(sqlite3.connect(path)) as store:
         return [*store.iterdump(), *map(str, sorted((path.parent / "mlartifacts").rglob("*")))]
+
+
+def contents(uri: str) -> list[tuple[str, ...]]:
+    """All that a SQLite store holds of runs, called by the ids of their records, since each store has its own."""
+    named = "select run_uuid, value from tags where key = 'descent.record'"
+    records = {str(run): str(record) for run, record in rows(uri, named)}
+    found = [row for query in HELD for row in rows(uri, query)]
+    artifacts = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts"
+    for path in filter(Path.is_file, artifacts.rglob("*")):
+        name = re.sub(r"\+timestamp\+\d+\+[0-9a-f-]{36}", "", str(path.relative_to(artifacts)))
+        found.append((name, hashlib.sha256(path.read_bytes()).hexdigest()))
+
+    def text(cell: object) -> str:
+        return RUN_ID.sub(lambda run: records.get(run[0], run[0]), str(cell))
+
+    return sorted(tuple(map(text, row)) for row in found)
