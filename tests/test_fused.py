@@ -182,7 +182,8 @@ def test_what_was_interrupted_goes_on_together_or_alone(
     with pytest.raises(KilledError):
         take_steps_together(runs("trainer.checkpoint_seconds=0"))
     taken_up = runs()
-    left = [len(run.record.read(STEPS).rows) for run in taken_up]
+    before = [run.record.read(STEPS).rows for run in taken_up]
+    left = [len(rows) for rows in before]
     assert all(0 < steps < 150 for steps in left)
     if again == "together":
         assert left[0] == left[1]
@@ -191,7 +192,8 @@ def test_what_was_interrupted_goes_on_together_or_alone(
         assert left[0] > left[1]
         for run in taken_up:
             take_steps(run)
-    for run, expected in zip(taken_up, whole, strict=True):
+    for run, rows_left, expected in zip(taken_up, before, whole, strict=True):
+        assert run.record.read(STEPS).rows[: len(rows_left)] == rows_left  # with their times: not taken again
         for table in (STEPS, EVALUATIONS):
             rows = [timeless(record, table) for record in (run.record, expected.record)]
             assert rows[0] == [pytest.approx(row, rel=1e-4) for row in rows[1]]

@@ -1,20 +1,21 @@
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from conftest import UNDRAWN
 from end_to_end.commands import here, started
 from tracking.runs import rows
 from waiting import eventually
 
 from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
 
+LENGTH = 3000
 TRAIN = (
-    "descent", "train", "experiment=mnist_two_layer", "optimizer=adam", "schedule=cosine", "trainer.max_steps=3000",
-    "trainer.checkpoint_seconds=0.2", "evaluation.every=500", "data.batch_size=64",
+    "descent", "train", "experiment=mnist_two_layer", "optimizer=adam", "schedule=cosine", "data.batch_size=64",
+    f"trainer.max_steps={LENGTH}", "trainer.checkpoint_seconds=0.1", "evaluation.every=500", UNDRAWN,
 )  # fmt: skip
 
 
@@ -22,12 +23,18 @@ def without_times(folder: Path, table: str) -> list[list[float | None]]:
     return [row[:1] + row[2:] for row in RunRecord(folder).read(table).rows]
 
 
+def steps_left(project: Path) -> int:
+    """How many steps the last checkpoint of the only run that has not ended covers."""
+    return sum(
+        len(RunRecord(path.parent).read(STEPS).rows) for path in project.glob("runs/*.unfinished/committed.json")
+    )
+
+
 @pytest.fixture
 def training(project: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A run that has left its first checkpoint a while ago."""
+    """A run in the middle of its steps, with some checkpoints behind it."""
     with started(*TRAIN, "run_dir=runs/killed", cwd=project) as process:
-        assert eventually(lambda: any(project.glob("runs/*.unfinished/checkpoint.ckpt")), seconds=120)
-        time.sleep(0.7)
+        assert eventually(lambda: steps_left(project) >= LENGTH / 10, seconds=120)
         yield process
 
 
@@ -47,8 +54,8 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, training:
     assert training.wait() == -9
     (unfinished,) = (project / "runs").iterdir()
     store = f"sqlite:///{project}/mlflow.db"
-    killed_at = len(RunRecord(unfinished).read(STEPS).rows)
-    assert 0 < killed_at < 3000
+    before = RunRecord(unfinished).read(STEPS).rows
+    assert 0 < len(before) < LENGTH
     synced = here("descent", "sync", cwd=project)
     assert synced.returncode == 0, synced.stderr
     ((run_id, status),) = rows(store, "select run_uuid, status from runs")
@@ -56,7 +63,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, training:
 
     resumed = here(*TRAIN, "run_dir=runs/killed", cwd=project)
     assert resumed.returncode == 0, resumed.stderr
-    straight = here(*TRAIN, "run_dir=runs/straight", "tracking=none", "trainer.steps_per_call=1000", cwd=project)
+    straight = here(*TRAIN, "run_dir=runs/straight", "tracking=none", "trainer.steps_per_call=7", cwd=project)
     assert straight.returncode == 0, straight.stderr
 
     killed, whole = project / "runs" / "killed", project / "runs" / "straight"
@@ -67,9 +74,10 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, training:
     assert all(torch.equal(weights[name], expected[name]) for name in weights)
     for table in (STEPS, EVALUATIONS):
         assert without_times(killed, table) == without_times(whole, table)
-    assert [row[0] for row in RunRecord(killed).read(STEPS).rows] == list(range(1, 3001))
+    assert [row[0] for row in RunRecord(killed).read(STEPS).rows] == list(range(1, LENGTH + 1))
+    assert RunRecord(killed).read(STEPS).rows[: len(before)] == before  # with their times: they were not taken again
 
     assert rows(store, "select run_uuid, status from runs") == [(run_id, "FINISHED")]
     points = [step for (step,) in rows(store, "select step from metrics where key = 'loss/step' order by step")]
     assert len(points) == len(set(points)) == 1000
-    assert (points[0], points[-1]) == (1, 3000)
+    assert (points[0], points[-1]) == (1, LENGTH)

@@ -40,6 +40,8 @@ def test_a_run_that_is_taken_up_again_ends_as_if_it_had_not_been_interrupted(
 
     folder, weights = uninterrupted
     assert 0 < len(interrupted.rows) < 60
+    # With their times: no step is taken again.
+    assert RunRecord(tmp_path).read(STEPS).rows[: len(interrupted.rows)] == interrupted.rows
     for name, expected in weights.items():
         assert torch.equal(expected, module.problem.state_dict()[name])
     for table in (STEPS, EVALUATIONS):
