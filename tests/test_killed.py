@@ -16,7 +16,7 @@ from descents import timeless
 from moments import copied_before_every_change
 from omegaconf import DictConfig
 from quick_pictures import QUICK
-from tracking.runs import contents, start
+from tracking.runs import contents, new_store, start
 
 from descent.experiment import Outcome, course
 from descent.fused import Waiting, begin, go_together
@@ -136,17 +136,13 @@ def test_a_run_that_is_resumed_shows_at_once_what_its_checkpoint_covers(watched:
 def test_a_run_that_is_brought_to_mlflow_at_any_moments_is_there_as_if_brought_once(
     watched: Watched, empty_store: Path, tmp_path: Path
 ) -> None:
-    stores = {name: tmp_path / name / "mlflow.db" for name in ("often", "once")}
-    for store in stores.values():
-        store.parent.mkdir()
-        shutil.copy(empty_store, store)
+    often, once = (new_store(empty_store, tmp_path / name) for name in ("often", "once"))
     for folders in (*map(records, ([moment] for moment in watched.moments)), watched.folders):
         for folder in folders:
-            sync(folder, f"sqlite:///{stores['often']}")
+            sync(folder, often)
     for folder in watched.folders:
-        sync(folder, f"sqlite:///{stores['once']}")
-    often, once = (contents(f"sqlite:///{store}") for store in stores.values())
-    assert often == once
+        sync(folder, once)
+    assert contents(often) == contents(once)
 
 
 def test_no_file_that_others_read_is_written_in_its_place(tmp_path: Path) -> None:

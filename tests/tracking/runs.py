@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -62,6 +63,13 @@ def whole(folder: Path, planned: int = 20, **header: object) -> RunRecord:
         evaluate(record, planned)
         record.finish("finished", planned, {"loss/test": 1 / (planned + 1), "seconds_per_step": 0.5})
     return record
+
+
+def new_store(empty_store: Path, folder: Path) -> str:
+    """The URI of a copy of an empty store, in a folder of its own."""
+    folder.mkdir()
+    shutil.copy(empty_store, folder / "mlflow.db")
+    return f"sqlite:///{folder}/mlflow.db"
 
 
 def rows(uri: str, query: str) -> list[tuple[object, ...]]:

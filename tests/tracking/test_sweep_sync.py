@@ -1,11 +1,19 @@
+import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
-from tracking.runs import CREATED, rows, whole
+from PIL import Image
+from tracking.lost_contact import cut_off_after_each_call
+from tracking.runs import CREATED, contents, new_store, rows, runs, whole
+from tracking.two_at_once import two_at_once
 
 from descent.tracking.follow import follow
+from descent.tracking.saved_view import SAVED_VIEW, page, saved_in
+from descent.tracking.store import connect
 from descent.tracking.sweep_record import RUNS, Job, State, Status, SweepHeader, SweepRecord, sweeps
-from descent.tracking.sweep_sync import sync_record, sync_sweep
+from descent.tracking.sweep_sync import STOOD, sync_record, sync_sweep
+from descent.tracking.sync import Synced
 
 PARENTS = (
     "select c.name, p.name from runs c join tags t on t.run_uuid = c.run_uuid and t.key = 'mlflow.parentRunId' "
@@ -93,3 +101,106 @@ def test_sweeps_are_found_by_their_records(tmp_path: Path) -> None:
     assert sweeps([tmp_path]) == [sweep.folder]
     assert [job.name for job in SweepRecord(sweep.folder).jobs()] == ["a"]
     assert sweep.swept == ["seed"]
+
+
+def picture(sweep: SweepRecord, name: str, colour: str) -> None:
+    Image.new("RGB", (8, 8), colour).save(sweep.folder / f"{name}.png")
+
+
+def images(uri: str) -> Counter[str]:
+    """How many full-size images a store has under each name."""
+    shown = Path(uri.removeprefix("sqlite:///")).parent.glob("mlartifacts/*/*/artifacts/images/*.png")
+    return Counter(path.name.partition("+")[0] for path in shown)
+
+
+def test_a_picture_is_shown_once_and_again_only_if_it_is_another(uri: str, tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path, "a")
+    picture(sweep, "ends", "red")
+    picture(sweep, "paths", "red")
+    sync_sweep(sweep.folder, uri)
+    assert images(uri) == {"ends": 1, "paths": 1}
+    for when, colour in enumerate(("red", "blue", "blue"), start=1):
+        picture(sweep, "ends", colour)
+        sweep.stand(State("FINISHED", when=CREATED + when))
+        assert sync_sweep(sweep.folder, uri).what == "updated"
+    assert images(uri) == {"ends": 2, "paths": 1}
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [("run,optimizer.lr,loss/train", ["run", "lr", "loss/train"]), ("run,a.x,b.x", ["run", "a_x", "b_x"])],
+)
+def test_the_table_of_a_sweep_is_one_that_mlflow_shows_whole(
+    uri: str, tmp_path: Path, columns: str, shown: list[str]
+) -> None:
+    sweep = sweep_of(tmp_path)
+    for cell in ("1", "2"):
+        (sweep.folder / RUNS).write_text(f"{columns}\na,{cell},\n")
+        sweep.stand(State("FINISHED", when=CREATED + int(cell)))
+        run_id = sync_sweep(sweep.folder, uri).run_id
+        table = json.loads(Path(connect(uri).download_artifacts(run_id, "runs.json")).read_text())
+        assert table == {"columns": shown, "data": [["a", cell, ""]]}
+    listed = connect(uri).get_run(run_id).data.tags["mlflow.loggedArtifacts"]
+    assert json.loads(listed) == [{"path": "runs.json", "type": "table"}]
+
+
+def test_a_sweep_with_runs_has_a_view_of_them_that_its_description_leads_to(uri: str, tmp_path: Path) -> None:
+    sync_record(whole(tmp_path / "a").folder, uri, 10)
+    sweep = sweep_of(tmp_path, "a")
+    sweep.stand(State("FINISHED", {"runs/finished": 1.0, "best/accuracy/test": 0.5}, "a", "id-a", CREATED + 5))
+    synced = sync_sweep(sweep.folder, uri)
+    client = connect(uri)
+    (experiment,) = client.search_experiments(filter_string="name = 'x squared'")
+    ((key, *named),) = saved_in(experiment.tags)
+    assert named == ["a sweep", CREATED + 5]
+    assert page(experiment.experiment_id, key) in client.get_run(synced.run_id).data.tags["mlflow.note.content"]
+    state = json.loads(json.loads(experiment.tags[f"{SAVED_VIEW}{key}"])["state"])
+    assert state["searchFilter"] == f"tags.`mlflow.parentRunId` = '{synced.run_id}'"
+    assert state["orderByKey"] == "metrics.`accuracy/test`"
+    assert state["selectedColumns"] == ["params.`seed`", "metrics.`loss/test`"]
+    said = rows(uri, "select value, timestamp, step from latest_metrics where key = 'best/accuracy/test'")
+    assert said == [(0.5, CREATED + 5, 0)]
+
+
+def test_a_comparison_names_the_best_of_runs_that_are_not_its_own(uri: str, tmp_path: Path) -> None:
+    best = sync_record(whole(tmp_path / "a").folder, uri, 10).run_id
+    comparison = sweep_of(tmp_path)
+    comparison.stand(State("FINISHED", {}, "a", "id-a"))
+    sync_sweep(comparison.folder, uri)
+    assert rows(uri, "select value from tags where key = 'descent.best_run_id'") == [(best,)]
+    assert rows(uri, PARENTS) == []
+
+
+def test_two_syncs_of_a_sweep_at_once_make_one_run(uri: str, tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path)
+    first, second = two_at_once(lambda: sync_sweep(sweep.folder, uri))
+    assert (first.what, second) == ("new", Synced("unchanged", first.run_id))
+    assert runs(uri) == [("a sweep", "FINISHED")]
+
+
+def test_a_tag_of_a_sweep_that_is_too_long_says_where_it_stands(uri: str, tmp_path: Path) -> None:
+    header = SweepHeader("sweep", "a sweep", "x squared", CREATED, {}, {"hydra.overrides": "x" * 8001})
+    sweep = SweepRecord.create(tmp_path, header, "")
+    sweep.stand(State("RUNNING"))
+    sync_sweep(tmp_path, uri)
+    ((told,),) = rows(uri, "select value from tags where key = 'hydra.overrides'")
+    assert str(told).startswith("(8,001 characters, see ")
+
+
+def test_a_sync_of_a_sweep_that_loses_the_store_after_any_call_is_made_good(empty_store: Path, tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path, "a", "b")
+    picture(sweep, "ends", "red")
+    once, often = (new_store(empty_store, tmp_path / name) for name in ("once", "often"))
+    for uri in (once, often):
+        for name in "ab":
+            sync_record(tmp_path / name, uri, 10)
+    sync_sweep(sweep.folder, once)
+
+    def held(uri: str) -> set[tuple[str, ...]]:
+        """All that a store holds, but for how often it holds it: a picture that was cut off is shown again."""
+        return set(contents(uri))
+
+    for _ in cut_off_after_each_call(lambda: sync_sweep(sweep.folder, often)):
+        if ("a sweep", "FINISHED") in runs(often):
+            assert {key for _, key, *_ in held(once) - held(often)} <= {STOOD}
+    assert held(often) == held(once)

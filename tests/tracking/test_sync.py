@@ -1,9 +1,12 @@
 import math
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image
-from tracking.runs import CREATED, evaluate, everything, points, rows, runs, start, step, whole
+from tracking.lost_contact import cut_off_after_each_call
+from tracking.runs import CREATED, contents, evaluate, everything, new_store, points, rows, runs, start, step, whole
+from tracking.two_at_once import two_at_once
 
 from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
 from descent.tracking.store import connect
@@ -90,6 +93,30 @@ def test_a_sync_that_died_before_its_end_is_made_good(uri: str, tmp_path: Path) 
     assert client.get_run(run_id).data.tags["descent.synced"] == noted
 
 
+def failed(folder: Path) -> RunRecord:
+    """A record of a run that a fault stopped in its middle."""
+    record = start(folder, 20)
+    evaluate(record, 0)
+    step(record, 0, 10)
+    record.commit(record.position())
+    record.fail("Traceback: out of paint\n")
+    return record
+
+
+@pytest.mark.parametrize("left", [whole, failed])
+def test_a_sync_that_loses_the_store_after_any_call_is_made_good(
+    empty_store: Path, tmp_path: Path, left: Callable[[Path], RunRecord]
+) -> None:
+    folder = left(tmp_path / "a").folder
+    Image.new("RGB", (8, 8)).save(folder / "descent.png")
+    once, often = (new_store(empty_store, tmp_path / name) for name in ("once", "often"))
+    sync(folder, once)
+    for _ in cut_off_after_each_call(lambda: sync(folder, often)):
+        # That the run has ended is the last that is said of it.
+        assert runs(often) in ([], [("a", "RUNNING")]) or contents(often) == contents(once)
+    assert contents(often) == contents(once)
+
+
 def test_a_run_that_is_killed_and_resumed_has_each_step_once(uri: str, tmp_path: Path) -> None:
     record = start(tmp_path / "a", 30)
     evaluate(record, 0)
@@ -169,10 +196,41 @@ def test_a_run_that_is_just_ending_shows_no_rows_for_a_moment(uri: str, tmp_path
 
 def test_two_syncs_at_once_make_one_run(uri: str, tmp_path: Path) -> None:
     whole(tmp_path / "a")
-    with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(lambda _: sync(tmp_path / "a", uri), range(2)))
-    assert sorted(synced.what for synced in done) == ["new", "unchanged"]
+    first, second = two_at_once(lambda: sync(tmp_path / "a", uri))
+    assert (first.what, second) == ("new", Synced("unchanged", first.run_id))
     assert runs(uri) == [("a", "FINISHED")]
+
+
+def test_more_metrics_than_mlflow_takes_at_once_are_all_there(uri: str, tmp_path: Path) -> None:
+    whole(tmp_path / "a", 2001)
+    sync(tmp_path / "a", uri, points=3000)
+    assert points(uri) == list(range(2001))
+
+
+def test_a_tag_that_is_too_long_for_mlflow_says_where_it_stands(uri: str, tmp_path: Path) -> None:
+    tags = {"fits": "x" * 8000, "hydra.overrides": "x" * 8001}
+    run_id = sync(whole(tmp_path / "a", tags=tags, params={"fits": "x" * 6000}).folder, uri).run_id
+    run = connect(uri).get_run(run_id)
+    assert run.data.tags.items() >= {**tags, "hydra.overrides": "(8,001 characters, see run.json)"}.items()
+    assert run.data.params == {"fits": "x" * 6000}
+
+
+def test_the_fault_that_stopped_a_run_is_with_it(uri: str, tmp_path: Path) -> None:
+    run_id = sync(failed(tmp_path / "a").folder, uri).run_id
+    fault = Path(connect(uri).download_artifacts(run_id, "traceback.txt"))
+    assert fault.read_text() == "Traceback: out of paint\n"
+    assert runs(uri) == [("a", "FAILED")]
+    (ended,) = rows(uri, "select end_time from runs")
+    assert ended == (int((tmp_path / "a" / "traceback.txt").stat().st_mtime * 1000),)
+
+
+def test_final_metrics_that_no_evaluation_told_are_of_the_last_step(uri: str, tmp_path: Path) -> None:
+    with start(tmp_path / "a", 20) as record:
+        evaluate(record, 10)
+        record.finish("finished", 20, {"loss/test": 0.5})
+    sync(tmp_path / "a", uri)
+    told = rows(uri, "select step, value from metrics where key = 'loss/test' order by step")
+    assert told == [(10, 1 / 11), (20, 0.5)]
 
 
 def test_runs_of_one_problem_are_told_apart(uri: str, tmp_path: Path) -> None:
