@@ -1,8 +1,9 @@
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from descent.data.minibatches import Minibatches, Order
 from descent.data.orders import in_order, shuffled, with_replacement, without_replacement
@@ -105,6 +106,7 @@ def test_without_data_there_are_steps_but_no_examples(order: Order) -> None:
     minibatches = Minibatches(0, None, order, seed=0)
     assert minibatches.steps_per_epoch == 1
     assert minibatches.chunk(3, 8).shape == (5, 0)
+    assert minibatches.chunk(3, 8).dtype == torch.int64
 
 
 @every_size
@@ -136,3 +138,24 @@ def test_another_seed_or_epoch_gives_other_minibatches(order: Order) -> None:
 def test_in_order_no_seed_or_epoch_matters() -> None:
     epochs = [Minibatches(100, 10, in_order, seed).chunk(first, first + 10) for seed in (0, 1) for first in (0, 10)]
     assert all(torch.equal(one, other) for one, other in pairwise(epochs))
+
+
+def test_minibatches_are_equal_if_they_are_of_the_same_examples_size_order_and_seed() -> None:
+    common: dict[str, Any] = {"count": 10, "size": 5, "order": shuffled, "seed": 0}
+    one = Minibatches(**common)
+    assert one == Minibatches(**common)
+    assert hash(one) == hash(Minibatches(**common))
+    for change in ({"count": 20}, {"size": 2}, {"order": in_order}, {"seed": 1}):
+        assert one != Minibatches(**common | change)
+
+
+def test_an_epoch_is_drawn_once() -> None:
+    drawn = 0
+
+    def counted(generator: Generator, count: int, size: int) -> Tensor:
+        nonlocal drawn
+        drawn += 1
+        return shuffled(generator, count, size)
+
+    sequence(Minibatches(10, 2, counted, seed=0), 1, last=25)
+    assert drawn == 5
