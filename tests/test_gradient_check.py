@@ -146,7 +146,8 @@ def test_of_many_components_the_wrong_ones_are_found() -> None:
     """They are shared out among threads."""
     slopes = torch.rand(2 * SHARE + 50, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     faults = torch.zeros_like(slopes)
-    faults[[20, 237]] = 0.5
+    wrong = torch.tensor([20, 237])
+    slopes[wrong], faults[wrong] = torch.tensor([[0.1, 0.9], [0.5, -0.5]], dtype=torch.float64)
     (comparison,) = compare(Linear(slopes, faults), ())
     assert comparison.off.nonzero().tolist() == [[20], [237]]
     torch.testing.assert_close(comparison.backpropagation, slopes + faults)
