@@ -71,6 +71,7 @@ def answers(address: str) -> bool:
         return False
 
 
+@pytest.mark.services
 @pytest.mark.usefixtures("store")
 def test_the_pages_are_printed_in_a_column_and_served_and_a_server_is_not_served_again(project: Path) -> None:
     sweep(project, "a sweep", 100)
