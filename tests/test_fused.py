@@ -268,6 +268,7 @@ def own_problems(project: Path) -> None:
         (FINISHES, "evaluation.every=7"),
         (FINISHES, "problem=booth"),
         (FINISHES, "gradient=central_difference"),
+        ((*NETWORK, "network.sizes=[784,4,10]", "trainer.max_steps=20"), "network.activation._target_=torch.nn.Tanh"),
         (WEIGHTED, "seed=1"),
         (PLACED, "problem.start.name=y"),
         (PLACED, "problem.start.values=[3.0]"),
