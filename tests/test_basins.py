@@ -134,6 +134,8 @@ def test_the_table_has_a_row_for_each_cell(undrawn: Composed) -> None:
     ("override", "said"),
     [
         ("basin.cells=1", r"basin.cells=1: choose a whole number from 2"),
+        ("basin.cells=2.5", r"basin.cells=2.5: choose a whole number from 2"),
+        ("basin.seeds=true", r"basin.seeds=True: choose a whole number from 1"),
         ("basin.seeds=0", r"basin.seeds=0: choose a whole number from 1"),
         ("basin.rates=[0,1]", r"basin.rates=\[0, 1\]: choose two numbers above 0, the lower first"),
         ("basin.rates=[0.1,inf]", r"basin.rates=\[0.1, inf\]: choose two numbers above 0, the lower first"),

@@ -194,3 +194,20 @@ def test_the_seconds_before_an_interruption_count(project: Path, runs: int) -> N
     for outcome in train_together(*configs):
         assert outcome.was_begun
         assert steps * outcome.metrics["seconds_per_step"] >= 0.01 * steps
+
+
+@pytest.mark.parametrize("runs", [1, 2], ids=["alone", "together"])
+def test_a_checkpoint_is_replaced_when_it_is_old_enough(project: Path, runs: int) -> None:
+    age = 0.05
+    slow = ("trainer.max_steps=30", f"optimizer._target_={__name__}.Slow", f"trainer.checkpoint_seconds={age}")
+    counter = ChunkCounter()
+    start = perf_counter()
+    train_together(
+        *(
+            composed_in(project, "problem=bowl", UNDRAWN, *slow, f"seed={run}", f"run_dir=ages/{run}of{runs}")
+            for run in range(runs)
+        ),
+        follower=counter,
+    )
+    passed = perf_counter() - start
+    assert 2 * runs <= counter.chunks <= runs * (passed / age + 1)  # one is at the end, however old the last
