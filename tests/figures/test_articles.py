@@ -1,18 +1,19 @@
 """What the articles' figures rest on, as far as it takes no training runs."""
 
-from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT
+from conftest import ROOT, composed_in
 from numpy.polynomial import Polynomial
-from torch.optim import SGD
+from tracking.runs import start
 
-from descent.data.patterns import A
-from descent.figures import article_000, article_002, article_003, article_004
-from descent.figures.figure import drawn, same_digits
+from descent.assembly import Parts, assemble
+from descent.figures import article_000, article_001, article_002, article_003, article_004, article_004_mnist
+from descent.figures.figure import same_digits
 from descent.figures.results import Results
+from descent.tracking.record import EVALUATIONS
 
 
 def test_minima_and_maxima_are_told_apart() -> None:
@@ -35,30 +36,30 @@ def test_a_share_has_the_interval_of_wilson() -> None:
     assert str(article_000.Share(50, 100)) == "50.0% (40.4% to 59.6%)"
 
 
-def test_three_numbers_of_the_unknown_weights_give_all_the_errors_that_article_002_prints() -> None:
+@pytest.fixture(scope="module")
+def patterns() -> Parts:
+    return assemble(composed_in(ROOT, "experiment=patterns"))
+
+
+def test_three_numbers_of_the_unknown_weights_give_all_the_errors_that_article_002_prints(patterns: Parts) -> None:
     scores = article_002.article_scores()
-    _, errors = article_002.train(
-        article_002.convolution_with(scores), partial(SGD, lr=article_002.LR, momentum=article_002.MOMENTUM), epochs=1
-    )
+    errors, _ = article_002.train(patterns, patterns.optimizer, article_002.weights_with(scores))
     assert all(map(same_digits, article_002.ERRORS, errors))
     # Other weights give other errors: the match says something.
-    _, others = article_002.train(
-        article_002.convolution_with(scores * 1.01), partial(SGD, lr=article_002.LR, momentum=article_002.MOMENTUM), 1
-    )
+    others, _ = article_002.train(patterns, patterns.optimizer, article_002.weights_with(scores * 1.01))
     assert not any(map(same_digits, article_002.ERRORS[1:], others[1:]))
 
 
-def test_the_errors_depend_on_the_weights_through_three_numbers_alone() -> None:
+def test_the_errors_depend_on_the_weights_through_three_numbers_alone(patterns: Parts) -> None:
     scores = np.array([0.9, 0.5, 0.3])
-    trained = article_002.convolution_with(scores)
-    with torch.no_grad():
-        trained.weight += torch.rand(4, 1, 4, 4) * (1 - A)  # where pattern A is dark
-    _, errors = article_002.train(trained, partial(SGD, lr=article_002.LR, momentum=article_002.MOMENTUM), epochs=1)
+    weights = article_002.weights_with(scores)
+    weights += np.random.default_rng(0).random((4, 16)) * (1 - article_002.A)  # where pattern A is dark
+    errors, _ = article_002.train(patterns, patterns.optimizer, weights)
     assert errors[:20] == pytest.approx(article_002.errors_from(scores, 20).tolist(), rel=1e-3, abs=1e-6)
 
 
-def test_the_articles_optimizer_trains_its_network_as_sgd_does() -> None:
-    assert article_002.same_bits_as_sgd()
+def test_the_articles_optimizer_trains_its_network_as_sgd_does(patterns: Parts) -> None:
+    assert article_002.same_bits_as_sgd(patterns)
 
 
 def test_momentum_leaves_the_dip_where_gradient_descent_stays_and_adam_and_adagrad_stay_longer() -> None:
@@ -68,15 +69,43 @@ def test_momentum_leaves_the_dip_where_gradient_descent_stays_and_adam_and_adagr
     assert least["gradient descent"] == pytest.approx(2 / 3, abs=0.05)
 
 
-def test_the_gradients_and_the_layer_of_article_004_are_reproduced_or_explained() -> None:
-    verdicts = [figure.verdict for figure in [*article_004._gradients(), *article_004._layer()]]
-    assert verdicts == ["reproduced"] * 5 + ["explained"] * 2
+def test_the_experiments_name_the_rates_that_the_figures_are_held_against() -> None:
+    rates = {
+        **article_001.RATES,
+        **{name: lr for name, (lr, _) in article_002.PARABOLAS.items()},
+        "patterns": article_002.LR,
+        "parabola_003": article_003.LR,
+        "cubic_003": article_003.LR,
+        **article_004.RATES,
+        "linear_softmax": article_004.LR,
+        "mnist_two_layer": article_004_mnist.LR,
+        "noisy_polynomial": article_000.LR,
+    }
+    assert {name: composed_in(ROOT, f"experiment={name}").optimizer.lr for name in rates} == rates
 
 
-def test_a_rare_draw_explains_only_what_it_reaches() -> None:
-    far = drawn("004", "a", "0.1835", [0.10, 0.11, 0.09, 0.10, 0.10], of=34)
-    assert far.verdict == "differs"
-    assert article_004._or_a_rare_draw(far, 0.1870).verdict == "explained"
-    assert article_004._or_a_rare_draw(far, 0.1834) == far
-    near = drawn("004", "a", "0.1000", [0.10, 0.11, 0.09, 0.10, 0.10], of=34)
-    assert article_004._or_a_rare_draw(near, 0.5) == near
+def test_numerical_gradients_on_a_bowl_are_reproduced() -> None:
+    assert [figure.verdict for figure in article_004.gradients()] == ["reproduced"] * 4
+
+
+def test_ways_out_of_the_dip_are_explained_by_those_of_plain_numpy() -> None:
+    assert [figure.verdict for figure in article_003.ways_out()] == ["explained"]
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "Adam"])
+def test_other_ways_out_of_the_dip_than_those_of_plain_numpy_differ(
+    optimizer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(article_003.OPTIMIZERS, optimizer, torch.optim.RMSprop)
+    assert [figure.verdict for figure in article_003.ways_out()] == ["differs"]
+
+
+@pytest.mark.parametrize(("accuracy", "verdict"), [(0.991, "reproduced"), (0.989, "differs"), (np.nan, "differs")])
+def test_three_layers_are_nearly_always_right_on_what_they_are_trained_on(
+    accuracy: float, verdict: str, tmp_path: Path
+) -> None:
+    steps = article_003.THREE_LAYERS_STEPS
+    with start(tmp_path / "runs" / article_003.THREE_LAYERS, 1) as record:
+        record.append(EVALUATIONS, [{"step": steps, "timestamp": 1, "accuracy/train": accuracy}])
+        record.finish("finished", steps, {})
+    assert article_003.three_layers_accuracy(Results(tmp_path)).verdict == verdict

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from descent.errors import UserError
@@ -35,25 +36,45 @@ class Results:
         assert ending is not None
         return ending.result
 
+    def config(self, name: str) -> DictConfig:
+        """The configuration that an experiment's run was trained with."""
+        return _config(self.record(name).folder)
+
     def path(self, name: str, components: Sequence[str] = ("x", "y")) -> Array:
-        """The positions of a small problem's run, (steps + 1, components), from the start on."""
+        """The positions of a small problem's run, (steps + 1, components), from the start on; nan without a start."""
         record = self.record(name)
-        tables = [columns(record.read(table), components) for table in (EVALUATIONS, STEPS)]
-        return np.concatenate([tables[0][:1], tables[1]])
+        start, steps = (columns(record.read(table), components) for table in (EVALUATIONS, STEPS))
+        return np.concatenate([start[:1] if len(start) else np.full((1, len(components)), np.nan), steps])
+
+    def losses(self, name: str) -> Array:
+        """The loss that each step of an experiment's run descended from."""
+        return columns(self.record(name).read(STEPS), ["loss/step"])[:, 0]
+
+    def gradient_norms(self, name: str) -> Array:
+        """The norm of the gradient that each step of an experiment's run descended along."""
+        return columns(self.record(name).read(STEPS), ["grad_norm"])[:, 0]
+
+    def steps_taken(self, name: str) -> int:
+        """How many steps an experiment's run took."""
+        return len(self.record(name).read(STEPS).rows)
 
     def frames(self, name: str) -> int:
         """How many frames the animation of an experiment's run has."""
         with Image.open(self.record(name).folder / "descent.gif") as animation:
             return int(getattr(animation, "n_frames", 1))
 
-    def evaluations(self, name: str, metric: str) -> dict[int, float]:
-        """A metric of an experiment's run after each number of steps at which it was evaluated."""
-        found = columns(self.record(name).read(EVALUATIONS), ["step", metric])
-        return {int(step): float(value) for step, value in found}
+    def evaluation(self, name: str, metric: str, step: int) -> float:
+        """A metric of an experiment's run after a number of steps; nan if it was not evaluated there."""
+        table = columns(self.record(name).read(EVALUATIONS), ["step", metric])
+        return next((float(value) for steps, value in table if steps == step), np.nan)
 
     def repeated(self, name: str, table: str = "runs.csv") -> list[Row]:
         """The rows of an experiment's repeats."""
         return _rows(self.root / "repeats" / name / table)
+
+    def repeated_config(self, name: str) -> DictConfig:
+        """The configuration that an experiment's repeats were trained with, but for their seeds."""
+        return _config(self.root / "repeats" / name)
 
     def repeated_at(self, name: str, step: int, metric: str) -> list[float]:
         """A metric of every repeat after a number of steps."""
@@ -61,7 +82,18 @@ class Results:
 
     def over_seeds(self, name: str, step: int, metric: str) -> list[float]:
         """A metric after a number of steps, of an experiment's own run and of its repeats."""
-        return [self.evaluations(name, metric)[step], *self.repeated_at(name, step, metric)]
+        return [self.evaluation(name, metric, step), *self.repeated_at(name, step, metric)]
+
+    def curves(self, name: str, steps: Sequence[int], metrics: Sequence[str]) -> Array:
+        """Metrics of an experiment's own run and of its repeats, (runs, steps, metrics); nan where there is none."""
+        rows = self.repeated(name, "evaluations.csv")
+        at = {(row["seed"], int(row["step"])): row for row in rows}
+        repeats = [
+            [[float(at.get((seed, step), {}).get(metric, np.nan)) for metric in metrics] for step in steps]
+            for seed in dict.fromkeys(row["seed"] for row in rows)
+        ]
+        own = [[self.evaluation(name, metric, step) for metric in metrics] for step in steps]
+        return np.array([own, *repeats])
 
     def gradients(self, name: str) -> list[Row]:
         """The rows of an experiment's gradient check, one for each parameter."""
@@ -70,8 +102,16 @@ class Results:
 
 def columns(table: Table, names: Sequence[str]) -> Array:
     """Columns of a table, (rows, names)."""
+    if not table.rows:
+        return np.empty((0, len(names)))
     indices = [table.columns.index(name) for name in names]
     return np.array([[row[index] for index in indices] for row in table.rows], dtype=np.float64)
+
+
+def _config(folder: Path) -> DictConfig:
+    config = OmegaConf.load(folder / "config.yaml")
+    assert isinstance(config, DictConfig)
+    return config
 
 
 def _rows(path: Path) -> list[Row]:
