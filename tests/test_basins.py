@@ -120,6 +120,7 @@ def test_the_minima_of_a_map_are_those_between_its_starts(undrawn: Composed) -> 
     for starts, minima in (("[-7,7]", [3, -3]), ("[-2,6]", [3]), ("[-2,2]", [])):
         found = basins(undrawn(*WELLS, f"basin.starts={starts}", "trainer.max_steps=1"))
         assert found.minima[:, 0].tolist() == pytest.approx(minima, abs=0.2)
+        assert not found.counts[found.outcomes.index(ELSEWHERE)].any()  # nothing is at rest where steps see other data
 
 
 def test_the_table_has_a_row_for_each_cell(undrawn: Composed) -> None:
