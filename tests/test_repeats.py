@@ -39,7 +39,7 @@ def test_every_repeat_ends_as_the_same_run_alone_with_noise_and_draws_of_its_own
 
 
 def test_where_all_run_away_each_is_evaluated_where_it_did(undrawn: Composed) -> None:
-    overrides = ("experiment=noisy_polynomial", "optimizer.lr=50")
+    overrides = ("experiment=noisy_polynomial", "optimizer.lr=50", "trainer.max_steps=1000", "evaluation.every=1000")
     for row in rows(repeat(undrawn(*overrides), range(3)) / "runs.csv"):
         outcome = train(undrawn(*overrides, f"seed={row['seed']}"))
         assert row["result"] == outcome.result == "diverged"
