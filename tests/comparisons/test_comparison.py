@@ -3,13 +3,15 @@ import itertools
 from pathlib import Path
 
 import pytest
+from comparisons.records import ended_run
 from conftest import composed_in, make_project
 from PIL import Image
 
 from descent.comparisons.comparison import compare
-from descent.comparisons.runs import arranged, called, ended
+from descent.comparisons.runs import arranged, ended
 from descent.experiment import Asked, train
-from descent.tracking.record import RunRecord
+from descent.tracking.record import Result, RunRecord
+from descent.tracking.sweep_record import State
 
 RATES = (0.01, 0.1, 1.5)  # the last runs away
 
@@ -59,16 +61,71 @@ def test_the_worst_is_best_where_more_is_worse(bowls: list[RunRecord], tmp_path:
     assert comparison.best == "steepest_descent lr=0.01"
 
 
+@pytest.mark.parametrize(
+    ("metric", "direction", "best"),
+    [("loss/train", "minimize", "b"), ("accuracy/test", "maximize", "c"), ("loss/test", "minimize", "a")],
+)
+def test_the_best_run_has_the_metric_and_did_not_run_away(
+    tmp_path: Path, metric: str, direction: str, best: str
+) -> None:
+    runs = [
+        ended_run(tmp_path / "a", {"seed": "1"}, {"loss/train": 0.9, "accuracy/test": 0.1, "loss/test": 0.9}),
+        ended_run(tmp_path / "b", {"seed": "2"}, {"loss/train": 0.1, "accuracy/test": 0.2}),
+        ended_run(tmp_path / "c", {"seed": "3"}, {"loss/train": 0.2, "accuracy/test": 0.3}, "converged"),
+        ended_run(tmp_path / "d", {"seed": "4"}, {"loss/train": 0.0, "accuracy/test": 0.9}, "diverged"),
+    ]
+    comparison = compare("runs", runs, metric, direction, tmp_path)
+    assert (comparison.best, comparison.best_record) == (best, f"id-{best}")
+    (value,) = [record.metrics()[metric] for record in runs if record.header.name == best]
+    assert comparison.value == value
+    assert comparison.told == f"{metric} {value}"
+    assert comparison.state("FAILED", failed=2) == State(
+        "FAILED",
+        {"runs/finished": 2, "runs/converged": 1, "runs/diverged": 1, "runs/failed": 2, f"best/{metric}": value},
+        best,
+        f"id-{best}",
+        when=comparison.state("FAILED").when,
+    )
+
+
+@pytest.mark.parametrize(("result", "metric"), [("diverged", "loss/train"), ("finished", "loss/test")])
+def test_where_all_runs_ran_away_or_lack_the_metric_there_is_no_best(
+    tmp_path: Path, result: Result, metric: str
+) -> None:
+    run = ended_run(tmp_path / "a", {}, {"loss/train": 0.5}, result)
+    comparison = compare("runs", [run], metric, "minimize", tmp_path)
+    assert (comparison.best, comparison.best_record) == (None, None)
+    state = comparison.state("FINISHED")
+    assert (state.metrics, state.best) == ({f"runs/{result}": 1, "runs/failed": 0}, None)
+
+
+def test_runs_of_several_problems_have_a_table_and_no_picture_and_no_best(tmp_path: Path) -> None:
+    runs = [
+        ended_run(tmp_path / "a", {"seed": "1"}, {"loss/train": 0.1}, problem="bowl"),
+        ended_run(tmp_path / "b", {"seed": "2"}, {"loss/train": 0.2, "x": 1.0}, problem="parabola"),
+    ]
+    assert compare("runs", runs, "loss/train", "minimize", tmp_path).best is None
+    assert not list(tmp_path.glob("*.png"))
+    assert read(tmp_path / "runs.csv") == [
+        {"run": "a", "seed": "1", "result": "finished", "steps": "20", "loss/train": "0.1", "x": "", "record": "id-a"},
+        {
+            "run": "b",
+            "seed": "2",
+            "result": "finished",
+            "steps": "20",
+            "loss/train": "0.2",
+            "x": "1.0",
+            "record": "id-b",
+        },
+    ]
+
+
 def test_runs_stand_in_handfuls_along_the_learning_rate(bowls: list[RunRecord]) -> None:
     arrangement = arranged(ended(bowls))
     assert arrangement.number == "optimizer.lr"
     assert [(handful.kind, handful.number) for handful in arrangement.handfuls] == [
         *itertools.product(("steepest_descent", "momentum"), RATES)
     ]
-
-
-def test_a_run_is_called_by_what_it_chose_and_set() -> None:
-    assert called({"optimizer": "adam", "optimizer.lr": "0.01", "seed": "2"}) == "adam lr=0.01 seed=2"
 
 
 def test_nothing_to_compare_is_nothing(tmp_path: Path) -> None:

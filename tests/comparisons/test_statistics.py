@@ -1,5 +1,10 @@
+import math
+from collections import Counter
+from itertools import combinations_with_replacement
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from descent.comparisons.statistics import interquartile_mean, interval
 
@@ -31,7 +36,8 @@ def test_the_interval_of_one_value_is_the_value() -> None:
 
 
 def test_the_same_values_have_the_same_interval() -> None:
-    assert np.array_equal(interval([1.0, 4.0, 2.0]), interval([1.0, 4.0, 2.0]))
+    values = np.random.default_rng(0).normal(size=20)
+    assert np.array_equal(interval(values), interval(values))
 
 
 def test_the_interval_holds_the_mean_and_nothing_beyond_the_values() -> None:
@@ -58,3 +64,22 @@ def test_ninety_five_percent_intervals_hold_the_truth_about_that_often() -> None
     low, high = interval(drawn)
     # A percentile bootstrap of 40 values is a little narrow; 400 samples leave 2 % of chance.
     assert 0.88 < np.mean((low <= 0) & (high >= 0)) < 0.98
+
+
+def share_below(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share of all possible resamples whose interquartile mean is below an edge, half of those at it included."""
+    resamples = np.array(list(combinations_with_replacement(range(len(values)), len(values))))
+    ways = [1 / math.prod(map(math.factorial, Counter(drawn).values())) for drawn in resamples.tolist()]
+    means = interquartile_mean(values[resamples], axis=1)
+    return np.array([np.average(0.5 * (means < edge) + 0.5 * (means <= edge), weights=ways) for edge in edges])
+
+
+def test_the_edges_are_those_of_95_percent_as_exactly_as_a_thousand_resamples_find_them() -> None:
+    values = np.random.default_rng(3).normal(size=9)
+    # In which order the runs stand is chance, and changes the edges by what resampling leaves to chance.
+    orders = np.stack([np.random.default_rng(order).permutation(values) for order in range(100)], axis=1)
+    low, high = interval(orders)
+    left_to_chance = math.sqrt(0.025 * 0.975 / 1_000)
+    for tail in (share_below(values, low), share_below(-values, -high)):
+        assert tail.mean() == pytest.approx(0.025, abs=left_to_chance)
+        assert tail.std() == pytest.approx(left_to_chance, rel=0.3)

@@ -2,8 +2,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+from threading import Timer
+from types import SimpleNamespace
 
 import pytest
 from tracking.runs import points, runs, start, step, whole
@@ -30,6 +31,10 @@ time.sleep(60)
 """
 
 
+PATIENCE = 300.0
+"""Seconds to wait for what takes a few: nothing fails because a machine is slow."""
+
+
 def gone(pid: int) -> bool:
     """Whether a process has ended; nobody may have asked yet how."""
     said = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
@@ -37,12 +42,13 @@ def gone(pid: int) -> bool:
 
 
 def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> None:
-    background = BackgroundSync(uri, 100, patience=60, every=0)
+    background = BackgroundSync(uri, 100, patience=PATIENCE, every=0)
     with start(tmp_path / "a", 20) as record:
         step(record, 0, 10)
         record.commit(record.position())
         background.notify(tmp_path / "a")
-        assert eventually(lambda: points(uri) == list(range(10)))
+        assert eventually(lambda: points(uri) == list(range(10)), PATIENCE)
+        assert os.getpriority(os.PRIO_PROCESS, background.start().pid) == 19  # behind the training
         step(record, 10, 20)
         record.finish("finished", 20, {})
     background.bring(tmp_path / "a")
@@ -52,7 +58,7 @@ def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> N
 
 
 def test_one_process_brings_the_records_of_many_runs(uri: str, tmp_path: Path) -> None:
-    background = BackgroundSync(uri, 100, patience=60)
+    background = BackgroundSync(uri, 100, patience=PATIENCE)
     processes = set()
     for name in "abc":
         whole(tmp_path / name)
@@ -70,7 +76,7 @@ def test_each_record_that_did_not_get_there_is_told_of(
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text("{")
     whole(tmp_path / "b")
-    with BackgroundSync(uri, 100, patience=60) as background:
+    with BackgroundSync(uri, 100, patience=PATIENCE) as background:
         for name in "abc":
             background.bring(tmp_path / name)
     told = capsys.readouterr().err.splitlines()
@@ -79,16 +85,14 @@ def test_each_record_that_did_not_get_there_is_told_of(
 
 
 def test_without_a_run_there_is_no_process_and_nothing_to_tell(tmp_path: Path) -> None:
-    assert BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=60).finish() == []
+    assert BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=PATIENCE).finish() == []
 
 
 def test_a_process_that_was_told_of_no_run_is_not_waited_for(tmp_path: Path) -> None:
-    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=60)
+    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=PATIENCE)
     process = background.start()
-    before = time.monotonic()
     assert background.finish() == []
-    assert time.monotonic() - before < 1
-    assert process.poll() is not None
+    assert process.poll() == -signal.SIGTERM  # it would have ended by itself, once it had imported MLflow
     assert not (tmp_path / "no.db").exists()
 
 
@@ -104,26 +108,31 @@ def test_a_trainer_that_is_killed_has_its_committed_rows_brought(uri: str, tmp_p
     trainer.kill()
     trainer.communicate()
     assert knows_mlflow == "False"
-    assert eventually(lambda: gone(int(pid)))
+    assert eventually(lambda: gone(int(pid)), PATIENCE)
     assert points(uri) == list(range(40))
     assert runs(uri) == [("a", "RUNNING")]
 
 
-def test_a_store_that_is_away_costs_the_trainer_no_more_than_its_patience(tmp_path: Path) -> None:
+def test_a_process_that_hears_nothing_costs_the_trainer_no_more_than_its_patience(tmp_path: Path) -> None:
     whole(tmp_path / "a")
     background = BackgroundSync("http://127.0.0.1:9", 100, patience=0.1, every=0)
-    before = time.monotonic()
+    process = background.start()
+    process.send_signal(signal.SIGSTOP)
+    rescue = Timer(60, process.kill)  # a trainer that waits for it would wait for ever
+    rescue.start()
     for _ in range(10_000):  # more than a pipe holds
         background.notify(tmp_path / "a")
-    assert time.monotonic() - before < 2
     background.bring(tmp_path / "a")
     assert background.finish() == ["MLflow has not got it all after 0.1 s; the background sync goes on"]
-    assert background.start().wait(60) == 1
+    assert process.poll() is None
+    rescue.cancel()
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(PATIENCE) == 1  # the store is away
 
 
 def test_nothing_is_raised_when_the_process_is_gone(tmp_path: Path) -> None:
     whole(tmp_path / "a")
-    background = BackgroundSync("http://127.0.0.1:9", 100, patience=10, every=0)
+    background = BackgroundSync("http://127.0.0.1:9", 100, patience=PATIENCE, every=0)
     background.start().send_signal(signal.SIGKILL)
     background.start().wait()
     background.notify(tmp_path / "a")
@@ -131,21 +140,31 @@ def test_nothing_is_raised_when_the_process_is_gone(tmp_path: Path) -> None:
     assert background.finish() == ["the background sync died (-9); run `descent sync`"]
 
 
-def test_a_short_run_is_not_disturbed(uri: str, tmp_path: Path) -> None:
-    whole(tmp_path / "a")
-    background = BackgroundSync(uri, 100, patience=60, every=3600)
-    background.notify(tmp_path / "a")
-    time.sleep(2)
-    assert runs(uri) == []
-    background.bring(tmp_path / "a")
+def test_records_that_grow_are_named_no_more_often_than_every_so_many_seconds(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = 1000.0
+    with monkeypatch.context() as patch:
+        patch.setattr("descent.tracking.background.time", SimpleNamespace(monotonic=lambda: clock))
+        background = BackgroundSync(uri, 100, patience=PATIENCE, every=20)
+        for seconds in (0, 19.9, 20, 20.1, 39.9, 40, 59.9, 60):
+            clock = 1000 + seconds
+            background.notify(whole(tmp_path / f"at {seconds}").folder)
     assert background.finish() == []
-    assert runs(uri) == [("a", "FINISHED")]
+    assert runs(uri) == [(f"at {seconds}", "FINISHED") for seconds in (20, 40, 60)]
+
+
+def test_a_run_that_ends_before_a_sync_is_due_starts_no_process(tmp_path: Path) -> None:
+    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=PATIENCE, every=3600)
+    background.notify(whole(tmp_path / "a").folder)
+    assert background.finish() == []
+    assert not (tmp_path / "no.db").exists()
 
 
 def test_the_reason_is_told(tmp_path: Path) -> None:
     whole(tmp_path / "a")
     (tmp_path / "no.db").write_text("this is not a database, whoever asks" * 10)
-    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=60)
+    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=PATIENCE)
     background.bring(tmp_path / "a")
     (said,) = background.finish()
     assert said == f"MLflow store sqlite:///{tmp_path}/no.db: file is not a database; `descent sync` tries again"

@@ -1,27 +1,15 @@
-import subprocess
-import sys
+import socket
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from descent.errors import UserError
 from descent.tracking.store import DEFAULT_URI, connect, experiment_id, resolve
-
-CONTACT = """
-import sys
-from descent.tracking.store import connect, experiment_id
-print(experiment_id(connect(sys.argv[1]), "surface/himmelblau"))
-"""
-
-
-def test_four_processes_may_be_the_first_at_once(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", CONTACT, f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}"]
-    pipe = subprocess.PIPE
-    processes = [subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) for _ in range(4)]
-    said = [process.communicate(timeout=60) for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4, said
-    assert len(set(said)) == 1
-    assert said[0][1] == ""
 
 
 def test_the_default_store_is_at_the_root_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,10 +36,47 @@ def test_a_deleted_experiment_is_said_to_be_deleted(uri: str) -> None:
         experiment_id(client, "gone")
 
 
+def test_an_experiment_that_another_process_makes_at_the_same_time_is_made_once(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, made = MlflowClient.create_experiment, []
+
+    def beaten(*arguments: Any) -> str:
+        made.append(create(*arguments))  # what the other process does, between our look and our call
+        return create(*arguments)
+
+    monkeypatch.setattr(MlflowClient, "create_experiment", beaten)
+    assert [experiment_id(connect(uri), "x squared")] == made
+
+
+def test_an_experiment_that_cannot_be_made_is_not_taken_for_one_that_is_there(uri: str) -> None:
+    with pytest.raises(MlflowException, match="Invalid experiment name"):
+        experiment_id(connect(uri), "")
+
+
 def test_a_file_that_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_text("not a database, and long enough to be taken for one" * 10)
     with pytest.raises(UserError, match=r"a\.db: file is not a database; `descent sync`"):
         connect(f"sqlite:///{tmp_path}/a.db")
+
+
+def test_a_server_that_hangs_up_is_asked_twice_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # so that more would take no longer
+    asked: list[object] = []
+
+    def hang_up() -> None:
+        with suppress(OSError):  # the test is over
+            while True:
+                connection, address = server.accept()
+                asked.append(address)
+                connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        Thread(target=hang_up, daemon=True).start()
+        with pytest.raises(UserError, match="tries again"):
+            connect(f"http://127.0.0.1:{server.getsockname()[1]}")
+        server.shutdown(socket.SHUT_RDWR)
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "somebody:secret@127.0.0.1:9"])

@@ -15,6 +15,9 @@ def test_evenly_spaced_with_first_and_last(planned: int, points: int) -> None:
     assert rows[-1:] == [planned - 1][:planned]
     gaps = [after - before for before, after in pairwise(rows)]
     assert not gaps or (min(gaps) >= 1 and max(gaps) - min(gaps) <= 1)
+    # Each is the row that is nearest to where it would stand if rows could be divided.
+    apart = (planned - 1) / max(1, len(rows) - 1)
+    assert all(abs(row - point * apart) <= 0.5 + 1e-9 for point, row in enumerate(rows))
 
 
 @pytest.mark.parametrize("length", range(51))
