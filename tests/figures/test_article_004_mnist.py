@@ -134,5 +134,6 @@ def test_draws_with_replacement_are_told_from_others() -> None:
     count, shape = 6_000, (60, 100)
     assert figures.with_replacement(generator.integers(count, size=shape), count)[1]
     once = np.array([generator.choice(count, 100, replace=False) for _ in range(60)])
-    others = (generator.permutation(count).reshape(shape), once, generator.integers(count // 2, size=shape))
-    assert [figures.with_replacement(indices, count)[1] for indices in others] == [False] * 3
+    again = np.tile(generator.integers(count, size=(30, 100)), (2, 1))
+    others = (generator.permutation(count).reshape(shape), once, again, generator.integers(count // 2, size=shape))
+    assert [figures.with_replacement(indices, count)[1] for indices in others] == [False] * 4
