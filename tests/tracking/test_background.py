@@ -99,7 +99,7 @@ def test_a_process_that_was_told_of_no_run_is_not_waited_for(tmp_path: Path) -> 
 def test_a_trainer_that_is_killed_has_its_committed_rows_brought(uri: str, tmp_path: Path) -> None:
     trainer = subprocess.Popen(
         [sys.executable, "-c", TRAINER, str(tmp_path / "a"), uri],
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        env=os.environ | {"PYTHONPATH": f"{Path(__file__).parents[1]}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -1,0 +1,44 @@
+"""What is imported is declared in pyproject.toml, and not only brought along by something else."""
+
+import ast
+import sys
+import tomllib
+from collections.abc import Iterator, Sequence
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DEPENDENCIES = PROJECT["dependencies"]
+DEV = [*DEPENDENCIES, *PROJECT["optional-dependencies"]["dev"]]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The packages that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize(
+    ("folders", "declared"), [(["src"], DEPENDENCIES), (["tests", "benchmarks", "mutants"], DEV)], ids=["src", "dev"]
+)
+def test_what_is_imported_is_declared(folders: Sequence[str], declared: Sequence[str]) -> None:
+    names = {canonicalize_name(Requirement(requirement).name) for requirement in declared}
+    distributions = packages_distributions()
+    undeclared = {
+        package
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        for package in imported(path)
+        if package in distributions
+        and package not in sys.stdlib_module_names
+        and not {canonicalize_name(name) for name in distributions[package]} & {*names, "descent"}
+    }
+    assert undeclared == set()
