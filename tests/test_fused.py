@@ -131,7 +131,7 @@ RATES = (0.01, 0.003, 0.001)
 def test_runs_of_several_rates_that_were_interrupted_end_as_if_they_had_not_been(
     undrawn: Composed, optimizer: str
 ) -> None:
-    """They share an optimizer until then; each then goes on with its own part of that optimizer's state."""
+    """They share an optimizer until then; each then continues with its own part of that optimizer's state."""
     common = (*NETWORK, "network.sizes=[784,8,10]", "trainer.max_steps=100", f"optimizer={optimizer}")
 
     def configs(folder: str, *overrides: str) -> list[DictConfig]:

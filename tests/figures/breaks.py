@@ -216,13 +216,13 @@ def table_row(fault: Break, differ: Iterable[str]) -> str:
 
 
 def power_table(curves: dict[str, Array]) -> str:
-    """The table of how often wrong programs are told apart in docs/figures.md."""
+    """The table of how often wrong programs are noticed in docs/figures.md."""
     rows = [f"| `{program}` | {told_apart:.0%} |" for program, told_apart in powers(curves).items()]
-    return "\n".join(["| 20 seeds with | told apart |", "| --- | --- |", *rows])
+    return "\n".join(["| 20 seeds with | noticed |", "| --- | --- |", *rows])
 
 
 def powers(curves: dict[str, Array]) -> dict[str, float]:
-    """Of each program's 20 runs, how often they are told apart from a run of the right program."""
+    """Of each program's 20 runs, how often a run of the right program is found to be another."""
     more = curves[MORE]
     return {program: power(more, runs) for program, runs in curves.items() if program != MORE}
 

@@ -15,7 +15,7 @@ from descent.tracking.sync import Synced
 def two_at_once(sync: Callable[[], Synced]) -> list[Synced]:
     """What two syncs say, the second of which begins when the first has found no run, and is about to make one.
 
-    The first goes on when the second waits for a lock, or has come to its end.
+    The first continues when the second waits for a lock, or has come to its end.
     """
     flock, create_run = fcntl.flock, MlflowClient.create_run
     second_is_out_of_the_way = Event()
