@@ -1,5 +1,7 @@
 import itertools
 
+import pytest
+
 from descent.comparisons.differences import differing
 
 BROUGHT = {
@@ -39,5 +41,15 @@ def test_an_experiment_stands_for_all_it_fixes() -> None:
     assert differing(runs) == ["experiment"]
 
 
-def test_what_makes_no_difference_is_never_told() -> None:
-    assert differing([run("adam", 0.1, 0, run_dir=folder) for folder in "ab"]) == []
+def test_the_seed_is_told_even_where_each_experiment_has_its_own() -> None:
+    assert differing([run("adam", 0.1, 0, experiment="a"), run("adam", 0.1, 1, experiment="b")]) == [
+        "experiment",
+        "seed",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["run_dir", "name", "problem_name", "sweep", "tracking.uri", "objective.metric", "trainer.steps_per_call"]
+)
+def test_what_makes_no_difference_is_never_told(name: str) -> None:
+    assert differing([run("adam", 0.1, 0, **{name: value}) for value in "ab"]) == []
