@@ -1,23 +1,14 @@
 from pathlib import Path
 
 import pytest
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import RunMode
-from omegaconf import DictConfig
+from sweeps.multirun import common
 
 from descent.composition import multirun
 from descent.sweeps.identity import header_of, job_name, swept_in
+from descent.tracking import lineage
 from descent.tracking.sweep_record import SEVERAL
 
 SWEEP = ("problem=bowl", "optimizer=sgd,adam", "optimizer.lr=1e-3,1e-2", "seed=range(3)", "trainer.max_steps=5")
-
-
-def common(project: Path, *overrides: str) -> DictConfig:
-    """What the jobs of a multirun have in common, as the command line composes it."""
-    with initialize_config_dir(str(project / "conf"), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        return loader.load_configuration("train", list(overrides), run_mode=RunMode.MULTIRUN)
 
 
 def test_a_sweep_is_called_by_what_it_sweeps_over(project: Path) -> None:
@@ -34,9 +25,22 @@ def test_a_sweep_is_called_by_what_it_sweeps_over(project: Path) -> None:
 def test_the_same_sweep_again_is_the_same_and_another_is_another(project: Path) -> None:
     identity = header_of(common(project, *SWEEP)).id
     assert header_of(common(project, *reversed(SWEEP))).id == identity
-    assert header_of(common(project, *SWEEP, "tracking=none", "hydra/launcher=joblib")).id == identity
-    for other in ("trainer.max_steps=6", "schedule=cosine", "seed=range(4)", "data.batch_size=1,2"):
-        assert header_of(common(project, *SWEEP, other)).id != identity
+    same = ("tracking=none", "hydra/launcher=joblib", "run_dir=there", "trainer.steps_per_call=7", "objective.metric=x")
+    assert header_of(common(project, *SWEEP, *same)).id == identity
+    others = (
+        "trainer.max_steps=6", "schedule=cosine", "seed=range(4)", "optimizer.lr=1e-2,1e-3", "data.batch_size=1,2",
+        "hydra/sweeper=optuna",
+    )  # fmt: skip
+    assert len({identity} | {header_of(common(project, *SWEEP, other)).id for other in others}) == 1 + len(others)
+
+
+def test_other_source_makes_another_sweep(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = common(project, *SWEEP)
+    identity = header_of(config).id
+    assert header_of(config).id == identity
+    (project / "descent" / "tracking").mkdir(parents=True)
+    monkeypatch.setattr(lineage, "__file__", str(project / "descent" / "tracking" / "lineage.py"))
+    assert header_of(config).id != identity
 
 
 @pytest.mark.parametrize(

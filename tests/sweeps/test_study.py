@@ -3,12 +3,10 @@ from pathlib import Path
 
 import optuna
 import pytest
-from hydra import initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.types import RunMode
 from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, LogUniformDistribution
 from optuna.trial import TrialState
+from sweeps.multirun import common
 
 from descent.sweeps.study import GoOn, StudyFile
 
@@ -53,6 +51,8 @@ def test_what_came_to_no_end_is_asked_again_and_nothing_else(tmp_path: Path) -> 
     running = ask(first)
     for _ in range(2):  # interrupted again before it could ask
         again = study_in(path, seed=1)
+    assert ask(again).params == failed.params
+    again = study_in(path, seed=2)  # and once more, when it had asked the first, and not the second
     asked = [ask(again).params for _ in range(3)]
     assert asked[:2] == [failed.params, running.params]
     assert asked[2] not in [trial.params for trial in first.trials]
@@ -66,9 +66,7 @@ def test_a_search_does_what_is_left_of_it(project: Path, tmp_path: Path, complet
         study.tell(ask(study), 1.0)
     running = ask(study)
     assert running.number == complete
-    with initialize_config_dir(str(project / "conf"), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        config = loader.load_configuration("train", ["problem=bowl", "sweep=optuna"], run_mode=RunMode.MULTIRUN)
+    config = common(project, "problem=bowl", "sweep=optuna")
     OmegaConf.set_readonly(config.hydra, True)
     GoOn(str(path)).on_multirun_start(config)
     assert config.hydra.sweeper.n_trials == left
