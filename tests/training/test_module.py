@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from descents import network_descent, parabola_descent, record_in, timeless
+from conftest import Composed
+from descents import alone, network_descent, parabola_descent, record_in, timeless
 
 from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
 from descent.training.plan import Plan
@@ -33,6 +34,15 @@ def test_a_position_out_of_bounds_ends_the_run_at_that_step_as_diverged(tmp_path
     assert module.problem.position() == [-128.0]
     assert [row[-1] for row in RunRecord(tmp_path).read(STEPS).rows] == [(-2.0) ** k for k in range(1, 8)]
     assert RunRecord(tmp_path).read(EVALUATIONS).rows[-1][0] == 7
+
+
+@pytest.mark.parametrize("start", ["[0,64]", "[64,0]", "[-64,0]"])
+def test_one_component_out_of_bounds_is_enough(undrawn: Composed, tmp_path: Path, start: str) -> None:
+    rate = ("optimizer.lr=1.5", "bound=100")  # x -> -2 x
+    config = undrawn("problem=bowl", f"problem.start={start}", *rate, "trainer.max_steps=9")
+    result, position = alone(config, tmp_path / "run")
+    assert result == "diverged"
+    assert sorted(map(abs, position)) == [0, 128]
 
 
 @pytest.mark.parametrize("steps_per_call", [1, 7, 100])
