@@ -67,3 +67,14 @@ def test_a_run_that_left_no_checkpoint_starts_anew(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.ckpt").unlink()
     network_descent(tmp_path)
     assert [row[0] for row in RunRecord(tmp_path).read(STEPS).rows] == list(range(1, 61))
+
+
+def test_a_run_writes_and_prints_nothing_but_its_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    current = tmp_path / "current"
+    current.mkdir()
+    monkeypatch.chdir(current)
+    network_descent(tmp_path / "record", steps=5)
+    assert not list(current.iterdir())
+    assert capfd.readouterr() == ("", "")
