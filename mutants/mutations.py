@@ -80,6 +80,8 @@ class _Finder:
     def _within(self, node: ast.AST, function: int) -> Iterator[Mutation]:
         for child in _code_below(node):
             inside = function or (child.lineno if isinstance(child, ast.FunctionDef) else 0)
+            if isinstance(child, ast.arguments) and isinstance(node, ast.FunctionDef) and node.lineno == function:
+                inside = 0  # defaults are computed when the file is imported
             for start, end, code in self._changes(child):
                 yield self._mutation(inside, start, end, code)
             yield from self._within(child, inside)

@@ -32,3 +32,9 @@ def test_to_run_and_to_show_at_once_is_refused_in_one_line(monkeypatch: pytest.M
 def test_to_show_a_ready_sweep_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.argv", ["descent train", "sweep=learning_rate", "problem=bowl", "--cfg", "hydra"])
     assert multirun("train") is None
+
+
+@pytest.mark.parametrize(("mode", "is_one"), [("RUN", False), ("MULTIRUN", True)])
+def test_hydras_mode_says_whether_it_is_a_multirun(monkeypatch: pytest.MonkeyPatch, mode: str, is_one: bool) -> None:
+    monkeypatch.setattr("sys.argv", ["descent train", f"hydra.mode={mode}", "problem=bowl"])
+    assert (multirun("train") is not None) == is_one

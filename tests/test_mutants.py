@@ -77,6 +77,11 @@ def test_a_change_is_shown_with_what_is_around_it() -> None:
     assert mutation.became == mutation.was.replace(" 1,", " 2,")
 
 
+def test_a_default_is_shown_to_all_tests_of_its_file_and_a_body_to_those_that_run_it() -> None:
+    source = b"def f(a=1):\n    return 2\n"
+    assert [(mutation.code, mutation.first) for mutation in mutations("a.py", source)] == [("2", 0), ("3", 1)]
+
+
 def test_a_mutation_of_the_package_is_python_again() -> None:
     paths = sorted((ROOT / "src").rglob("*.py"))
     every = [(path, mutation) for path in paths for mutation in mutations(path.name, path.read_bytes())]

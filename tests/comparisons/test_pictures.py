@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,3 +62,12 @@ def test_curves_are_interquartile_means_wherever_one_of_the_runs_was_evaluated(d
     for band, ends in zip(bands, ([6.0, 5.0, 8.0, 7.0], ENDS["0.1"]), strict=True):
         _, high = interval(ends)
         assert band.y1 == pytest.approx(10 + high)
+
+
+def test_what_was_never_evaluated_in_a_metric_has_no_curve_of_it(tmp_path: Path) -> None:
+    records = [
+        ended_run(tmp_path / name, {"optimizer.lr": "0.1", "data": name}, {"loss/train": 1.0, **accuracy})
+        for name, accuracy in {"points": {}, "images": {"accuracy/test": 0.9}}.items()
+    ]
+    (axes,) = pictures("a sweep", arranged(ended(records)))["curves_accuracy_test"].axes
+    assert (axes.get_title(), len(axes.lines)) == ("images", 1)
