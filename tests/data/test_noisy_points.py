@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from descent.data.noisy_points import read_noisy_points
+from descent.data.noisy_points import fresh_noisy_points, read_noisy_points
 from descent.data.points import write_points
 from descent.errors import UserError
 
@@ -44,3 +44,13 @@ def test_the_path_is_seen_from_the_project_wherever_in_it_one_stands(
 def test_missing_points_are_told_with_the_stage_that_makes_them(folder: Path) -> None:
     with pytest.raises(UserError, match="`dvc repro noisy_polynomial` makes it"):
         read_noisy_points("points.csv")
+
+
+def test_fresh_points_lie_along_the_polynomial_through_the_control_points_which_are_the_file_they_come_from(
+    folder: Path,
+) -> None:
+    (folder / "control_points.csv").write_text("x,y\n0,1\n1,3\n2,5\n")
+    data = fresh_noisy_points("control_points.csv", count=3, low=-1, high=3, degree=1, noise=0, seed=0)
+    x, y = data.train.head(3)
+    assert (x.tolist(), y.tolist()) == ([-1, 1, 3], pytest.approx([-1, 3, 7]))
+    assert data.files == (folder / "control_points.csv",)
