@@ -17,11 +17,12 @@ ARITHMETIC = {"+": "-", "-": "+", "*": "/", "/": "*", "//": "/", "%": "*", "**":
 LOGIC = {"and": "or", "or": "and"}
 CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list"}
 LOOKS = {
-    "alpha", "arrowstyle", "bbox", "box_aspect", "cmap", "color", "colors", "desc", "description", "edgecolor",
-    "edgecolors", "elinewidth", "figsize", "fontsize", "framealpha", "ha", "handlelength", "headlength", "headwidth",
-    "help", "label", "labels", "leave", "linestyle", "linestyles", "linewidth", "linewidths", "loc", "marker",
-    "markeredgewidth", "markerfacecolor", "markersize", "metavar", "mininterval", "ncols", "pad", "s", "scale",
-    "shrink", "size", "title", "title_fontsize", "unit", "va", "width", "zorder",
+    "alpha", "arrowstyle", "bbox", "box_aspect", "clip_on", "cmap", "color", "colors", "delay", "desc", "description",
+    "edgecolor", "edgecolors", "elinewidth", "figsize", "fontsize", "framealpha", "ha", "handlelength", "headlength",
+    "headwidth", "help", "label", "labels", "leave", "linespacing", "linestyle", "linestyles", "linewidth",
+    "linewidths", "loc", "marker", "markeredgecolor", "markeredgewidth", "markerfacecolor", "markersize", "metavar",
+    "mininterval", "ncols", "pad", "s", "scale", "shrink", "size", "title", "title_fontsize", "unit", "va", "width",
+    "width_ratios", "zorder",
 }  # fmt: skip
 """Keyword arguments that change how a picture, a bar or a help text looks and nothing that is computed."""
 DECORATIONS = {"colorbar", "grid", "legend", "new_figure"}

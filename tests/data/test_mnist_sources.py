@@ -184,7 +184,7 @@ def test_a_look_up_that_hangs_where_no_timeout_reaches_is_given_up_as_well(
 ) -> None:
     found = Event()
     monkeypatch.setattr("descent.data.mnist_sources.urlopen", lambda *_, **__: found.wait())
-    with pytest.raises(TimeoutError, match="nothing came for 0.05 seconds"):
+    with pytest.raises(TimeoutError, match=r"nothing came for 0\.05 seconds"):
         download("http://nowhere/file", tmp_path / "file", patience=0.05)
     found.set()
 

@@ -98,11 +98,12 @@ def test_a_descent_on_a_bowl_is_within_rounding_of_the_same_in_fractions(lr: flo
 def test_a_descent_on_a_bowl_ends_beyond_the_bound() -> None:
     path, _ = by_hand.on_bowl((-3.0, 4.0), 10.0, 100, 1000.0)
     assert path.tolist() == [[-3, 4], [57, -76], [-1083, 1444]]
+    assert len(by_hand.on_bowl((-3.0, 4.0), 10.0, 100, 76.0)[0]) == 3  # at the bound is not beyond it
 
 
 def test_a_descent_on_a_parabola_is_within_rounding_of_the_same_in_fractions() -> None:
-    path, rounding = by_hand.on_parabola(1.0, 0.01, 800)
-    exact = float((1 - 2 * Fraction(0.01)) ** 800)
+    path, rounding = by_hand.on_parabola(3.0, 0.01, 800)
+    exact = float(3 * (1 - 2 * Fraction(0.01)) ** 800)
     assert len(path) == len(rounding) == 801
     assert abs(path[-1] - exact) <= rounding[-1] < 1e-12 * exact
 

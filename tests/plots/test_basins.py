@@ -15,6 +15,7 @@ def test_every_cell_has_the_colour_of_what_it_comes_to(tmp_path: Path) -> None:
     figure.savefig(tmp_path / "map.png")  # colours are set as it is drawn
     (axes,) = figure.axes
     (mesh,) = axes.collections
+    assert figure.get_suptitle() == "Map"
     colours = [*MINIMA[:2], *OTHERS]
     faces = [to_hex(face) for face in mesh.get_facecolor()]  # type: ignore[arg-type]
     assert faces == [to_hex(colours[which]) for which in WHICH.flatten()]
@@ -51,4 +52,13 @@ def test_shares_have_a_panel_each_on_one_scale() -> None:
     for panel, share in zip(panels, (50, 30, 20), strict=True):
         (mesh,) = panel.collections
         assert (mesh.get_clim(), set(np.asarray(mesh.get_array()).flatten().tolist())) == ((0, 100), {share})
-    assert bar.get_ylabel() == "of the runs of a cell, %"
+    assert (figure.get_suptitle(), bar.get_ylabel()) == ("Map", "of the runs of a cell, %")
+
+
+def test_six_minima_are_told_apart_by_colour() -> None:
+    outcomes = [*(f"at the minimum {number}" for number in range(1, 7)), *OUTCOMES[2:]]
+    (legend,) = outcomes_picture(
+        "Map", "start", np.arange(9.0), RATES[:1], outcomes, np.arange(9)[None], (1, 1)
+    ).legends
+    colours = [to_hex(patch.get_facecolor()) for patch in legend.get_patches()]
+    assert len(set(colours)) == len(colours) == 9

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
 from descent.plots.animation import FRAMES
-from descent.plots.field import Field, FieldDescent, field_pictures
+from descent.plots.field import LEVELS, Field, FieldDescent, field_pictures
 
 Array = NDArray[np.float64]
 Draw = Callable[[FieldDescent], Figure]
@@ -125,6 +126,20 @@ def test_in_a_bowl_arrows_are_nearly_as_long_as_it_is_steep() -> None:
     assert share.max() / share.min() < 1.4
 
 
+def test_a_gentle_slope_has_its_arrows_as_well() -> None:
+    field = bowl()
+    for one, other in zip(arrows(field), arrows(replace(field, downhill=1e-9 * field.downhill)), strict=True):
+        np.testing.assert_allclose(one, other)
+
+
+def test_each_band_of_height_has_a_colour_of_its_own_and_a_line_to_the_next() -> None:
+    axes: Axes = Figure().subplots()
+    bowl().draw(axes)
+    filled, lines = (artist for artist in axes.collections if isinstance(artist, QuadContourSet))
+    assert len(np.unique(filled.get_facecolor(), axis=0)) == len(filled.levels) - 1 == LEVELS
+    np.testing.assert_array_equal(lines.levels, filled.levels[1:-1])
+
+
 def test_where_there_is_no_slope_there_is_no_arrow() -> None:
     field = bowl()
     field.downhill[:4] = np.array([[0, 0], [np.nan, 1], [np.inf, 0], [1e300, -np.inf]])
@@ -211,7 +226,8 @@ def test_the_animation_shows_ten_steps_a_second(draw: Draw, tmp_path: Path) -> N
 def test_the_still_picture_shows_the_whole_path_and_the_animation_no_end_before_its_last_frame(
     draw: Draw, tmp_path: Path
 ) -> None:
-    draw(along((-3, 4), (0, 4), (3, -4)))
+    figure = draw(along((-3, 4), (0, 4), (3, -4)))
+    assert [line.get_visible() for line in figure.axes[0].lines if line.get_label() == "end"] == [True]
     with Image.open(tmp_path / "a.png") as image:
         whole = reddish(image)
     with Image.open(tmp_path / "a.gif") as image:

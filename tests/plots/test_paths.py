@@ -9,7 +9,7 @@ from PIL import Image
 
 from descent.plots.curve import LossCurve
 from descent.plots.field import Field
-from descent.plots.paths import HEADROOM, LabelledPath, paths_picture
+from descent.plots.paths import BROADEST, HEADROOM, LabelledPath, paths_picture
 
 Array = NDArray[np.float64]
 START = np.array([-3.0, 4.0])
@@ -75,6 +75,14 @@ def test_paths_are_shown_where_they_are_and_losses_over_their_steps() -> None:
         (found,) = [line for line in plane.lines if line.get_label() == path.label]
         np.testing.assert_array_equal(np.array(found.get_xydata()), path.path)
         np.testing.assert_array_equal(np.array(loss.get_xydata()), np.stack([np.arange(31), path.losses], axis=1))
+
+
+@pytest.mark.parametrize("count", [1, 3, 20])
+def test_a_path_is_broader_than_those_above_it(count: int) -> None:
+    paths = [run(0.1 + index / 100) for index in range(count)]
+    widths = np.array([line.get_linewidth() for line in paths_picture("", bowl(), paths).axes[1].lines])
+    assert (np.diff(widths) < 0).all()
+    assert widths.max() <= widths.min() + BROADEST
 
 
 def test_a_run_that_leaves_is_marked_where_it_crosses_the_edge() -> None:

@@ -1,16 +1,18 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from descent.plots.animation import FRAMES
+from descent.plots.animation import FRAMES, Ground
 from descent.plots.plane import PlaneDescent, plane_pictures
 
 Draw = Callable[[PlaneDescent], Figure]
@@ -103,6 +105,24 @@ def test_the_animation_ends_with_the_whole_path_marked_at_its_last_step_in_both_
     for name in ("loss", "accuracy"):
         assert np.array(shown[name].lines[-1].get_xdata()).tolist() == [drawn.steps[-1]] * 2
     assert [text.get_text() for text in shown["plane"].texts] == ["step 110"]
+
+
+def test_a_frames_trail_ends_where_the_frame_is(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    trails: list[Array] = []
+
+    def look(
+        self: Ground, path: Path, artists: Sequence[Artist], draw: Callable[[int], None], *_: int, **__: int
+    ) -> None:
+        (trail,) = (line for line in artists if isinstance(line, Line2D) and line.get_marker() == ".")
+        for frame in range(12):
+            draw(frame)
+            trails.append(np.array(trail.get_xydata()))
+
+    monkeypatch.setattr(Ground, "animate", look)
+    draw(descent())
+    assert len(trails) == 12
+    for frame, trail in enumerate(trails):
+        np.testing.assert_array_equal(trail, descent().path[: frame + 1])
 
 
 def test_what_moves_is_in_no_picture_but_its_own(draw: Draw, tmp_path: Path) -> None:
