@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,17 +79,25 @@ def read(project: Path, folder: Path) -> Measured:
     coverage = Coverage(data_file=folder / "coverage", config_file=folder / "config.ini")
     coverage.combine(keep=True)
     data = coverage.get_data()
+    seconds: dict[str, float] = json.loads((folder / "seconds.json").read_text(encoding="utf-8"))
     tests: dict[str, dict[int, list[str]]] = {}
     for file in (file for file in data.measured_files() if Path(file).is_relative_to(project)):
         lines: defaultdict[int, set[str]] = defaultdict(set)
         for line, contexts in data.contexts_by_lineno(file).items():
-            names = {_test(context) for context in contexts} - {""}
+            names = {test for context in contexts for test in _tests(context, seconds)}
             lines[line] |= names
             lines[0] |= names
         tests[Path(file).relative_to(project).as_posix()] = {line: sorted(names) for line, names in lines.items()}
-    return Measured(tests, json.loads((folder / "seconds.json").read_text(encoding="utf-8")))
+    return Measured(tests, seconds)
 
 
-def _test(context: str) -> str:
-    """The id of the test in a context, which may end with a process's phase, or begin with an empty one."""
-    return context.strip("|").rpartition(" (")[0] or context.strip("|")
+def _tests(context: str, every: Iterable[str]) -> list[str]:
+    """The ids of the tests that need what ran in a context, `TEST (PHASE)`.
+
+    What one test sets up, others of its file may share.
+    """
+    test, _, phase = context.strip("|").rpartition(" (")
+    if phase != "setup)":
+        return [test] if test else []
+    file = test.partition("::")[0] + "::"
+    return [other for other in every if other.startswith(file)]

@@ -13,10 +13,20 @@ seconds: defaultdict[str, float] = defaultdict(float)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Note what runs from here on as this test's."""
+    """Note what runs from here on as this test's set-up."""
+    _switch_to(f"{item.nodeid} (setup)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Note what runs from here on as the test's own."""
+    _switch_to(f"{item.nodeid} (call)")
+
+
+def _switch_to(context: str) -> None:
     measured = coverage.Coverage.current()
     if measured is not None:
-        measured.switch_context(item.nodeid)
+        measured.switch_context(context)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -1,10 +1,12 @@
+import json
 import random
 from pathlib import Path
 
 import pytest
+from coverage import CoverageData
 
 from mutants.__main__ import Trial, equivalents, report
-from mutants.measured import Measured
+from mutants.measured import CONFIG, Measured, read
 from mutants.mutations import Mutation, mutations
 
 ROOT = Path(__file__).parents[1]
@@ -120,3 +122,19 @@ def test_what_is_said_to_be_equivalent_is_a_mutation_that_there_is() -> None:
     for path, was, became in equivalents():
         found = mutations(path, (ROOT / path).read_bytes())
         assert (was, became) in {(mutation.was, mutation.became) for mutation in found}, (path, was, became)
+
+
+def test_what_one_test_sets_up_others_of_its_file_are_shown_as_well(tmp_path: Path) -> None:
+    seconds = {"tests/test_a.py::one": 1.0, "tests/test_a.py::two": 2.0, "tests/test_b.py::three": 3.0}
+    source = tmp_path / "src" / "descent" / "a.py"
+    data = CoverageData(str(tmp_path / "coverage"), suffix="1")
+    for context, line in {"one (setup)": 2, "two (call)": 3, "": 4}.items():
+        data.set_context(context and f"tests/test_a.py::{context}")
+        data.add_lines({str(source): [line]})
+    data.write()
+    source.parent.mkdir(parents=True)
+    source.write_text("1\n2\n3\n4\n")
+    (tmp_path / "config.ini").write_text(CONFIG.format(data=tmp_path / "coverage"))
+    (tmp_path / "seconds.json").write_text(json.dumps(seconds))
+    both = ["tests/test_a.py::one", "tests/test_a.py::two"]
+    assert read(tmp_path, tmp_path).tests == {"src/descent/a.py": {0: both, 2: both, 3: both[1:], 4: []}}

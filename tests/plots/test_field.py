@@ -136,8 +136,9 @@ def test_each_band_of_height_has_a_colour_of_its_own_and_a_line_to_the_next() ->
     axes: Axes = Figure().subplots()
     bowl().draw(axes)
     filled, lines = (artist for artist in axes.collections if isinstance(artist, QuadContourSet))
-    assert len(np.unique(filled.get_facecolor(), axis=0)) == len(filled.levels) - 1 == LEVELS
-    np.testing.assert_array_equal(lines.levels, filled.levels[1:-1])
+    levels = np.asarray(filled.levels)
+    assert len(np.unique(np.asarray(filled.get_facecolor()), axis=0)) == len(levels) - 1 == LEVELS
+    np.testing.assert_array_equal(np.asarray(lines.levels), levels[1:-1])
 
 
 def test_where_there_is_no_slope_there_is_no_arrow() -> None:

@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import ROOT, composed_in, make_project
+from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
+from matplotlib.quiver import Quiver
 from PIL import Image
 from tracking.runs import start
 
@@ -42,7 +46,13 @@ def evaluated(project: Path, name: str, step: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> dict[str, Section]:
+def drawn() -> list[Figure]:
+    """What is drawn for the sections, in their order."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory, small_data: Path, drawn: list[Figure]) -> dict[str, Section]:
     """The sections on a project in which all stages have run, by their ids."""
     project = make_project(tmp_path_factory.mktemp("project"), small_data)
     shutil.copytree(ROOT / "data" / "source", project / "data" / "source")
@@ -65,6 +75,13 @@ def shown(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> dict[st
             (project / picture).parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (4, 4), "red").save(project / f"{picture}.png")
         shutil.copytree(project / "sweeps" / "basin_himmelblau", project / "sweeps" / "basin_noisy_polynomial")
+        save = Figure.savefig
+
+        def noted(figure: Figure, *to: Any, **how: Any) -> None:
+            drawn.append(figure)
+            save(figure, *to, **how)
+
+        patch.setattr(Figure, "savefig", noted)
         return {section.id: section for section in sections(Results(project))}
 
 
@@ -103,6 +120,21 @@ def test_the_field_is_a_picture_of_its_own(shown: dict[str, Section]) -> None:
     with Image.open(io.BytesIO(picture.png)) as image:
         assert image.size == (700, 600)
         assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
+
+
+def test_pictures_show_the_articles_grid_the_minimum_and_where_descents_may_end(
+    shown: dict[str, Section], drawn: list[Figure]
+) -> None:
+    *_, field, ends = drawn
+    (arrows,) = (artist for artist in field.axes[0].collections if isinstance(artist, Quiver))
+    positions = np.asarray(arrows.XY)
+    assert len(positions) == 18**2 - 1  # none at the minimum
+    assert np.unique(positions)[[0, 1, -1]].tolist() == [-2, -1.75, 2.25]
+    (minimum,) = field.axes[0].lines
+    assert np.array(minimum.get_xydata()).tolist() == [[0, 0]]
+    (bars,) = (patch for patch in ends.axes[0].patches if isinstance(patch, StepPatch))
+    _, edges, _ = bars.get_data()
+    np.testing.assert_allclose(np.asarray(edges, float), np.arange(-70, 71) / 10, atol=1e-12)
 
 
 def test_how_the_noisy_polynomials_runs_ended_is_told_with_wilsons_intervals(shown: dict[str, Section]) -> None:
