@@ -75,6 +75,25 @@ def test_no_figure_differs_of_right_programs(inside: Path) -> None:
     assert differ(program(results, STEPS) for program in PROGRAMS.values()) == []
 
 
+def test_rows_say_what_was_chosen_and_which_seeds_were_looked_for(inside: Path) -> None:
+    results = Results(inside)
+    parts = dict.fromkeys(part for name, part in PARTS.items() if name not in PROGRAMS)
+    said = {figure.name: figure.cause for part in parts for figure in part(results) if figure.verdict == "reproduced"}
+    assert {name for name, text in said.items() if "looked for" in text} == {
+        "the descent that is shown",
+        "right on pattern A at 999999999, before",
+        "right on pattern A at 999999999, after",
+    }
+    assert {name for name, text in said.items() if "our choice" in text} == {
+        "x² from 1, 25,000 steps",
+        "x³ - 0.75x + 1 from 1, 25,000 steps",
+    }
+    assert "rounding" in said["the training of the network"]
+    assert "depend on three numbers" in said["the first errors"]
+    assert "eight digits" in said["the 2x3 layer: its output"]
+    assert "could not agree" in said["two layers: numerical gradient and backpropagation"]
+
+
 def test_every_wrong_program_is_in_the_table_of_the_docs() -> None:
     table = "\n".join([HEADER, *(table_row(fault, fault.rows) for fault in (*SMALL, *MNIST))])
     assert table in (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")

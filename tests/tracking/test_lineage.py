@@ -41,6 +41,10 @@ def test_every_setting_changes_the_key_unless_it_cannot_change_a_result(composed
     )
 
 
+def test_the_order_of_settings_leaves_the_key_as_it_is() -> None:
+    assert run_key({"seed": "0", "optimizer.lr": "0.1"}, []) == run_key({"optimizer.lr": "0.1", "seed": "0"}, [])
+
+
 def test_a_setting_is_not_taken_for_one_whose_name_it_begins_with() -> None:
     assert run_key({"run_dirt": "1"}, []) != run_key({}, [])
 
