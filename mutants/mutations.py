@@ -136,7 +136,7 @@ class _Finder:
             case ast.Call(args=arguments, keywords=keywords):
                 parts: list[Placed] = [*arguments, *keywords]
                 for place, keyword in enumerate(keywords, start=len(arguments)):
-                    if keyword.arg and keyword.arg not in LOOKS | GUARDS and _name(node) not in DECORATIONS:
+                    if keyword.arg and keyword.arg not in LOOKS | GUARDS and _name(node.func) not in DECORATIONS:
                         yield self._without([self._span(part) for part in parts], place)
             case ast.Tuple(elts=elements, ctx=ast.Load()) | ast.List(elts=elements, ctx=ast.Load()):
                 spans = [self._span(element) for element in elements]
@@ -199,7 +199,9 @@ class _Finder:
 
 def _code_below(node: ast.AST) -> Iterator[ast.AST]:
     """The children of a node that are code which runs, less what says nothing or what no test should look at."""
-    if isinstance(node, ast.Call) and _name(node) in DECORATIONS:
+    if isinstance(node, ast.Call) and _name(node.func) in DECORATIONS:
+        return
+    if isinstance(node, ast.Subscript) and _name(node.value) == "Literal":
         return
     if isinstance(node, ast.Dict):
         yield from (value for key, value in zip(node.keys, node.values, strict=True) if not _is_look(key))
@@ -220,9 +222,9 @@ def _is_code(node: object) -> bool:
     return isinstance(node, ast.AST)
 
 
-def _name(call: ast.Call) -> str:
-    """The last part of the name of what is called."""
-    return ast.unparse(call.func).rpartition(".")[2]
+def _name(node: ast.expr) -> str:
+    """The last part of a name with dots."""
+    return ast.unparse(node).rpartition(".")[2]
 
 
 def _is_look(key: ast.expr | None) -> bool:

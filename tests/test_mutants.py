@@ -58,6 +58,7 @@ def test_code_is_made_wrong_in_one_place_at_a_time(source: str, expected: set[st
     [
         '"""A docstring with 1 < 2."""',
         "a: Literal[1, 2]",
+        "A = typing.Literal[1, 2]",
         "def f(a: int | None) -> dict[str, int]: ...",
         "from a import b",
         "if TYPE_CHECKING: a = 1",

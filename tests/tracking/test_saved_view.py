@@ -1,14 +1,15 @@
 import json
+from typing import Any
 
 from descent.tracking.saved_view import SAVED_VIEW, saved_in, view
 
 METRICS = {"loss/step", "loss/train", "accuracy/test", "x", "grad_norm", "seconds_per_step"}
 
 
-def state_of(objective: str) -> dict[str, object]:
+def state_of(objective: str) -> dict[str, Any]:
     saved = json.loads(view("a × b", 5, "abc", ["optimizer", "optimizer.lr"], METRICS, objective))
     assert (saved["name"], saved["createdAt"]) == ("a × b", 5)
-    state: dict[str, object] = json.loads(saved["state"])
+    state: dict[str, Any] = json.loads(saved["state"])
     return state
 
 
@@ -20,6 +21,13 @@ def test_a_view_has_what_is_swept_and_what_is_reached_the_best_first() -> None:
     ]  # fmt: skip
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`accuracy/test`", False)
     assert state_of("loss/train")["orderByAsc"] is True
+
+
+def test_every_chart_stands_in_a_section_of_the_view_and_none_is_empty() -> None:
+    state = state_of("loss/train")
+    charts, sections = state["compareRunCharts"], state["compareRunSections"]
+    assert [chart["displayName"] for chart in charts] == ["loss/step", "accuracy/test", "loss/train", "descent"]
+    assert {chart["metricSectionId"] for chart in charts} == {section["uuid"] for section in sections}
 
 
 def test_views_are_found_among_an_experiments_tags() -> None:

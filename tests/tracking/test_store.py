@@ -60,7 +60,14 @@ def test_a_file_that_is_no_store(tmp_path: Path) -> None:
         connect(f"sqlite:///{tmp_path}/a.db")
 
 
-def test_a_server_that_hangs_up_is_asked_twice_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_makes_the_folder_that_it_is_in(tmp_path: Path) -> None:
+    connect(f"sqlite:///{tmp_path}/deep/er/a.db")
+    assert (tmp_path / "deep" / "er" / "a.db").exists()
+
+
+def test_a_server_that_hangs_up_is_asked_twice_and_no_more_and_that_is_all_that_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # so that more would take no longer
     asked: list[object] = []
 
@@ -77,6 +84,7 @@ def test_a_server_that_hangs_up_is_asked_twice_and_no_more(monkeypatch: pytest.M
             connect(f"http://127.0.0.1:{server.getsockname()[1]}")
         server.shutdown(socket.SHUT_RDWR)
     assert len(asked) == 2
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "somebody:secret@127.0.0.1:9"])

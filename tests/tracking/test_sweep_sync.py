@@ -162,6 +162,11 @@ def test_a_sweep_with_runs_has_a_view_of_them_that_its_description_leads_to(uri:
     assert said == [(0.5, CREATED + 5, 0)]
 
 
+def test_a_sweep_of_which_no_run_is_the_best_names_none(uri: str, tmp_path: Path) -> None:
+    sync_sweep(sweep_of(tmp_path).folder, uri)
+    assert rows(uri, "select * from tags where key like 'descent.best%'") == []
+
+
 def test_a_comparison_names_the_best_of_runs_that_are_not_its_own(uri: str, tmp_path: Path) -> None:
     best = sync_record(whole(tmp_path / "a").folder, uri, 10).run_id
     comparison = sweep_of(tmp_path)
