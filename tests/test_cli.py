@@ -1,3 +1,4 @@
+import signal
 import sys
 
 import pytest
@@ -19,3 +20,14 @@ def test_a_dash_is_as_good_as_an_underscore(monkeypatch: pytest.MonkeyPatch, ver
     monkeypatch.setattr(sys, "argv", ["descent", verb, "count=6"])
     with pytest.raises(SystemExit, match=rf"^descent {verb}: count=6: it must be above degree=6"):
         cli.main()
+
+
+def test_ctrl_c_is_told_in_a_line_of_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["descent", "sync"])
+    monkeypatch.setattr("descent.verbs.sync.main", lambda: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 130
+    assert capsys.readouterr() == ("", "descent sync: interrupted\n")

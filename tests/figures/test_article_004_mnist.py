@@ -1,6 +1,7 @@
 """The two layers' figures, on measured accuracies of right and wrong programs, and on small images."""
 
 import csv
+from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
 
@@ -120,6 +121,18 @@ def test_accuracies_after_a_step_are_those_of_a_seed_or_below_those_of_the_rare_
 ) -> None:
     monkeypatch.chdir(one_step)
     assert figures.first_step(Results(one_step), published).verdict == verdict
+
+
+@pytest.mark.parametrize("end", [np.min, np.max])
+def test_accuracies_after_a_step_range_from_the_lowest_seeds_to_the_highest_both_included(
+    end: Callable[[Array], float], one_step: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(one_step)
+    results = Results(one_step)
+    ends = [float(end(results.over_seeds(figures.NAME, 1, f"accuracy/{part}"))) for part in ("train", "test")]
+    figure = figures.first_step(results, [repr(value) for value in ends])
+    assert figure.verdict == "reproduced"
+    assert "/".join(f"{value:.4f}" for value in ends) in figure.ours.partition(" over 5 seeds")[0].split(" to ")
 
 
 def test_a_rare_seed_explains_nothing_where_its_step_is_not_that_of_plain_numpy(

@@ -155,3 +155,9 @@ def test_a_run_that_went_far_in_float32_has_a_plane_too() -> None:
     near, far = leading_plane(visited), leading_plane(visited * 1e30)
     torch.testing.assert_close(far.explained, near.explained)
     torch.testing.assert_close(far.path / 1e30, near.path, rtol=1e-4, atol=1e-4)
+
+
+def test_a_run_that_went_far_in_one_direction_has_a_plane_too() -> None:
+    along = torch.linspace(1, 0, 9)
+    far = leading_plane(torch.stack([1e30 * along, along.square(), torch.zeros(9)], dim=1))
+    assert far.explained.tolist() == pytest.approx([1, 0])

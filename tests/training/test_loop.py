@@ -1,3 +1,4 @@
+import warnings
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,9 @@ def test_a_run_writes_and_prints_nothing_but_its_record(
     network_descent(tmp_path / "record", steps=5)
     assert not list(current.iterdir())
     assert capfd.readouterr() == ("", "")
+
+
+def test_what_is_warned_of_is_after_training_as_it_was_before(tmp_path: Path) -> None:
+    before = list(warnings.filters)
+    network_descent(tmp_path, steps=3)
+    assert list(warnings.filters) == before

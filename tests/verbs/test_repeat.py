@@ -8,11 +8,11 @@ REPEAT = ("descent", "repeat", "experiment=noisy_polynomial", "trainer.max_steps
 
 
 def test_an_experiment_is_repeated_from_the_seeds_after_its_own(project: Path) -> None:
-    done = here(*REPEAT, "--seeds", "3", "seed=7", cwd=project)
+    done = here(*REPEAT, "--seeds", "2", "seed=7", cwd=project)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "noisy_polynomial from 3 more seeds: repeats/noisy_polynomial/runs.csv\n"
+    assert done.stdout == "noisy_polynomial from 2 more seeds: repeats/noisy_polynomial/runs.csv\n"
     with (project / "repeats" / "noisy_polynomial" / "runs.csv").open(newline="") as file:
-        assert [row["seed"] for row in csv.DictReader(file)] == ["8", "9", "10"]
+        assert [row["seed"] for row in csv.DictReader(file)] == ["8", "9"]
 
 
 @pytest.mark.parametrize("seeds", ["1", "-3"])

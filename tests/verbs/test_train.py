@@ -71,6 +71,12 @@ def test_a_run_tells_of_its_evaluations(said: Said) -> None:
     assert len([line for line in said("problem=bowl", "trainer.max_steps=5") if line.startswith("step ")]) == 6
 
 
+def test_a_run_says_where_its_record_is_and_of_one_that_is_there_how_it_is_trained_again(said: Said) -> None:
+    words = ("problem=bowl", "trainer.max_steps=5", "run_dir=runs/mine")
+    assert said(*words)[-1] == "record runs/mine  picture runs/mine/descent.png  animation runs/mine/descent.gif"
+    assert said(*words) == ["bowl: runs/mine holds this run already, finished; remove it to train again"]
+
+
 def test_a_sweep_tells_of_its_runs_only(said: Said) -> None:
     lines = said("-m", "problem=bowl", "trainer.max_steps=4", "seed=0,1")
     assert [line.partition(":")[0] for line in lines] == ["seed=0", "seed=1", "bowl", "best", lines[-1]]
