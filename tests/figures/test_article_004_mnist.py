@@ -125,7 +125,7 @@ def test_accuracies_after_a_step_are_those_of_a_seed_or_below_those_of_the_rare_
 
 @pytest.mark.parametrize("end", [np.min, np.max])
 def test_accuracies_after_a_step_range_from_the_lowest_seeds_to_the_highest_both_included(
-    end: Callable[[Array], float], one_step: Path, monkeypatch: pytest.MonkeyPatch
+    end: Callable[[list[float]], float], one_step: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(one_step)
     results = Results(one_step)
