@@ -1,5 +1,5 @@
-import signal
 import sys
+from unittest.mock import Mock
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_ctrl_c_is_told_in_a_line_of_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["descent", "sync"])
-    monkeypatch.setattr("descent.verbs.sync.main", lambda: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("descent.verbs.sync.main", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 130
