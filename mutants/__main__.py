@@ -101,9 +101,8 @@ def _tried(sample: Sequence[Mutation], measured: Measured, projects: Sequence[Pa
         known = reasons.get((mutation.path, mutation.was, mutation.became))
         if not tests:
             return Trial(mutation, "equivalent" if known else "not run", known or "", 0.0)
-        seconds = sum(measured.seconds.get(test, 0.0) for test in tests)
         worker = workers.get()
-        answer = _asked(worker, mutation, tests, limit=30 + 3 * seconds)
+        answer = _asked(worker, mutation, tests, limit=30 + 3 * measured.last(tests))
         workers.put(worker)
         outcome = "noticed" if answer["code"] != 0 else "equivalent" if known else "missed"
         return Trial(mutation, outcome, known or "", answer["seconds"])

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +32,13 @@ class Measured:
 
     Args:
         tests: by file and line (0 for the file as a whole), the ids of the tests that ran it.
-        seconds: of each test.
+        seconds: of each test, with what it sets up.
+        set_ups: of each file of tests, the seconds of what its tests share.
     """
 
     tests: dict[str, dict[int, list[str]]]
     seconds: dict[str, float]
+    set_ups: dict[str, float]
 
     def nearest(self, mutation: Mutation, budget: float = BUDGET) -> list[str]:
         """The tests that run the mutated line, those of the file's mirror first, then the quickest.
@@ -46,14 +48,17 @@ class Measured:
         of_file = self.tests.get(mutation.path, {})
         tests = of_file.get(mutation.line if mutation.first else 0, [])
         mirror = f"test_{Path(mutation.path).stem}.py"
-        ordered = sorted(tests, key=lambda test: (mirror not in test, self.seconds.get(test, 0.0)))
         chosen: list[str] = []
-        for test in ordered:
-            budget -= self.seconds.get(test, 0.0)
-            if budget < 0 and chosen:
+        for test in sorted(tests, key=lambda test: (mirror not in test, self.last([test]))):
+            if chosen and self.last([*chosen, test]) > budget:
                 break
             chosen.append(test)
         return chosen
+
+    def last(self, tests: Collection[str]) -> float:
+        """How many seconds tests last."""
+        files = {_file(test) for test in tests}
+        return sum(self.seconds.get(test, 0.0) for test in tests) + sum(self.set_ups.get(file, 0.0) for file in files)
 
 
 def measure(project: Path, folder: Path) -> Measured:
@@ -79,16 +84,16 @@ def read(project: Path, folder: Path) -> Measured:
     coverage = Coverage(data_file=folder / "coverage", config_file=folder / "config.ini")
     coverage.combine(keep=True)
     data = coverage.get_data()
-    seconds: dict[str, float] = json.loads((folder / "seconds.json").read_text(encoding="utf-8"))
+    times = json.loads((folder / "seconds.json").read_text(encoding="utf-8"))
     tests: dict[str, dict[int, list[str]]] = {}
     for file in (file for file in data.measured_files() if Path(file).is_relative_to(project)):
         lines: defaultdict[int, set[str]] = defaultdict(set)
         for line, contexts in data.contexts_by_lineno(file).items():
-            names = {test for context in contexts for test in _tests(context, seconds)}
+            names = {test for context in contexts for test in _tests(context, times["seconds"])}
             lines[line] |= names
             lines[0] |= names
         tests[Path(file).relative_to(project).as_posix()] = {line: sorted(names) for line, names in lines.items()}
-    return Measured(tests, seconds)
+    return Measured(tests, **times)
 
 
 def _tests(context: str, every: Iterable[str]) -> list[str]:
@@ -99,5 +104,8 @@ def _tests(context: str, every: Iterable[str]) -> list[str]:
     test, _, phase = context.strip("|").rpartition(" (")
     if phase != "setup)":
         return [test] if test else []
-    file = test.partition("::")[0] + "::"
-    return [other for other in every if other.startswith(file)]
+    return [other for other in every if _file(other) == _file(test)]
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]

@@ -1,4 +1,4 @@
-"""A pytest plugin: coverage is noted by test, and how long each test took is written to $MUTANTS_SECONDS."""
+"""A pytest plugin: coverage is noted by test, and how long tests took is written to $MUTANTS_SECONDS."""
 
 import json
 import os
@@ -9,6 +9,9 @@ import coverage
 import pytest
 
 seconds: defaultdict[str, float] = defaultdict(float)
+"""Of each test, with what it sets up."""
+set_ups: defaultdict[str, float] = defaultdict(float)
+"""Of each file, the longest set-up: that of what its tests share."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -32,9 +35,13 @@ def _switch_to(context: str) -> None:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Add up set-up, call and tear-down."""
     seconds[report.nodeid] += report.duration
+    if report.when == "setup":
+        file = report.nodeid.partition("::")[0]
+        set_ups[file] = max(set_ups[file], report.duration)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the seconds, unless this is one of xdist's workers."""
     if not hasattr(session.config, "workerinput"):
-        Path(os.environ["MUTANTS_SECONDS"]).write_text(json.dumps(seconds), encoding="utf-8")
+        measured = {"seconds": seconds, "set_ups": set_ups}
+        Path(os.environ["MUTANTS_SECONDS"]).write_text(json.dumps(measured), encoding="utf-8")

@@ -102,7 +102,7 @@ def at(line: int, first: int) -> Mutation:
 
 def test_a_mutation_is_shown_to_the_tests_that_run_it_the_mirror_first_and_then_the_quickest() -> None:
     seconds = {"tests/test_b.py::slow": 9.0, "tests/test_b.py::quick": 1.0, "tests/test_a.py::mirror": 5.0}
-    measured = Measured({"src/descent/a.py": {0: list(seconds), 7: list(seconds), 8: list(seconds)[:1]}}, seconds)
+    measured = Measured({"src/descent/a.py": {0: list(seconds), 7: list(seconds), 8: list(seconds)[:1]}}, seconds, {})
     assert measured.nearest(at(7, first=5)) == [
         "tests/test_a.py::mirror", "tests/test_b.py::quick", "tests/test_b.py::slow",
     ]  # fmt: skip
@@ -110,6 +110,17 @@ def test_a_mutation_is_shown_to_the_tests_that_run_it_the_mirror_first_and_then_
     assert measured.nearest(at(9, first=5)) == []
     assert len(measured.nearest(at(1, first=0))) == len(seconds)  # a constant, which runs when the file is imported
     assert measured.nearest(at(7, first=5), budget=6.0) == ["tests/test_a.py::mirror", "tests/test_b.py::quick"]
+
+
+def test_what_tests_share_is_set_up_once_for_all_of_them_that_a_mutation_is_shown_to() -> None:
+    seconds = {"tests/test_b.py::one": 1.0, "tests/test_b.py::two": 1.0, "tests/test_c.py::three": 5.0}
+    measured = Measured({"src/descent/a.py": {7: list(seconds)}}, seconds, {"tests/test_b.py": 10.0})
+    assert measured.last(seconds) == 17
+    assert measured.nearest(at(7, first=5)) == [
+        "tests/test_c.py::three", "tests/test_b.py::one", "tests/test_b.py::two",
+    ]  # fmt: skip
+    assert measured.nearest(at(7, first=5), budget=15.0) == ["tests/test_c.py::three"]
+    assert measured.nearest(at(7, first=5), budget=16.0) == ["tests/test_c.py::three", "tests/test_b.py::one"]
 
 
 def test_the_table_counts_what_matters_and_lists_what_was_not_noticed() -> None:
@@ -136,6 +147,6 @@ def test_what_one_test_sets_up_others_of_its_file_are_shown_as_well(tmp_path: Pa
     source.parent.mkdir(parents=True)
     source.write_text("1\n2\n3\n4\n")
     (tmp_path / "config.ini").write_text(CONFIG.format(data=tmp_path / "coverage"))
-    (tmp_path / "seconds.json").write_text(json.dumps(seconds))
+    (tmp_path / "seconds.json").write_text(json.dumps({"seconds": seconds, "set_ups": {"tests/test_a.py": 1.0}}))
     both = ["tests/test_a.py::one", "tests/test_a.py::two"]
     assert read(tmp_path, tmp_path).tests == {"src/descent/a.py": {0: both, 2: both, 3: both[1:], 4: []}}
