@@ -1,9 +1,10 @@
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import Composed
+from conftest import ROOT, Composed
 from descents import nobody, record_in
 from omegaconf import DictConfig
 from torch.nn.utils import parameters_to_vector
@@ -29,6 +30,9 @@ SHORT = "trainer.max_steps=60"
         (["trainer.max_steps=null"], "the run has no end: set trainer.max_steps or trainer.max_epochs"),
         (["trainer.steps_per_call=0"], "trainer.steps_per_call=0: choose a whole number from 1"),
         (["seed=-1"], "seed=-1: choose a whole number from 0"),
+        (["evaluation.first=0"], "evaluation.first=0: choose a whole number from 1"),
+        (["evaluation.every=0"], "evaluation.every=0: choose a whole number from 1"),
+        (["tracking.points=1"], "tracking.points=1: choose a whole number from 2"),
         (["gradient=central_difference"], "would evaluate this problem 79,520 times a step"),
         (["network.sizes=[100,50,10]"], "problem mnist does not fit its data: "),
         (["optimizer=momentum", "optimizer.momentum=-1"], "Invalid momentum value: -1"),
@@ -40,6 +44,11 @@ def test_what_cannot_be_trained_is_refused_in_a_line(composed: Composed, overrid
         assemble(composed("experiment=mnist_two_layer", *overrides))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_the_least_that_makes_sense_can_be_trained(composed: Composed) -> None:
+    least = ("evaluation.first=1", "evaluation.every=1", "tracking.points=2", "trainer.max_steps=1", "seed=0")
+    assert assemble(composed("experiment=bowl_001", *least, "trainer.steps_per_call=1")).plan.steps == 1
 
 
 @pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU")
@@ -110,5 +119,15 @@ def test_data_are_in_memory_once_for_all_runs_of_a_project_and_read_anew_when_th
     assert data_of(config).files[0].is_relative_to(other)
     monkeypatch.chdir(project)
     points = data.files[0]
+    before = points.stat()
     points.write_text(points.read_text() + "11,5\n")
+    os.utime(points, ns=(before.st_atime_ns, before.st_mtime_ns))  # a clock may be coarse, or set back
     assert len(data_of(config).train) == len(data.train) + 1
+
+
+def test_data_that_a_seed_draws_are_those_of_the_runs_own_seed(composed: Composed, project: Path) -> None:
+    shutil.copytree(ROOT / "data" / "source", project / "data" / "source")
+    one, other = (
+        data_of(composed("experiment=noisy_polynomial", "data=fresh_noisy_points", f"seed={seed}")) for seed in (1, 2)
+    )
+    assert not torch.equal(one.train.columns[1], other.train.columns[1])
