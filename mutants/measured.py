@@ -43,10 +43,12 @@ class Measured:
     def nearest(self, mutation: Mutation, budget: float = BUDGET) -> list[str]:
         """The tests that run the mutated line, those of the file's mirror first, then the quickest.
 
-        A line outside of functions runs when it is imported: it is shown to the tests that run anything of its file.
+        A line within a statement runs when a line before it does. What no test runs as far as is known, as all that
+        runs when the file is imported, is shown to the tests that run anything of the file.
         """
         of_file = self.tests.get(mutation.path, {})
-        tests = of_file.get(mutation.line if mutation.first else 0, [])
+        line = max((line for line in of_file if 0 < mutation.first < line <= mutation.line), default=0)
+        tests = of_file.get(line, [])
         mirror = f"test_{Path(mutation.path).stem}.py"
         chosen: list[str] = []
         for test in sorted(tests, key=lambda test: (mirror not in test, self.last([test]))):

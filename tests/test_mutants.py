@@ -107,7 +107,8 @@ def test_a_mutation_is_shown_to_the_tests_that_run_it_the_mirror_first_and_then_
         "tests/test_a.py::mirror", "tests/test_b.py::quick", "tests/test_b.py::slow",
     ]  # fmt: skip
     assert measured.nearest(at(8, first=5)) == ["tests/test_b.py::slow"]
-    assert measured.nearest(at(9, first=5)) == []
+    assert measured.nearest(at(9, first=5)) == ["tests/test_b.py::slow"]  # within the statement before
+    assert len(measured.nearest(at(20, first=19))) == len(seconds)  # in a function that no test is seen to run
     assert len(measured.nearest(at(1, first=0))) == len(seconds)  # a constant, which runs when the file is imported
     assert measured.nearest(at(7, first=5), budget=6.0) == ["tests/test_a.py::mirror", "tests/test_b.py::quick"]
 

@@ -9,6 +9,7 @@ from PIL import Image
 from descent import pictures
 from descent.experiment import train
 from descent.plots.animation import FRAMES
+from descent.plots.plane import PlaneDescent, plane_pictures
 from descent.problems.surface import Surface
 from descent.problems.surfaces import rosenbrock
 from descent.tracking.record import RunRecord
@@ -64,3 +65,24 @@ def test_a_run_on_minibatches_is_animated_up_to_the_last_curve_that_a_step_sees(
     assert frames(outcome.folder / "descent.gif") == 20
     many = train(composed("experiment=noisy_polynomial", "trainer.max_steps=200", "optimizer.lr=0.01"))
     assert FRAMES / 2 < frames(many.folder / "descent.gif") <= FRAMES
+
+
+@pytest.mark.parametrize("rate", ["0.1", "0"])
+def test_the_plane_of_a_network_is_known_a_quarter_of_its_paths_extent_around_it(
+    composed: Composed, monkeypatch: pytest.MonkeyPatch, rate: str
+) -> None:
+    drawn: list[PlaneDescent] = []
+
+    def noted(descent: PlaneDescent, still: Path, animation: Path) -> None:
+        drawn.append(descent)
+        plane_pictures(descent, still, animation)
+
+    monkeypatch.setattr(pictures, "plane_pictures", noted)
+    train(composed("experiment=mnist_two_layer", f"optimizer.lr={rate}", "trainer.max_steps=5"))
+    (descent,) = drawn
+    for side, coordinates in zip(descent.grid, descent.path.T, strict=True):
+        low, high = coordinates.min(), coordinates.max()
+        margin = (high - low) / 4 or 1e-3  # where the path stands still
+        assert (side[0], side[-1]) == pytest.approx((low - margin, high + margin), rel=1e-4)
+        assert len(side) == pictures.GRID
+    assert descent.losses.shape == (pictures.GRID, pictures.GRID)

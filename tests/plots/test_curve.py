@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
+from descent.plots.animation import Ground
 from descent.plots.curve import CurveDescent, curve_animation, curve_picture
 from descent.plots.trail import DRAWN
 
@@ -141,6 +142,19 @@ def test_where_a_path_ran_away_its_last_position_in_the_picture_is_marked(
 def test_the_picture_can_be_read(tmp_path: Path) -> None:
     curve_picture(descent()).savefig(tmp_path / "a.png")
     assert_drawn(tmp_path / "a.png", frames=1)
+
+
+@pytest.mark.parametrize("has_examples", [True, False])
+def test_the_animation_names_the_curve_that_a_step_sees_where_it_is_another_than_the_losses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_examples: bool
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(Ground, "animate", lambda ground, *_, **__: figures.append(ground.figure))
+    examples = (np.array([1.0, 2.0]), np.array([3.0, 4.0])) if has_examples else None
+    curve_animation(replace(descent(), examples=examples), tmp_path / "a.gif")
+    (figure,) = figures
+    named = ["data", "loss over all data", "loss the step sees"] if has_examples else ["loss"]
+    assert labels(figure.axes[0]) == [*named, "position"]
 
 
 def test_the_animation_can_be_read_and_has_its_frames(tmp_path: Path) -> None:

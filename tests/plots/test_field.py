@@ -231,10 +231,14 @@ def test_the_still_picture_shows_the_whole_path_and_the_animation_no_end_before_
     assert [line.get_visible() for line in figure.axes[0].lines if line.get_label() == "end"] == [True]
     with Image.open(tmp_path / "a.png") as image:
         whole = reddish(image)
+    x, up = figure.axes[0].transData.transform((3, -4)).round().astype(int)
     with Image.open(tmp_path / "a.gif") as image:
-        first, *_, last = (reddish(frame) for frame in ImageSequence.Iterator(image))
+        around_the_end = (x - 8, image.height - up - 8, x + 8, image.height - up + 8)
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
+    first, *_, last = map(reddish, frames)
     assert first < last / 2
     assert whole > 0.8 * last
+    assert reddish(frames[0].crop(around_the_end)) == 0 < reddish(frames[-1].crop(around_the_end))
 
 
 def reddish(image: Image.Image) -> int:

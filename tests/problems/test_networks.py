@@ -1,11 +1,12 @@
 import math
+from collections.abc import Callable
 from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from descent.problems.networks import perceptron
+from descent.problems.networks import is_perceptron, perceptron, scores_of_all
 
 
 def linears(network: nn.Module) -> list[nn.Linear]:
@@ -58,3 +59,28 @@ def test_the_output_activation_is_applied_at_the_end_only() -> None:
     first, second = (linear.weight for linear in linears(network))
     expected = torch.sigmoid((inputs @ first.T).clamp_min(0) @ second.T)
     torch.testing.assert_close(network(inputs), expected)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [nn.Identity, nn.ReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Softplus],
+)
+def test_perceptrons_with_any_activation_that_treats_numbers_one_by_one_have_their_scores_together(
+    activation: Callable[[], nn.Module],
+) -> None:
+    torch.manual_seed(3)
+    networks = [perceptron([4, 6, 3], activation, nn.init.normal_) for _ in range(3)]
+    stacks = {
+        name: torch.stack([dict(network.named_parameters())[name] for network in networks])
+        for name, _ in networks[0].named_parameters()
+    }
+    inputs = torch.randn(7, 4)
+    assert is_perceptron(networks[0])
+    torch.testing.assert_close(
+        scores_of_all(networks[0], stacks, inputs), torch.stack([network(inputs) for network in networks])
+    )
+
+
+def test_layers_that_look_at_several_numbers_at_once_make_no_perceptron() -> None:
+    assert not is_perceptron(perceptron([4, 6, 3], partial(nn.Softmax, dim=1), nn.init.normal_))
+    assert not is_perceptron(nn.Linear(4, 3))

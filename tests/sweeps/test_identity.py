@@ -4,9 +4,9 @@ import pytest
 from sweeps.multirun import common
 
 from descent.composition import multirun
-from descent.sweeps.identity import header_of, job_name, swept_in
+from descent.sweeps.identity import header_of, job_name, passed_on, swept_in
 from descent.tracking import lineage
-from descent.tracking.sweep_record import SEVERAL
+from descent.tracking.sweep_record import SEVERAL, SweepRecord
 
 SWEEP = ("problem=bowl", "optimizer=sgd,adam", "optimizer.lr=1e-3,1e-2", "seed=range(3)", "trainer.max_steps=5")
 
@@ -81,3 +81,12 @@ def test_a_sweep_over_problems_has_an_experiment_of_its_own(project: Path) -> No
 def test_a_job_is_called_by_what_tells_it_from_the_others(overrides: list[str], name: str) -> None:
     swept = ["optimizer", "optimizer.lr", "seed", "optimizer.eps", "problem.start"]
     assert job_name(overrides, swept) == name
+
+
+def test_a_job_knows_its_sweep_its_folder_and_what_is_swept(project: Path) -> None:
+    sweep = SweepRecord.create(project / "o'clock", header_of(common(project, *SWEEP)), "")
+    assert passed_on(sweep) == [
+        f"hydra.sweep.dir='{project}/o\\'clock'",
+        f"+hydra.job.env_set.DESCENT_SWEEP={sweep.header.id}",
+        "+hydra.job.env_set.DESCENT_SWEPT='optimizer optimizer.lr seed'",
+    ]

@@ -102,6 +102,12 @@ def test_the_same_source_elsewhere_has_the_same_key(package: Path, monkeypatch: 
     assert run_key({}, []) == key
 
 
+def test_the_order_in_which_files_are_listed_leaves_the_key_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, listed = run_key({}, []), Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda folder, pattern: [*listed(folder, pattern)][::-1])
+    assert run_key({}, []) == key
+
+
 @pytest.mark.parametrize(
     "change",
     [

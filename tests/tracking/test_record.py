@@ -30,6 +30,20 @@ def test_a_loss_that_is_nan_is_not_one_that_was_not_taken(tmp_path: Path) -> Non
     assert (accuracy, x) == (None, math.inf)
 
 
+def test_no_rows_leave_no_table(tmp_path: Path) -> None:
+    with start(tmp_path / "a", 1) as record:
+        record.append(STEPS, [])
+        assert record.position() == {}
+    assert not (tmp_path / "a" / STEPS).exists()
+
+
+def test_a_position_is_of_what_is_appended_to_and_of_nothing_else(tmp_path: Path) -> None:
+    with start(tmp_path / "a", 10) as record:
+        step(record, 0, 4)
+        record.append_bytes("path.f32", b"1234")
+        assert record.position() == {STEPS: (tmp_path / "a" / STEPS).stat().st_size, "path.f32": 4}
+
+
 def test_only_committed_rows_of_a_run_that_goes_on_are_read(tmp_path: Path) -> None:
     with start(tmp_path / "a", 10) as record:
         step(record, 0, 4)

@@ -28,6 +28,8 @@ def test_every_chart_stands_in_a_section_of_the_view_and_none_is_empty() -> None
     charts, sections = state["compareRunCharts"], state["compareRunSections"]
     assert [chart["displayName"] for chart in charts] == ["loss/step", "accuracy/test", "loss/train", "descent"]
     assert {chart["metricSectionId"] for chart in charts} == {section["uuid"] for section in sections}
+    # Without the second, the UI makes sections of its own.
+    assert all(section["display"] and section["isReordered"] for section in sections)
 
 
 def test_views_are_found_among_an_experiments_tags() -> None:

@@ -162,6 +162,14 @@ def test_a_sweep_with_runs_has_a_view_of_them_that_its_description_leads_to(uri:
     assert said == [(0.5, CREATED + 5, 0)]
 
 
+def test_folders_in_a_sweeps_are_no_artifacts_of_it(uri: str, tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path)
+    (sweep.folder / "0").mkdir()
+    (sweep.folder / "0" / "job.log").write_text("a job's own")
+    run_id = sync_sweep(sweep.folder, uri).run_id
+    assert "0" not in {artifact.path for artifact in connect(uri).list_artifacts(run_id)}
+
+
 def test_a_sweep_of_which_no_run_is_the_best_names_none(uri: str, tmp_path: Path) -> None:
     sync_sweep(sweep_of(tmp_path).folder, uri)
     assert rows(uri, "select * from tags where key like 'descent.best%'") == []

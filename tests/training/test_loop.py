@@ -1,5 +1,6 @@
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -85,3 +86,12 @@ def test_what_is_warned_of_is_after_training_as_it_was_before(tmp_path: Path) ->
     before = list(warnings.filters)
     network_descent(tmp_path, steps=3)
     assert list(warnings.filters) == before
+
+
+def test_what_a_users_optimizer_warns_of_is_heard(tmp_path: Path) -> None:
+    def loud(parameters: Any) -> torch.optim.Optimizer:
+        warnings.warn("it is old", stacklevel=1)
+        return torch.optim.Adam(parameters)
+
+    with pytest.warns(UserWarning, match="it is old"):
+        network_descent(tmp_path, steps=3, optimizer=loud)
