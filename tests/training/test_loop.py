@@ -51,6 +51,11 @@ def test_a_run_that_is_taken_up_again_ends_as_if_it_had_not_been_interrupted(
     assert (tmp_path / VISITED).read_bytes() == (folder / VISITED).read_bytes()
 
 
+def test_a_network_is_visited_where_it_is_planned_and_nowhere_else(tmp_path: Path) -> None:
+    module = network_descent(tmp_path, steps=300)  # visited every third step, evaluated every 13th
+    assert (tmp_path / VISITED).stat().st_size == 101 * 4 * module.problem.size()
+
+
 def test_readers_never_see_more_than_a_checkpoint_covers(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
 

@@ -15,6 +15,7 @@ def test_a_run_is_evaluated_at_its_start_every_so_often_and_at_its_end() -> None
 def test_a_run_is_evaluated_every_epoch_unless_told_otherwise() -> None:
     assert plan(None, 3, 7, None, None).evaluations == (0, 7, 14, 21)
     assert plan(None, 3, 7, 2, None).evaluations == (0, 2, 9, 16, 21)
+    assert plan(None, 200, 2, None, None).evaluations == tuple(range(0, 401, 2))
 
 
 @pytest.mark.parametrize(("steps", "evaluations"), [(25_000, 101), (250, 85), (100, 101), (7, 8)])

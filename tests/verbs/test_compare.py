@@ -87,6 +87,11 @@ def test_a_pick_that_nothing_answers_to_is_told_in_a_line(called: Called, pick: 
     assert "\n" not in str(caught.value)
 
 
+def test_two_runs_are_a_comparison(bowls: tuple[Path, list[RunRecord], list[str]], called: Called) -> None:
+    first, second, *_ = bowls[1]
+    assert called(str(first.folder), str(second.folder))[0] == "bowl: comparison over lr: 2 runs: 2 finished"
+
+
 def test_one_run_is_no_comparison(bowls: tuple[Path, list[RunRecord], list[str]], called: Called) -> None:
     with pytest.raises(UserError, match=r"^1 of the 1 runs picked have ended; a comparison takes two$"):
         called(str(bowls[1][0].folder))
