@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from mutants.measured import Measured, measure, read
+from mutants.measured import Measured, again, measure
 from mutants.mutations import Mutation, mutations
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def main() -> None:
     arguments = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
     projects = [_copied(FOLDER / f"copy{number}") for number in range(WORKERS)]
-    measured = (read if arguments.measured else measure)(projects[0], FOLDER)
+    measured = (again if arguments.measured else measure)(projects[0], FOLDER)
     sample = _sample(arguments.only, arguments.sample, arguments.seed)
     trials = []
     for number, trial in enumerate(_tried(sample, measured, projects), start=1):

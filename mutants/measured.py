@@ -98,6 +98,20 @@ def read(project: Path, folder: Path) -> Measured:
     return Measured(tests, **times)
 
 
+def again(project: Path, folder: Path) -> Measured:
+    """What `measure` left in a folder, for tests that have not changed since.
+
+    Raises:
+        SystemExit: where a test is gone, which every mutation would seem to fail.
+    """
+    measured = read(project, folder)
+    collect = (sys.executable, "-m", "pytest", "--collect-only", "-q")
+    listed = subprocess.run(collect, cwd=project, capture_output=True, text=True, check=False).stdout.splitlines()
+    if gone := measured.seconds.keys() - set(listed):
+        sys.exit(f"{len(gone)} tests are gone since they were measured, such as {min(gone)}; leave out --measured")
+    return measured
+
+
 def _tests(context: str, every: Iterable[str]) -> list[str]:
     """The ids of the tests that need what ran in a context, `TEST (PHASE)`.
 

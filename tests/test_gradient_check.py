@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector
 
 from descent.data.examples import Minibatch
-from descent.gradient_check import SHARE, H, check_gradient, compare
+from descent.gradient_check import SHARE, Comparison, H, check_gradient, compare
 from descent.optim.gradients import Autograd, CentralDifference
 from descent.problems import surfaces
 from descent.problems.classification import Classification
@@ -245,3 +245,8 @@ def test_the_problem_is_left_as_it_is() -> None:
     assert after.dtype == torch.float32
     assert torch.equal(after, before)
     assert all(parameter.grad is None for parameter in problem.parameters())
+
+
+def test_a_loss_of_0_everywhere_has_a_gradient_that_agrees() -> None:
+    nothing = torch.zeros(3, dtype=torch.float64)
+    assert Comparison("weight", nothing, nothing, rounding=0.0).agrees

@@ -6,7 +6,7 @@ import pytest
 from coverage import CoverageData
 
 from mutants.__main__ import Trial, equivalents, report
-from mutants.measured import CONFIG, Measured, read
+from mutants.measured import CONFIG, Measured, again, read
 from mutants.mutations import Mutation, mutations
 
 ROOT = Path(__file__).parents[1]
@@ -137,17 +137,34 @@ def test_what_is_said_to_be_equivalent_is_a_mutation_that_there_is() -> None:
         assert (was, became) in {(mutation.was, mutation.became) for mutation in found}, (path, was, became)
 
 
-def test_what_one_test_sets_up_others_of_its_file_are_shown_as_well(tmp_path: Path) -> None:
-    seconds = {"tests/test_a.py::one": 1.0, "tests/test_a.py::two": 2.0, "tests/test_b.py::three": 3.0}
-    source = tmp_path / "src" / "descent" / "a.py"
-    data = CoverageData(str(tmp_path / "coverage"), suffix="1")
-    for context, line in {"one (setup)": 2, "two (call)": 3, "": 4}.items():
-        data.set_context(context and f"tests/test_a.py::{context}")
-        data.add_lines({str(source): [line]})
-    data.write()
+def measured_in(folder: Path, *contexts: str) -> list[str]:
+    """What a measurement may leave in a folder: of three tests, in two files, and of a line for each context."""
+    tests = ["tests/test_a.py::test_one", "tests/test_a.py::test_two", "tests/test_b.py::test_three"]
+    source = folder / "src" / "descent" / "a.py"
     source.parent.mkdir(parents=True)
     source.write_text("1\n2\n3\n4\n")
-    (tmp_path / "config.ini").write_text(CONFIG.format(data=tmp_path / "coverage"))
-    (tmp_path / "seconds.json").write_text(json.dumps({"seconds": seconds, "set_ups": {"tests/test_a.py": 1.0}}))
-    both = ["tests/test_a.py::one", "tests/test_a.py::two"]
-    assert read(tmp_path, tmp_path).tests == {"src/descent/a.py": {0: both, 2: both, 3: both[1:], 4: []}}
+    data = CoverageData(str(folder / "coverage"), suffix="1")
+    for line, context in enumerate(contexts, start=2):
+        data.set_context(context)
+        data.add_lines({str(source): [line]})
+    data.write()
+    (folder / "config.ini").write_text(CONFIG.format(data=folder / "coverage"))
+    seconds = {"seconds": dict.fromkeys(tests, 1.0), "set_ups": {"tests/test_a.py": 1.0}}
+    (folder / "seconds.json").write_text(json.dumps(seconds))
+    return tests
+
+
+def test_what_one_test_sets_up_others_of_its_file_are_shown_as_well(tmp_path: Path) -> None:
+    one, two = (f"tests/test_a.py::test_{name}" for name in ("one", "two"))
+    measured_in(tmp_path, f"{one} (setup)", f"{two} (call)", "")
+    assert read(tmp_path, tmp_path).tests == {"src/descent/a.py": {0: [one, two], 2: [one, two], 3: [two], 4: []}}
+
+
+def test_tests_that_are_gone_since_they_were_measured_are_not_taken_for_tests_that_fail(tmp_path: Path) -> None:
+    one, two, three = measured_in(tmp_path, "")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_a.py").write_text("def test_one(): ...\ndef test_two(): ...\n")
+    with pytest.raises(SystemExit, match=f"^1 tests are gone since they were measured, such as {three}; leave out"):
+        again(tmp_path, tmp_path)
+    (tmp_path / "tests" / "test_b.py").write_text("def test_three(): ...\n")
+    assert again(tmp_path, tmp_path).seconds == {one: 1, two: 1, three: 1}
