@@ -1,8 +1,11 @@
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.utils import validation
 from PIL import Image
 from tracking.lost_contact import cut_off_after_each_call
 from tracking.runs import CREATED, contents, evaluate, everything, new_store, points, rows, runs, start, step, whole
@@ -157,6 +160,21 @@ def test_a_key_gets_so_many_points_and_no_more(uri: str, tmp_path: Path) -> None
     steps = points(uri)
     assert len(steps) == 1000
     assert (steps[0], steps[-1]) == (0, 9999)
+
+
+def test_no_batch_is_larger_than_servers_take(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[tuple[int, int]] = []
+    log = MlflowClient.log_batch
+
+    def noted(client: MlflowClient, run_id: str, metrics: Sequence[Any] = (), params: Sequence[Any] = ()) -> None:
+        sizes.append((len(metrics), len(params)))
+        log(client, run_id, metrics, params)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", noted)
+    sync(whole(tmp_path / "a", 3_000).folder, uri, points=2_500)
+    assert sum(metrics for metrics, _ in sizes) > 2_500
+    assert max(metrics for metrics, _ in sizes) <= validation.MAX_METRICS_PER_BATCH
+    assert max(params for _, params in sizes) <= validation.MAX_PARAMS_TAGS_PER_BATCH
 
 
 def test_the_points_of_a_run_stay_where_they_were_when_it_was_new(uri: str, tmp_path: Path) -> None:
