@@ -1,5 +1,4 @@
 import sys
-from unittest.mock import Mock
 
 import pytest
 
@@ -25,8 +24,11 @@ def test_a_dash_is_as_good_as_an_underscore(monkeypatch: pytest.MonkeyPatch, ver
 def test_ctrl_c_is_told_in_a_line_of_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
     monkeypatch.setattr(sys, "argv", ["descent", "sync"])
-    monkeypatch.setattr("descent.verbs.sync.main", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr("descent.verbs.sync.main", interrupted)
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 130
