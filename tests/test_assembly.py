@@ -29,6 +29,8 @@ SHORT = "trainer.max_steps=60"
         (["trainer.max_steps=1.5"], "trainer.max_steps=1.5: choose a whole number from 1"),
         (["trainer.max_steps=null"], "the run has no end: set trainer.max_steps or trainer.max_epochs"),
         (["trainer.steps_per_call=0"], "trainer.steps_per_call=0: choose a whole number from 1"),
+        (["data.batch_size=1.5"], "data.batch_size=1.5: choose a whole number from 0"),
+        (["optimizer._target_=torch.optim.Nothing"], "optimizer: "),
         (["seed=-1"], "seed=-1: choose a whole number from 0"),
         (["evaluation.first=0"], "evaluation.first=0: choose a whole number from 1"),
         (["evaluation.every=0"], "evaluation.every=0: choose a whole number from 1"),

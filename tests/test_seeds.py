@@ -28,3 +28,8 @@ def test_the_global_generator_is_left_alone() -> None:
     before = torch.get_rng_state()
     numbers(0, "weights", 0)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_seed_draws_what_it_drew_when_seeds_were_looked_for() -> None:
+    assert generator(3, "weights").initial_seed() == 7905688527965321871
+    assert generator(3, "minibatches", 2).initial_seed() == 5675645506099466266

@@ -13,6 +13,7 @@ from threading import Event, Thread
 
 import pytest
 from idx_files import NAMES, write_digests, write_mnist
+from torchvision.datasets import MNIST
 
 from descent.data.mnist_sources import (
     PACKAGE,
@@ -274,6 +275,11 @@ def test_the_folder_that_the_environment_names_comes_before_the_network(
 ) -> None:
     monkeypatch.setenv("MNIST_DIR", str(good))
     assert next(ordinary_sources()).name == f"MNIST_DIR={good}"
+
+
+def test_without_such_a_folder_there_are_torchvisions_mirrors_and_then_npm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MNIST_DIR", raising=False)
+    assert [source.name for source in ordinary_sources()] == [*MNIST.mirrors, f"npm package {PACKAGE}"]
 
 
 @pytest.mark.parametrize("content", ["train-labels-idx1-ubyte\n", "12ab  train-labels-idx1-ubyte\n"])

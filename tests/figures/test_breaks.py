@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import chdir
 from pathlib import Path
@@ -15,7 +16,7 @@ from descent.data.control_points import read_control_points
 from descent.data.noisy_polynomial import fit, generate
 from descent.data.points import write_points
 from descent.experiment import train
-from descent.figures import article_000, article_001, article_003, article_004, article_004_mnist
+from descent.figures import article_000, article_001, article_002, article_003, article_004, article_004_mnist
 from descent.figures.figure import Figure
 from descent.figures.results import Array, Results
 from descent.repeats import repeat
@@ -73,6 +74,13 @@ def test_no_figure_differs_of_right_programs(inside: Path) -> None:
     parts = dict.fromkeys(part for name, part in PARTS.items() if name not in PROGRAMS)
     assert [name for part in parts for name in differ(part(results))] == []
     assert differ(program(results, STEPS) for program in PROGRAMS.values()) == []
+
+
+def test_all_that_is_published_has_its_row(inside: Path) -> None:
+    articles = (article_000, article_001, article_002, article_003, article_004)
+    figures = [figure for article in articles for figure in article.figures(Results(inside))]
+    assert Counter(figure.article for figure in figures) == {"000": 8, "001": 5, "002": 9, "003": 7, "004": 16}
+    assert len({(figure.article, figure.name) for figure in figures}) == len(figures)
 
 
 def test_rows_say_what_was_chosen_and_which_seeds_were_looked_for(inside: Path) -> None:

@@ -43,9 +43,11 @@ def test_a_map_of_several_runs_a_cell_shows_their_shares(
 
 
 def test_a_map_over_one_of_two_components_says_where_the_other_starts(
-    undrawn: Composed, project: Path, figures: list[Figure]
+    undrawn: Composed, project: Path, figures: list[Figure], capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("problem=bowl", "problem.start=[1,2.5]", "trainer.max_steps=3", *MAP)
     draw_map(undrawn(*words), SweepRecord.create(project / "map", header_of(common(project, *words)), ""))
     (figure,) = figures
     assert figure.axes[0].get_xlabel() == "x of the start (y = 2.5)"
+    *shares, _ = capsys.readouterr().out.splitlines()
+    assert sum(float(share.partition("%")[0]) for share in shares) == pytest.approx(100, abs=0.2)

@@ -7,9 +7,10 @@ from conftest import ROOT, Composed
 from omegaconf import DictConfig
 from quick_pictures import QUICK
 from sweeps.multirun import common
+from tracking.runs import start
 
 from descent.experiment import Asked, Outcome, go_alone
-from descent.sweeps.job import job, of_sweep, ranked_by
+from descent.sweeps.job import Noting, job, of_sweep, ranked_by
 from descent.sweeps.sweep import open_sweep
 from descent.tracking.record import RunRecord
 from descent.tracking.sweep_record import Job, State, SweepRecord
@@ -121,3 +122,14 @@ def test_a_job_that_does_not_see_its_sweep_knows_it_by_its_environment(monkeypat
     monkeypatch.setenv("DESCENT_SWEEP", "0123")
     monkeypatch.setenv("DESCENT_SWEPT", "optimizer.lr seed")
     assert of_sweep(ASKED) == Asked(ASKED.overrides, {}, "lr=0.1", "0123")
+
+
+def test_where_a_job_runs_is_noted_once(sweep: SweepRecord, project: Path) -> None:
+    record = start(project / "runs" / "mine", 5)
+    noting = Noting(sweep, ["optimizer.lr=0.1"])
+    noting.notify(record.folder)
+    (noted,) = (sweep.folder / "jobs").iterdir()
+    assert [(job.stage, job.folder) for job in sweep.jobs()] == [("running", "runs/mine")]
+    noted.unlink()
+    noting.notify(record.folder)
+    assert sweep.jobs() == []
