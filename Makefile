@@ -2,7 +2,7 @@
 # make test   set up and run the tests
 # make lint   ruff and mypy
 # make bench  set up, run the main job and measure Descent against others, in some half an hour
-# make mutants  set up and count what the tests notice of 400 faults put into the code, one at a time, in some 40 minutes
+# make mutants  set up and count what the tests notice of 400 faults put into the code, one at a time, in some 30 minutes
 # make ui     the MLflow UI on the runs so far
 # make clean  remove everything that these and training made, the runs and the MLflow store included
 PYTHON ?= python3
