@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from mutants.measured import Measured, again, measure
+from mutants.measured import Measured, measure, reuse
 from mutants.mutations import Mutation, mutations
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def main() -> None:
     arguments = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
     projects = [_copied(FOLDER / f"copy{number}") for number in range(WORKERS)]
-    measured = (again if arguments.measured else measure)(projects[0], FOLDER)
+    measured = (reuse if arguments.measured else measure)(projects[0], FOLDER)
     sample = _sample(arguments.only, arguments.sample, arguments.seed)
     trials = []
     for number, trial in enumerate(_tried(sample, measured, projects), start=1):
@@ -102,7 +102,7 @@ def _tried(sample: Sequence[Mutation], measured: Measured, projects: Sequence[Pa
         if not tests:
             return Trial(mutation, "equivalent" if known else "not run", known or "", 0.0)
         worker = workers.get()
-        answer = _asked(worker, mutation, tests, limit=30 + 3 * measured.last(tests))
+        answer = _asked(worker, mutation, tests, limit=30 + 3 * measured.duration(tests))
         workers.put(worker)
         outcome = "noticed" if answer["code"] != 0 else "equivalent" if known else "missed"
         return Trial(mutation, outcome, known or "", answer["seconds"])

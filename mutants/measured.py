@@ -51,14 +51,14 @@ class Measured:
         tests = of_file.get(line, [])
         mirror = f"test_{Path(mutation.path).stem}.py"
         chosen: list[str] = []
-        for test in sorted(tests, key=lambda test: (mirror not in test, self.last([test]))):
-            if chosen and self.last([*chosen, test]) > budget:
+        for test in sorted(tests, key=lambda test: (mirror not in test, self.duration([test]))):
+            if chosen and self.duration([*chosen, test]) > budget:
                 break
             chosen.append(test)
         return chosen
 
-    def last(self, tests: Collection[str]) -> float:
-        """How many seconds tests last."""
+    def duration(self, tests: Collection[str]) -> float:
+        """How many seconds tests take, with what they share."""
         files = {_file(test) for test in tests}
         return sum(self.seconds.get(test, 0.0) for test in tests) + sum(self.set_ups.get(file, 0.0) for file in files)
 
@@ -98,7 +98,7 @@ def read(project: Path, folder: Path) -> Measured:
     return Measured(tests, **times)
 
 
-def again(project: Path, folder: Path) -> Measured:
+def reuse(project: Path, folder: Path) -> Measured:
     """What `measure` left in a folder, for tests that have not changed since.
 
     Raises:

@@ -6,7 +6,7 @@ import pytest
 from coverage import CoverageData
 
 from mutants.__main__ import Trial, equivalents, report
-from mutants.measured import CONFIG, Measured, again, read
+from mutants.measured import CONFIG, Measured, read, reuse
 from mutants.mutations import Mutation, mutations
 
 ROOT = Path(__file__).parents[1]
@@ -116,7 +116,7 @@ def test_a_mutation_is_shown_to_the_tests_that_run_it_the_mirror_first_and_then_
 def test_what_tests_share_is_set_up_once_for_all_of_them_that_a_mutation_is_shown_to() -> None:
     seconds = {"tests/test_b.py::one": 1.0, "tests/test_b.py::two": 1.0, "tests/test_c.py::three": 5.0}
     measured = Measured({"src/descent/a.py": {7: list(seconds)}}, seconds, {"tests/test_b.py": 10.0})
-    assert measured.last(seconds) == 17
+    assert measured.duration(seconds) == 17
     assert measured.nearest(at(7, first=5)) == [
         "tests/test_c.py::three", "tests/test_b.py::one", "tests/test_b.py::two",
     ]  # fmt: skip
@@ -165,6 +165,6 @@ def test_tests_that_are_gone_since_they_were_measured_are_not_taken_for_tests_th
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_a.py").write_text("def test_one(): ...\ndef test_two(): ...\n")
     with pytest.raises(SystemExit, match=f"^1 tests are gone since they were measured, such as {three}; leave out"):
-        again(tmp_path, tmp_path)
+        reuse(tmp_path, tmp_path)
     (tmp_path / "tests" / "test_b.py").write_text("def test_three(): ...\n")
-    assert again(tmp_path, tmp_path).seconds == {one: 1, two: 1, three: 1}
+    assert reuse(tmp_path, tmp_path).seconds == {one: 1, two: 1, three: 1}
