@@ -20,8 +20,8 @@ from benchmarks.one_run import one_run
 from benchmarks.profiles import profiles
 from benchmarks.sweeps import sweeps
 from benchmarks.waiting import waiting
-from descent import numerics
-from descent.plots.style import BLUE, GREEN, GREY, ORANGE, new_figure
+from descent.core import numerics
+from descent.render.style import BLUE, GREEN, GREY, ORANGE, new_figure
 
 FOLDER = Path(__file__).parent
 HEADER = ("what", "against", "unit", "Descent", "the other", "ratio", "turns", "goal", "met")

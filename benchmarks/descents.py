@@ -11,13 +11,13 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from descent.assembly import assemble
-from descent.experiment import Run, take_steps
-from descent.fused import groups, take_steps_together
+from descent.core.build import assemble
+from descent.core.training.checkpoint import Standing
 from descent.project import project_root
+from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord, now
+from descent.runs.fused import groups, take_steps_together
+from descent.runs.tracked_run import Run, take_steps
 from descent.tracking.background import BackgroundSync
-from descent.tracking.record import EVALUATIONS, STEPS, Header, RunRecord, now
-from descent.training.checkpoint import Standing
 
 PATIENCE = 300
 """Seconds to wait for MLflow's process at most."""

@@ -18,7 +18,7 @@ from benchmarks.peers import (
     two_layers,
     with_replacement,
 )
-from descent.problems import surfaces
+from descent.core.problems import surfaces
 
 TWO_LAYERS, THREE_LAYERS = 10_000, 20_000
 """Steps of Descent and of the loops by hand: the article's, and as many as MLflow's process syncs in the midst of."""

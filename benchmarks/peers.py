@@ -20,8 +20,8 @@ from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, Tenso
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from descent.data.mnist import read_mnist
-from descent.numerics import ASK_NVML
+from descent.core.data.mnist import read_mnist
+from descent.core.numerics import ASK_NVML
 from descent.project import project_root
 
 BATCH = 100

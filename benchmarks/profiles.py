@@ -19,7 +19,7 @@ PARTS = {
     "optimizer": ("torch/optim/", "descent/optim/", "training/stepper.py"),
     "minibatches": ("descent/data/", "training/chunks.py"),
     "losses, norms": ("training/module.py", "training/together.py"),
-    "record": ("descent/tracking/", "training/rows.py", "training/recording.py", "training/checkpoint"),
+    "record": ("descent/records/", "training/rows.py", "training/recording.py", "training/checkpoint"),
     EVALUATIONS: ("training/evaluation.py",),
     "Lightning": ("pytorch_lightning/", "lightning_fabric/"),
 }

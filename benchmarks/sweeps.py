@@ -48,7 +48,7 @@ def _trials(turns: int) -> Measured:
     def ours() -> float:
         with project() as folder:
             command = (
-                "import sys, time; from descent.verbs.repeat import main; import descent.repeats, torch._dynamo; "
+                "import sys, time; from descent.commands.seeds import main; import descent.runs.seeds, torch._dynamo; "
                 "started = time.perf_counter(); main(); print(time.perf_counter() - started)"
             )
             words = (

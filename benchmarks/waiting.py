@@ -11,9 +11,9 @@ from pathlib import Path
 from benchmarks.descents import composed
 from benchmarks.measured import CLOSE, Measured, in_turns
 from benchmarks.sweeps import project
-from descent.experiment import train
 from descent.project import project_root
-from descent.tracking.record import STEPS, RunRecord
+from descent.records.run import STEPS, RunRecord
+from descent.runs.tracked_run import train
 from descent.tracking.store import connect
 from descent.tracking.sync import NOT_ARTIFACTS, sync
 
@@ -120,7 +120,7 @@ def _sync(turns: int) -> list[Measured]:
 
 def _memory(turns: int) -> Measured:
     """The most memory that training the two layers takes above the libraries, in MB."""
-    libraries = "import pytorch_lightning, torchvision, matplotlib.figure, hydra, PIL.Image, descent.experiment"
+    libraries = "import pytorch_lightning, torchvision, matplotlib.figure, hydra, PIL.Image, descent.runs.tracked_run"
 
     def ours() -> float:
         with project() as folder:

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from idx_files import write_mnist
 from omegaconf import DictConfig
 
-from descent.data.points import write_points
+from descent.core.data.points import write_points
 from descent.project import project_root
 from descent.tracking.store import connect
 

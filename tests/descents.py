@@ -10,24 +10,24 @@ from omegaconf import DictConfig
 from parabola import Parabola
 from torch import nn
 
-from descent.assembly import assemble
-from descent.data.examples import Data, Examples
-from descent.data.minibatches import Minibatches
-from descent.data.orders import shuffled
-from descent.experiment import Outcome, Run, course, take_steps
-from descent.fused import Waiting, begin, go_together
-from descent.optim.gradients import Autograd
-from descent.optim.schedules import constant, one_cycle
-from descent.optim.steepest_descent import SteepestDescent
-from descent.problems.classification import Classification
-from descent.problems.networks import perceptron
-from descent.seeds import generator
-from descent.tracking.follower import Follower
-from descent.tracking.record import EVALUATIONS, STEPS, Header, RunRecord
-from descent.training.evaluation import result_of
-from descent.training.loop import descend
-from descent.training.module import Descent
-from descent.training.plan import Plan, plan
+from descent.core.build import assemble
+from descent.core.data.examples import Data, Examples
+from descent.core.data.minibatches import Minibatches
+from descent.core.data.orders import shuffled
+from descent.core.optim.gradients import Autograd
+from descent.core.optim.schedules import constant, one_cycle
+from descent.core.optim.steepest_descent import SteepestDescent
+from descent.core.problems.classification import Classification
+from descent.core.problems.networks import perceptron
+from descent.core.random_streams import generator
+from descent.core.training.evaluation import result_of
+from descent.core.training.loop import descend
+from descent.core.training.module import Descent
+from descent.core.training.plan import Plan, plan
+from descent.records.listener import Follower
+from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
+from descent.runs.fused import Waiting, begin, go_together
+from descent.runs.tracked_run import Outcome, Run, course, take_steps
 
 ADAM = partial(torch.optim.Adam, lr=0.01)
 

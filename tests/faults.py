@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from descent.problems.networks import perceptron
+from descent.core.problems.networks import perceptron
 
 Backward = Callable[[Tensor], Tensor]
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from descent.problems.problem import Problem
+from descent.core.problems.problem import Problem
 
 
 class Parabola(Problem):

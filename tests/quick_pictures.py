@@ -4,8 +4,8 @@ from typing import Any
 
 from PIL import Image
 
-from descent.pictures import STILL, Descended
-from descent.tracking.record import VISITED
+from descent.records.run import VISITED
+from descent.runs.pictures import STILL, Descended
 
 WIDTH = 100
 QUICK: dict[str, Any] = {"_target_": "quick_pictures.visited", "_partial_": True}

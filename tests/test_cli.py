@@ -28,7 +28,7 @@ def test_ctrl_c_is_told_in_a_line_of_stderr(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "argv", ["descent", "sync"])
-    monkeypatch.setattr("descent.verbs.sync.main", interrupted)
+    monkeypatch.setattr("descent.commands.sync.main", interrupted)
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 130

@@ -1,11 +1,11 @@
-"""The console command: `descent VERB ...` runs `descent.verbs.VERB.main()`."""
+"""The console command: `descent VERB ...` runs `descent.commands.VERB.main()`."""
 
 import importlib
 import pkgutil
 import sys
 from types import ModuleType
 
-from descent import verbs
+from descent import commands
 from descent.errors import UserError
 
 INTERRUPTED = 130
@@ -14,7 +14,7 @@ INTERRUPTED = 130
 
 def names() -> list[str]:
     """Every verb, in alphabetical order; a dash is as good as an underscore."""
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(verbs.__path__))
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__))
 
 
 def usage() -> str:
@@ -27,7 +27,7 @@ def usage() -> str:
 
 
 def _module(verb: str) -> ModuleType:
-    return importlib.import_module(f"{verbs.__name__}.{verb.replace('-', '_')}")
+    return importlib.import_module(f"{commands.__name__}.{verb.replace('-', '_')}")
 
 
 def main() -> None:

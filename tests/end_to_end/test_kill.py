@@ -10,7 +10,7 @@ from end_to_end.commands import here, started
 from tracking.runs import rows
 from waiting import eventually
 
-from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
+from descent.records.run import EVALUATIONS, STEPS, RunRecord
 
 LENGTH = 3000
 TRAIN = (

@@ -13,11 +13,11 @@ from end_to_end.commands import ENVIRONMENT, here, run, started
 from tracking.runs import rows
 from waiting import eventually
 
-from descent import composition
-from descent.sweeps.identity import passed_on
-from descent.tracking.record import STEPS, RunRecord
-from descent.tracking.sweep_record import SweepRecord
-from descent.verbs.train import Job
+from descent.commands.train import Job
+from descent.records.run import STEPS, RunRecord
+from descent.records.sweep import SweepRecord
+from descent.runs import composition
+from descent.runs.sweep_identity import passed_on
 
 pytestmark = pytest.mark.services
 

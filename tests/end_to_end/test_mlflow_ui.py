@@ -24,7 +24,7 @@ from mlflow.entities import Run
 from playwright.sync_api import BrowserContext, Locator, Page, ViewportSize, expect
 from waiting import eventually
 
-from descent.verbs.ui import pages
+from descent.commands.ui import pages
 
 pytestmark = pytest.mark.services
 

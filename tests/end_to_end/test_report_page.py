@@ -7,10 +7,10 @@ from end_to_end.browser import Visit, chromium, visit
 from PIL import Image
 from playwright.sync_api import Locator, ViewportSize
 
-from descent.experiment import Asked, train
-from descent.figures.figure import Figure
+from descent.articles.published_value import Figure
 from descent.report.cards import cards
 from descent.report.page import Picture, Section, Table, write_page
+from descent.runs.tracked_run import Asked, train
 
 LAPTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
 EXPERIMENTS = {"parabola_002": 8, "bowl_004": 8, "mnist_two_layer": 20}

@@ -5,7 +5,7 @@ from end_to_end.commands import here, started
 from end_to_end.sweeps import COMMAND, JOBS, children
 from tracking.runs import rows
 
-from descent.tracking.record import STEPS, RunRecord
+from descent.records.run import STEPS, RunRecord
 
 SHORT = (*COMMAND, "trainer.max_steps=40")
 SWEEP = (*SHORT, *JOBS)

@@ -6,8 +6,8 @@ from end_to_end.sweeps import COMMAND, JOBS, children
 from tracking.runs import rows
 from waiting import eventually
 
-from descent.tracking.record import STEPS, RunRecord
-from descent.tracking.sweep_record import SweepRecord
+from descent.records.run import STEPS, RunRecord
+from descent.records.sweep import SweepRecord
 
 LENGTH = 4000
 SWEEP = (*COMMAND, f"trainer.max_steps={LENGTH}", "trainer.checkpoint_seconds=0", *JOBS)

@@ -5,9 +5,9 @@ from conftest import Composed
 from tracking.runs import start
 
 from descent.errors import UserError
-from descent.experiment import Asked, train
+from descent.records.run import RunRecord
 from descent.report.cards import cards
-from descent.tracking.record import RunRecord
+from descent.runs.tracked_run import Asked, train
 
 SHORT = ("experiment=noisy_polynomial", "run_dir=runs/noisy_polynomial", "trainer.max_steps=20", "optimizer.lr=0.2")
 

@@ -1,7 +1,7 @@
 import csv
 from pathlib import Path
 
-from descent.figures.figure import Figure
+from descent.articles.published_value import Figure
 from descent.report.figures_csv import write_figures
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from descent.figures.figure import Figure
+from descent.articles.published_value import Figure
 from descent.report.page import Card, Picture, Section, Table, write_page
 
 FIGURES = [

@@ -14,11 +14,11 @@ from matplotlib.quiver import Quiver
 from PIL import Image
 from tracking.runs import start
 
-from descent.experiment import train
-from descent.figures.results import Results
+from descent.articles.results import Results
+from descent.records.run import EVALUATIONS
 from descent.report.page import Section
 from descent.report.sections import sections
-from descent.tracking.record import EVALUATIONS
+from descent.runs.tracked_run import train
 
 BOWLS = {"bowl_001": 0.1, "bowl_001_too_large": 1.0, "bowl_001_too_small": 1e-6}
 BOWLS |= {"bowl_004": 0.1, "bowl_004_too_large": 10.0, "bowl_004_too_small": 1e-10}

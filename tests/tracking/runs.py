@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from descent.tracking.record import EVALUATIONS, STEPS, Header, Input, RunRecord
+from descent.records.run import EVALUATIONS, STEPS, Header, Input, RunRecord
 
 CREATED = 1_700_000_000_000
 RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")

@@ -8,12 +8,12 @@ from tracking.lost_contact import cut_off_after_each_call
 from tracking.runs import CREATED, contents, new_store, rows, runs, whole
 from tracking.two_at_once import two_at_once
 
-from descent.tracking.follow import follow
+from descent.records.sweep import RUNS, Job, State, Status, SweepHeader, SweepRecord, sweeps
 from descent.tracking.saved_view import SAVED_VIEW, page, saved_in
 from descent.tracking.store import connect
-from descent.tracking.sweep_record import RUNS, Job, State, Status, SweepHeader, SweepRecord, sweeps
 from descent.tracking.sweep_sync import STOOD, sync_record, sync_sweep
 from descent.tracking.sync import Synced
+from descent.tracking.sync_worker import follow
 
 PARENTS = (
     "select c.name, p.name from runs c join tags t on t.run_uuid = c.run_uuid and t.key = 'mlflow.parentRunId' "

@@ -11,7 +11,7 @@ from tracking.lost_contact import cut_off_after_each_call
 from tracking.runs import CREATED, contents, evaluate, everything, new_store, points, rows, runs, start, step, whole
 from tracking.two_at_once import two_at_once
 
-from descent.tracking.record import EVALUATIONS, STEPS, RunRecord
+from descent.records.run import EVALUATIONS, STEPS, RunRecord
 from descent.tracking.store import connect
 from descent.tracking.sync import Synced, sync
 

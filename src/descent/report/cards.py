@@ -7,8 +7,8 @@ from pathlib import Path
 
 from descent.errors import UserError
 from descent.project import project_root
+from descent.records.run import Ending, RunRecord
 from descent.report.page import Card
-from descent.tracking.record import Ending, RunRecord
 
 PICTURE, ANIMATION = "descent.png", "descent.gif"
 GROUNDS = {
@@ -16,7 +16,7 @@ GROUNDS = {
     "field": "over contours of the loss and arrows of its negative gradient",
     "plane": "over contours of the loss, in the plane that the path spans",
 }
-"""What the path is seen on, by the function of `descent.pictures` that draws it."""
+"""What the path is seen on, by the function of `descent.runs.pictures` that draws it."""
 
 
 def cards(folders: Sequence[Path], run_ids: Mapping[str, str]) -> list[Card]:

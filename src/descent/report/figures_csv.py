@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import astuple
 from pathlib import Path
 
-from descent.figures.figure import Figure
+from descent.articles.published_value import Figure
 
 COLUMNS = ("article", "figure", "published", "ours", "difference", "verdict", "cause")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from descent.figures.figure import Figure
-from descent.tracking.record import Result, write_whole
+from descent.articles.published_value import Figure
+from descent.records.run import Result, write_whole
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure as Plot
 
-from descent.figures import article_000, article_001, article_004
-from descent.figures.figure import interval
-from descent.figures.results import Results
-from descent.pictures import field_of
-from descent.plots.histogram import histogram_picture
-from descent.plots.paths import LabelledPath, paths_picture
-from descent.plots.style import new_figure
-from descent.problems.surface import Surface
-from descent.problems.surfaces import bowl
+from descent.articles import article_000, article_001, article_004
+from descent.articles.published_value import interval
+from descent.articles.results import Results
+from descent.core.problems.surface import Surface
+from descent.core.problems.surfaces import bowl
+from descent.render.histogram import histogram_picture
+from descent.render.paths import LabelledPath, paths_picture
+from descent.render.style import new_figure
 from descent.report.page import Picture, Section, Table
+from descent.runs.pictures import field_of
 
 VIEW = (-5.0, 5.0)
 HIMMELBLAU = (

@@ -27,7 +27,7 @@ class BackgroundSync:
     """
 
     def __init__(self, uri: str, points: int, patience: float, every: float = EVERY) -> None:
-        self._command = [sys.executable, "-m", "descent.tracking.follow", resolve(uri), str(points)]
+        self._command = [sys.executable, "-m", "descent.tracking.sync_worker", resolve(uri), str(points)]
         self._patience, self._every = patience, every
         self._due = time.monotonic() + every
         self._process: subprocess.Popen[bytes] | None = None

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from descent.records.sweep import BEST, RUNS, SWEEP, State, SweepRecord
 from descent.tracking.saved_view import SAVED_VIEW, page, view
 from descent.tracking.store import connect, experiment_id, locked, told
-from descent.tracking.sweep_record import BEST, RUNS, SWEEP, State, SweepRecord
 from descent.tracking.sync import RECORD, RESULT, Synced, find, fitting_tags, log_params, show, sync
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from descent.tracking.record import EVALUATIONS, FAULT, HEADER, STEPS, SWEEP_OF, Ending, RunRecord, Table
+from descent.records.run import EVALUATIONS, FAULT, HEADER, STEPS, SWEEP_OF, Ending, RunRecord, Table
 from descent.tracking.store import connect, experiment_id, locked, told
 from descent.tracking.thinning import chosen
 

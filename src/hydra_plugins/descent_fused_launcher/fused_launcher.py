@@ -32,7 +32,7 @@ class FusedLauncher(BasicLauncher):
         course = None if task is None else getattr(inspect.unwrap(task), "course", None)
         if course is None:
             return super().launch(job_overrides, initial_job_idx)
-        from descent.fused import Waiting, begin, go_together  # PyTorch takes seconds to import
+        from descent.runs.fused import Waiting, begin, go_together  # PyTorch takes seconds to import
 
         self.task_function = lambda config: begin(course(config))
         try:

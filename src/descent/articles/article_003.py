@@ -1,0 +1,190 @@
+"""Seed article 003: descent on x² and x³ - 0.75x + 1, and MNIST with three layers."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch.optim import Optimizer
+
+from descent.articles.by_hand import EPSILON, AdaGrad, Adam, Momentum, Update, descend_by, first_losses, on_parabola
+from descent.articles.published_value import Cause, Check, Figure, animation, claim
+from descent.articles.results import Array, Results
+from descent.core.build import assemble
+from descent.core.problems.surface import Surface
+from descent.core.problems.surfaces import cubic
+
+ARTICLE = "003"
+DIP, CREST = 0.5, -0.5
+LR, STEPS = 2e-4, 25_000
+"""Of the descents on x² and on the cubic; the rate is ours, the article names none."""
+SHAPES, BATCH = [(100, 784), (100,), (100, 100), (100,), (10, 100), (10,)], 100
+THREE_LAYERS, THREE_LAYERS_STEPS = "mnist_three_layer", 60_000
+"""The experiment, and its 100 epochs."""
+LOOKED_AT = 100
+"""How many of them are taken a second time, in plain NumPy."""
+NAMED = ("momentum", "Adam", "AdaGrad")
+"""The article's ways out."""
+RATES = tuple(round(0.05 * count, 2) for count in range(1, 41))
+"""Learning rates that are tried on the cubic."""
+OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
+    "gradient descent": torch.optim.SGD,
+    "momentum": partial(torch.optim.SGD, momentum=0.9),
+    "Adam": torch.optim.Adam,
+    "AdaGrad": torch.optim.Adagrad,
+}
+BY_HAND: dict[str, Callable[[float], Update]] = {
+    "gradient descent": Momentum,
+    "momentum": partial(Momentum, momentum=0.9),
+    "Adam": Adam,
+    "AdaGrad": AdaGrad,
+}
+
+
+def leaves_the_dip(optimizer: Callable[..., Optimizer], lr: float, steps: int = 100) -> bool:
+    """Whether a descent from 1 gets beyond the crest that closes the cubic's dip."""
+    problem = Surface(cubic, 1.0)
+    descent = optimizer(problem.parameters(), lr=lr)
+    for _ in range(steps):
+        descent.zero_grad()
+        loss: Any = problem()
+        loss.backward()
+        descent.step()
+        if problem.position()[0] < CREST:
+            return True
+    return False
+
+
+def least_rates() -> dict[str, float | None]:
+    """The least of the rates tried at which each optimizer leaves the dip."""
+    return {
+        name: next((rate for rate in RATES if leaves_the_dip(optimizer, rate)), None)
+        for name, optimizer in OPTIMIZERS.items()
+    }
+
+
+def least_rates_by_hand() -> dict[str, float | None]:
+    """The same in plain NumPy."""
+
+    def leaves(make: Callable[[float], Update], lr: float) -> bool:
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond the crest it falls for ever
+            return bool((descend_by(make(lr), cubic_slope, 1.0, 100) < CREST).any())
+
+    return {name: next((rate for rate in RATES if leaves(make, rate)), None) for name, make in BY_HAND.items()}
+
+
+def cubic_slope(x: Array) -> Array:
+    """The slope of x³ - 0.75x + 1."""
+    return 3 * x**2 - 0.75
+
+
+def figures(results: Results) -> list[Figure]:
+    """Its figures."""
+    return [*descents(results), *ways_out(), *three_layers(results)]
+
+
+def descents(results: Results) -> list[Figure]:
+    """Those of the descents along x² and the cubic."""
+    parabola = Check(results.path("parabola_003", ["x"])[:, 0], *on_parabola(1.0, LR, STEPS))
+    by_hand = descend_by(Momentum(LR), cubic_slope, 1.0, STEPS)
+    # A descent into a dip loses what rounding did to it, so that a rounding a step is more than there can be.
+    dip = Check(results.path("cubic_003", ["x"])[:, 0], by_hand, STEPS * EPSILON)
+    no_rate = (
+        f"The article gives no learning rate; {LR:g} is our choice, at which all {STEPS:,} steps are needed. What is "
+        "held is that ours is steepest descent at this rate"
+    )
+    return [
+        claim(
+            ARTICLE,
+            "x² from 1, 25,000 steps",
+            "ends near 0",
+            f"ends at {parabola.ours[-1]:.2g}, everywhere within {parabola.apart:.0g} of 0.9996^step",
+            holds=parabola.holds and abs(parabola.ours[-1]) < 0.001,
+            note=f"{no_rate}. It ends near 0 for any rate between that and 1.",
+        ),
+        claim(
+            ARTICLE,
+            "x³ - 0.75x + 1 from 1, 25,000 steps",
+            "ends in the dip, not at the minimum to the left of it",
+            f"ends at {dip.ours[-1]:.6f}; the dip is at 0.5. Everywhere within {dip.apart:.0g} of where steps to "
+            f"x - {LR:g} (3x² - 0.75) lead",
+            holds=dip.holds and abs(dip.ours[-1] - DIP) < 0.001,
+            note=f"{no_rate}. Up to a rate of 2/3 it ends in the dip, and above that the first step leads over the "
+            "crest at -0.5. There is no minimum to the left: the curve falls for ever.",
+        ),
+        *(
+            animation(ARTICLE, f"the descent on {curve} as a GIF", name, results.frames(name))
+            for curve, name in (("x²", "parabola_003"), ("x³ - 0.75x + 1", "cubic_003"))
+        ),
+    ]
+
+
+def ways_out() -> list[Figure]:
+    """That of the optimizers which the article names as ways out of the dip."""
+    least = {name: rate or np.inf for name, rate in least_rates().items()}
+    by_hand = [rate or np.inf for rate in least_rates_by_hand().values()]
+    rates = ", ".join(
+        f"{name} from rate {'none tried' if rate == np.inf else f'{rate:g}'}" for name, rate in least.items()
+    )
+    check = Check(list(least.values()), by_hand, 0)
+    return [
+        claim(
+            ARTICLE,
+            "ways out of the dip",
+            "momentum, and Adam and AdaGrad",
+            f"over the crest get: {rates}",
+            holds=check.holds and all(least[name] < least["gradient descent"] for name in NAMED),
+            cause=Cause(
+                "Momentum gets out at lower rates than gradient descent does. Adam and AdaGrad divide each step by "
+                "the size of past gradients, which makes them quick where it is flat, not able to climb: they stay in "
+                "the dip at rates at which gradient descent has long left it. And the start is a hard one, exactly as "
+                "high as the crest (1.25), so that without new momentum from large steps nothing could roll over it. "
+                "The rates are those of plain arithmetic as well.",
+                check,
+            ),
+        ),
+    ]
+
+
+def three_layers(results: Results) -> list[Figure]:
+    """Those of the network on MNIST."""
+    return [three_layers_program(results), three_layers_accuracy(results)]
+
+
+def three_layers_accuracy(results: Results) -> Figure:
+    """What the article says that the network ends at."""
+    accuracy = results.evaluation(THREE_LAYERS, "accuracy/train", THREE_LAYERS_STEPS)
+    return claim(
+        ARTICLE,
+        "MNIST, three layers, training accuracy after 100 epochs",
+        "near 100 %",
+        f"{accuracy:.2%}",
+        holds=accuracy > 0.99,
+        note="Its loss stays above 1.4612: scores from a sigmoid lie between 0 and 1, and softmax gives the right "
+        "class at most e / (e + 9) of them.",
+    )
+
+
+def three_layers_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> Figure:
+    """What the article trains on MNIST, held against what the run's record says of it."""
+    parts = assemble(results.config(THREE_LAYERS))
+    looked_at = min(LOOKED_AT, steps)
+    recorded, taken = results.losses(THREE_LAYERS), results.steps_taken(THREE_LAYERS)
+    losses = first_losses(parts, recorded, looked_at, ("relu", "relu", "sigmoid"), Adam(0.001))
+    indices = parts.minibatches.chunk(0, steps).numpy()
+    is_in_order = np.array_equal(indices.ravel(), np.arange(indices.size) % len(parts.data.train))
+    return claim(
+        ARTICLE,
+        "MNIST, three layers: the program",
+        "784-100-100-10, relu, relu, sigmoid on the output; Adam with its defaults; 100 epochs in order, in batches of "
+        "100",
+        f"{taken:,} steps, batches of {indices.shape[1]} {'' if is_in_order else 'not '}in order; the losses of the "
+        f"first {looked_at} are those of plain NumPy to within {losses.apart:.1g}",
+        holds=losses.holds
+        and is_in_order
+        and indices.shape == (steps, BATCH)
+        and taken == steps
+        and [tuple(parameter.shape) for parameter in parts.problem.parameters()] == SHAPES,
+        note=f"Float32 may put a loss up to {np.max(losses.within):.1g} off.",
+    )

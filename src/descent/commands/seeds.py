@@ -1,0 +1,39 @@
+"""Repeat an experiment from many seeds at once, for what chance does to it."""
+
+import argparse
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from descent.errors import UserError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+
+def main() -> None:
+    """Repeat what the command line composes, into repeats/NAME."""
+    from descent.runs import composition
+
+    parser = argparse.ArgumentParser("descent repeat", description=__doc__, epilog="the rest is as for descent train")
+    parser.add_argument(
+        "--seeds", type=int, default=100, metavar="N", help="those after its own (default: %(default)s)"
+    )
+    arguments, sys.argv[1:] = parser.parse_known_args()
+    if arguments.seeds < 2:
+        raise UserError(f"--seeds {arguments.seeds}: choose 2 or more")
+    composition.run(partial(_repeat, arguments.seeds), "train")
+
+
+def _repeat(seeds: int, config: "DictConfig") -> None:
+    import os
+
+    from descent.runs.composition import require_experiment
+
+    require_experiment(config)
+    from descent.core import numerics
+    from descent.runs.seeds import repeat
+
+    numerics.set_up()
+    folder = repeat(config, range(config.seed + 1, config.seed + 1 + seeds))
+    print(f"{config.name} from {seeds:,} more seeds: {os.path.relpath(folder)}/runs.csv")

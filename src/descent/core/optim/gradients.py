@@ -1,0 +1,80 @@
+"""Gradient estimators: called, each fills the parameters' `grad` for one minibatch and gives the loss there.
+
+They are classes, not functions that a configuration binds: Hydra checks each call of what it bound, which takes as
+long as the step.
+"""
+
+import math
+from itertools import product
+
+import torch
+from torch import Tensor
+
+from descent.core.problems.problem import Problem
+from descent.errors import UserError
+
+
+class Autograd:
+    """The gradient by backpropagation."""
+
+    def __call__(self, problem: Problem, minibatch: tuple[Tensor, ...]) -> Tensor:
+        """Fill the gradients; the loss, a scalar."""
+        loss: Tensor = problem(*minibatch)
+        loss.backward()
+        return loss.detach()
+
+
+class CentralDifference:
+    """The gradient as (f(x + h) - f(x - h)) / 2h, one parameter after the other.
+
+    Args:
+        h: the step.
+        max_parameters: of the problem; each takes two evaluations of the loss.
+
+    Raises:
+        UserError: for a step that is none.
+    """
+
+    def __init__(self, h: float, max_parameters: int) -> None:
+        if not 0 < h < math.inf:
+            raise UserError(f"gradient.h={h}: choose a number above 0, for example gradient.h=1e-4")
+        self.h, self.max_parameters = h, max_parameters
+
+    @torch.no_grad()
+    def __call__(self, problem: Problem, minibatch: tuple[Tensor, ...]) -> Tensor:
+        """Fill the gradients; the loss, a scalar.
+
+        Raises:
+            UserError: for a problem of more than `max_parameters`.
+        """
+        if problem.size() > self.max_parameters:
+            raise UserError(
+                f"gradient=central_difference would evaluate this problem {2 * problem.size():,} times a step; "
+                f"use gradient=autograd, or allow it with gradient.max_parameters={problem.size()}"
+            )
+        for parameter in problem.parameters():
+            if parameter.requires_grad:
+                gradient = torch.empty_like(parameter)
+                everywhere = product(*map(range, parameter.shape))
+                for index, value in zip(everywhere, parameter.flatten().tolist(), strict=True):
+                    above, below = losses_beside(problem, minibatch, parameter, index, value, self.h)
+                    gradient[index] = (above - below) / (2 * self.h)
+                parameter.grad = gradient
+        loss: Tensor = problem(*minibatch)
+        return loss
+
+
+def losses_beside(
+    problem: Problem, minibatch: tuple[Tensor, ...], parameter: Tensor, index: tuple[int, ...], value: float, h: float
+) -> tuple[Tensor, Tensor]:
+    """The losses with one component of a parameter, of that value, moved by h, up and down.
+
+    It is put back, whatever happens.
+    """
+    try:
+        parameter[index] = value + h
+        above = problem(*minibatch)
+        parameter[index] = value - h
+        return above, problem(*minibatch)
+    finally:
+        parameter[index] = value

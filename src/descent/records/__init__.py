@@ -1,0 +1,1 @@
+"""Runs and sweeps on disk: what training writes and everything else reads."""

@@ -1,0 +1,88 @@
+"""Where a run comes from: its configuration, its data, the package's source, and the commit."""
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from descent.records.run import Input
+
+NO_EFFECT = ("run_dir", "tracking", "objective", "trainer.steps_per_call", "trainer.checkpoint_seconds")
+"""What of a configuration cannot change a result."""
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A nested configuration as dotted names and texts; texts as they are, all else as JSON."""
+    texts: dict[str, str] = {}
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            texts |= flat(value, f"{prefix}{name}.")
+        else:
+            texts[prefix + name] = value if isinstance(value, str) else json.dumps(value)
+    return texts
+
+
+def inputs(files: Iterable[Path], root: Path) -> list[Input]:
+    """The files a run is trained on, with the MD5 that DVC has of each."""
+    found = []
+    for path in files:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "md5").hexdigest()
+        found.append(Input(path.name, path.relative_to(root).as_posix(), digest))
+    return found
+
+
+def source_hash() -> str:
+    """SHA-256 over the package's source."""
+    package = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def run_key(params: Mapping[str, str], data: Iterable[Input]) -> str:
+    """What tells what a run computes: equal keys, equal results (on the same machine).
+
+    Args:
+        params: the flat, resolved configuration; what cannot change a result is left out of account.
+        data: the files it is trained on.
+    """
+    effective = {
+        name: value
+        for name, value in params.items()
+        if not any(name == skipped or name.startswith(f"{skipped}.") for skipped in NO_EFFECT)
+    }
+    identity = {"config": effective, "data": [source.digest for source in data], "source": source_hash()}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def dvc_tags(files: Iterable[Input]) -> dict[str, str]:
+    """The hashes that DVC has of the data, and the name of the DVC experiment that this is part of, if it is."""
+    name = os.environ.get("DVC_EXP_NAME")
+    return {f"dvc.{source.path}": source.digest for source in files} | ({"dvc.experiment": name} if name else {})
+
+
+def git_tags(root: Path) -> dict[str, str]:
+    """The commit that is checked out, under the tag MLflow shows, and whether the work tree differs from it.
+
+    dvc.lock doesn't count: it is what a run of the pipeline writes.
+    """
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    commit = git("rev-parse", "HEAD")
+    if commit is None:
+        return {"git.dirty": "not in a git checkout"}
+    return {
+        "mlflow.source.git.commit": commit,
+        "git.dirty": str(bool(git("status", "--porcelain", "--", ".", ":!dvc.lock"))).lower(),
+    }

@@ -1,0 +1,61 @@
+"""How runs go: a metric over the steps, a line for each handful, with a band that holds its middle."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from descent.render.style import new_figure
+from descent.render.trail import Array
+
+COLUMNS = 3
+"""The most panels side by side."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """A handful of runs.
+
+    Args:
+        label: what tells them from the others in their panel.
+        steps: (points,), the steps taken where the metric is known.
+        middle: (points,), what the handful comes to there; not finite where it has run away.
+        low: (points,), the lower edge of its band.
+        high: (points,), the upper edge.
+    """
+
+    label: str
+    steps: Array
+    middle: Array
+    low: Array
+    high: Array
+
+
+def bands_picture(title: str, metric: str, panels: Mapping[str, Sequence[Band]]) -> Figure:
+    """A panel for each kind of run, by its name, with its handfuls, from dark to light in their order."""
+    columns = min(len(panels), COLUMNS)
+    rows = -(-len(panels) // columns)
+    figure = new_figure(5.2 * columns + 0.8, 4 * rows + 0.8)
+    figure.suptitle(title, fontsize=12)
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    shown = np.concatenate([band.middle for bands in panels.values() for band in bands])
+    shown = shown[np.isfinite(shown)]
+    for axes, (kind, bands) in zip(grid.flat, panels.items(), strict=False):
+        axes.set_title(kind, fontsize=11)
+        axes.grid(color="#e6e6e6", linewidth=0.6)
+        colours = matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(bands)))
+        for band, colour in zip(bands, colours, strict=True):
+            finite = np.isfinite(band.middle)
+            high = np.where(np.isfinite(band.high), band.high, band.middle)
+            axes.fill_between(band.steps[finite], band.low[finite], high[finite], color=colour, alpha=0.25, linewidth=0)
+            axes.plot(band.steps[finite], band.middle[finite], color=colour, linewidth=1.5, label=band.label)
+        axes.legend(fontsize=8, title_fontsize=8)
+    for axes in grid.flat[len(panels) :]:
+        axes.remove()
+    if shown.size and (shown > 0).all() and shown.max() >= 100 * shown.min():
+        grid[0, 0].set_yscale("log")
+    figure.supxlabel("step", fontsize=10)
+    figure.supylabel(metric, fontsize=10)
+    return figure

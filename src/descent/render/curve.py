@@ -1,0 +1,121 @@
+"""Descent pictures for one parameter: the path on the curve of the loss."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from descent.render.animation import Ground
+from descent.render.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure
+from descent.render.trail import Array, Range, drawn, mark_end, mark_start, up_to
+
+RIMMED = 200
+"""The most positions whose dots have a rim."""
+
+
+@dataclass(frozen=True)
+class LossCurve:
+    """The loss over one parameter.
+
+    Args:
+        x: the range of the parameter that is shown.
+        y: the range of the loss that is shown.
+        grid: (points,), where the loss is known.
+        heights: (points,), the loss there.
+    """
+
+    x: Range
+    y: Range
+    grid: Array
+    heights: Array
+
+    def draw(self, axes: Axes) -> None:
+        """The curve, in its view."""
+        axes.set(xlim=self.x, ylim=self.y, xlabel="x", ylabel="loss")
+        axes.grid(color="#e6e6e6", linewidth=0.6)
+        axes.plot(self.grid, self.heights, color=BLUE, linewidth=1.5, label="loss")
+
+
+@dataclass(frozen=True)
+class CurveDescent:
+    """A path along a curve.
+
+    Args:
+        title: of the picture.
+        x: the range of x that is shown.
+        y: the range of y that is shown.
+        grid: (points,), where the curves are known.
+        curve: (points,), the loss over all examples.
+        path: (steps + 1, 2), x and the loss there, from the start on.
+        diverged: whether the path ran away at its end.
+        examples: x and y of the data, which lie in the same plane as the curve; None where the loss needs no data.
+        frames: for some steps, in order, the number of steps taken before it and the curve, (points,), that it
+            descended on.
+    """
+
+    title: str
+    x: Range
+    y: Range
+    grid: Array
+    curve: Array
+    path: Array
+    diverged: bool
+    examples: tuple[Array, Array] | None
+    frames: list[tuple[int, Array]]
+
+
+def _axes(figure: Figure, descent: CurveDescent) -> Axes:
+    axes = figure.add_subplot(xlim=descent.x, ylim=descent.y, xlabel="x", ylabel="loss")
+    axes.set_title(descent.title, fontsize=11)
+    axes.grid(color="#e6e6e6", linewidth=0.6)
+    if descent.examples is not None:
+        axes.plot(*descent.examples, ".", color=GREY, markersize=5, label="data")
+    label = "loss" if descent.examples is None else "loss over all data"
+    axes.plot(descent.grid, descent.curve, color=BLUE, linewidth=1.5, label=label)
+    return axes
+
+
+def curve_picture(descent: CurveDescent) -> Figure:
+    """The curve, the positions on it, the start and the end."""
+    figure = new_figure(8, 5)
+    axes = _axes(figure, descent)
+    view = descent.x, descent.y
+    steps = drawn(descent.path, *view)
+    x, y = descent.path[steps].T
+    axes.plot(x, y, color=ORANGE, linewidth=0.8, alpha=0.7, zorder=3)
+    rims = 0.4 if len(steps) <= RIMMED else 0  # those of many would hide the colours
+    dots = axes.scatter(x, y, c=steps, cmap="YlOrRd", s=28, edgecolors="0.3", linewidths=rims, zorder=4)
+    figure.colorbar(dots, ax=axes, label="step", shrink=0.9)
+    mark_start(axes, descent.path[0])
+    mark_end(axes, descent.path, *view, diverged=descent.diverged)
+    axes.legend(loc="upper center", ncols=3, fontsize=9)
+    return figure
+
+
+def curve_animation(descent: CurveDescent, path: Path) -> None:
+    """The curve that each step descends on, with the position on it, as a GIF file."""
+    figure = new_figure(8, 5)
+    axes = _axes(figure, descent)
+    steps = drawn(descent.path, descent.x, descent.y)
+    (seen,) = axes.plot([], [], color=GREEN, linewidth=2)
+    if descent.examples is not None:  # without data it is the curve that is drawn already
+        seen.set_label("loss the step sees")
+    (trail,) = axes.plot([], [], "o-", color=ORANGE, markersize=3, linewidth=0.8, alpha=0.6)
+    (here,) = axes.plot([], [], "o", color=RED, markersize=13, label="position")
+    text = axes.text(0.02, 0.04, "", transform=axes.transAxes, fontsize=11)
+    axes.legend(loc="upper center", ncols=4, fontsize=9)
+
+    def draw(frame: int) -> None:
+        step, curve = descent.frames[frame]
+        x, _ = descent.path[step]
+        if descent.examples is not None:
+            seen.set_data(descent.grid, curve)
+        trail.set_data(*up_to(step, descent.path, steps).T)
+        here.set_data([x], [np.interp(x, descent.grid, curve, left=np.nan, right=np.nan)])
+        text.set_text(f"step {step:,}   x = {x:.4g}")
+
+    frames = len(descent.frames)
+    moving = [seen, trail, here, text]
+    Ground(figure, moving).animate(path, moving, draw, frames, seconds=frames / 5)

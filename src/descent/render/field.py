@@ -1,0 +1,152 @@
+"""Descent pictures for two parameters: the path on the contours of the loss, among its negative gradients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from descent.render.animation import Ground, frames_along
+from descent.render.style import GREEN, RED, new_figure
+from descent.render.trail import Array, Range, drawn, last_inside, mark_end, mark_start, up_to
+
+LEVELS = 24
+"""How many bands of height there are."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """The loss over two parameters, and where it falls.
+
+    Args:
+        x: the range of the first that is shown.
+        y: the range of the second that is shown.
+        grid: (first,) and (second,), coordinates at which the loss is known.
+        heights: (second, first), the loss there.
+        arrows: (arrows, 2), positions evenly over the view.
+        downhill: (arrows, 2), the negative gradients there.
+        minima: the positions of the lowest points, as far as they are known.
+    """
+
+    x: Range
+    y: Range
+    grid: tuple[Array, Array]
+    heights: Array
+    arrows: Array
+    downhill: Array
+    minima: Sequence[Sequence[float]]
+
+    def draw(self, axes: Axes) -> None:
+        """Contours, negative gradients and minima; one unit on both axes, so that arrows stand upright on contours."""
+        axes.set(xlim=self.x, ylim=self.y, xlabel="x", ylabel="y", aspect="equal")
+        levels = _levels(self.heights)
+        if len(levels) > 1:
+            colors = colormaps["Blues_r"](np.linspace(0.3, 0.97, len(levels) - 1))
+            filled = axes.contourf(*self.grid, self.heights, levels=levels, colors=colors)
+            axes.contour(*self.grid, self.heights, levels=levels[1:-1], colors="white", linewidths=0.4)
+            bar = axes.figure.colorbar(filled, ax=axes, label="loss", shrink=0.9)
+            ticks = levels[4::4].tolist()
+            bar.set_ticks(ticks, labels=[f"{float(f'{tick:.3g}'):,g}" for tick in ticks])
+        _draw_arrows(axes, self)
+        if self.minima:
+            label = "minimum" if len(self.minima) == 1 else "minima"
+            x, y = np.transpose(self.minima)
+            axes.plot(
+                x, y, "P", markersize=10, color=GREEN, markeredgecolor="white", linestyle="", label=label, zorder=4
+            )
+
+
+@dataclass(frozen=True)
+class FieldDescent:
+    """A path through a field.
+
+    Args:
+        title: of the picture.
+        field: what it leads through.
+        path: (steps + 1, 2), the positions, from the start on.
+        diverged: whether the path ran away at its end.
+    """
+
+    title: str
+    field: Field
+    path: Array
+    diverged: bool
+
+
+def _levels(heights: Array) -> Array:
+    """Heights with as much of the view between each two: evenly apart in a bowl, close together along a valley."""
+    finite = heights[np.isfinite(heights)]
+    return np.unique(np.quantile(finite, np.linspace(0, 1, LEVELS + 1))) if finite.size else finite
+
+
+def _draw_arrows(axes: Axes, field: Field) -> None:
+    slopes = np.hypot(*field.downhill.T)
+    kept = np.isfinite(slopes) & (slopes > 0)
+    if not kept.any():
+        return
+    slopes = slopes[kept, None]
+    # Nearly as the slope where that is gentle, as its logarithm where it is steep: one picture has both.
+    lengths = np.arcsinh(slopes / np.median(slopes))
+    apart = np.sqrt(np.ptp(field.x) * np.ptp(field.y) / len(field.arrows))
+    vectors = field.downhill[kept] / slopes * lengths * 0.9 * apart / lengths.max()
+    axes.quiver(
+        *field.arrows[kept].T,
+        *vectors.T,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        pivot="middle",
+        width=0.0022,
+        color="0.25",
+        zorder=2,
+    )
+
+
+def _figure(descent: FieldDescent) -> tuple[Figure, Axes]:
+    figure = new_figure(8, 1 + np.clip(5.8 * np.ptp(descent.field.y) / np.ptp(descent.field.x), 2, 8))
+    figure.set_layout_engine("compressed")
+    axes = figure.subplots()
+    axes.set_title(descent.title, fontsize=11)
+    descent.field.draw(axes)
+    mark_start(axes, descent.path[0])
+    return figure, axes
+
+
+def field_pictures(descent: FieldDescent, still: Path, animation: Path) -> Figure:
+    """The whole path, with its start and its end, and the path as it grows until it ends or leaves the view for good.
+
+    Args:
+        descent: what is drawn.
+        still: the PNG file.
+        animation: the GIF file.
+
+    Returns:
+        What both were drawn on.
+    """
+    figure, axes = _figure(descent)
+    view = descent.field.x, descent.field.y
+    steps = drawn(descent.path, *view)
+    frames = frames_along(descent.path[: last_inside(descent.path, *view) + 2], *view)
+    (whole,) = axes.plot(*descent.path[steps].T, ".-", color=RED, markersize=5, linewidth=1.2)
+    (trail,) = axes.plot([], [], ".-", color=RED, markersize=5, linewidth=1.2)
+    (here,) = axes.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
+    end = mark_end(axes, descent.path, *view, diverged=descent.diverged)
+    text = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=11, bbox={"facecolor": "white", "alpha": 0.8})
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+
+    def draw(frame: int) -> None:
+        step = frames[frame]
+        x, y = descent.path[step]
+        trail.set_data(*up_to(step, descent.path, steps).T)
+        here.set_data([x], [y])
+        end.set_visible(frame == len(frames) - 1)
+        text.set_text(f"step {step:,}   x = {x:.4g}   y = {y:.4g}")
+
+    moving = [trail, here, end, text]
+    ground = Ground(figure, [whole, *moving])
+    ground.save(still, [whole, end])
+    ground.animate(animation, moving, draw, len(frames), seconds=len(frames) / 10)
+    return figure

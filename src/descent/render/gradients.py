@@ -1,0 +1,52 @@
+"""The picture of a gradient check: gradients found in one way over those found in another, on the diagonal if equal."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from descent.render.style import BLUE, GREY, RED, new_figure
+
+Components = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The gradient of one parameter in two ways, (components,) each.
+
+    Args:
+        title: of its panel.
+        backpropagation: along x.
+        difference: along y.
+        agree: whether they are the same.
+    """
+
+    title: str
+    backpropagation: Components
+    difference: Components
+    agree: bool
+
+
+def gradients_picture(title: str, panels: Sequence[Gradients]) -> Figure:
+    """A panel for each parameter, with every one of its components: the one that is off shall not be thinned out."""
+    columns = math.ceil(math.sqrt(len(panels)))
+    rows = math.ceil(len(panels) / columns)
+    figure = new_figure(max(6.4, 4.2 * columns), 4.2 * rows + 0.4)
+    figure.suptitle(f"{title}: backpropagation against central difference", fontsize=12)
+    for place, panel in enumerate(panels, start=1):
+        axes = figure.add_subplot(rows, columns, place, aspect="equal")
+        components = np.concatenate([panel.backpropagation, panel.difference])
+        extent = 1.1 * np.abs(components, where=np.isfinite(components), out=np.zeros_like(components)).max() or 1.0
+        axes.plot([-extent, extent], [-extent, extent], color=GREY, linewidth=0.8)
+        axes.plot(
+            panel.backpropagation, panel.difference, ".", color=BLUE if panel.agree else RED, markersize=5, alpha=0.5
+        )
+        axes.set(xlim=(-extent, extent), ylim=(-extent, extent), xlabel="backpropagation", ylabel="central difference")
+        axes.set_title(f"{panel.title}, {'agree' if panel.agree else 'disagree'}", fontsize=10)
+        axes.locator_params(nbins=5)
+        axes.ticklabel_format(scilimits=(-2, 3))
+        axes.grid(color="#e6e6e6", linewidth=0.6)
+    return figure

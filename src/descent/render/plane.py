@@ -1,0 +1,124 @@
+"""Descent pictures for networks: the path in the plane it spans, beside loss and accuracy over the steps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from descent.render.animation import FRAMES, Ground
+from descent.render.style import BLUE, GREY, ORANGE, RED, new_figure
+
+Array = NDArray[np.float64]
+Curve = tuple[Array, Array]
+"""Step numbers and values, (points,) each."""
+
+
+@dataclass(frozen=True)
+class PlaneDescent:
+    """A path in a plane, and what was reached along it.
+
+    Args:
+        title: of the picture.
+        grid: (first,) and (second,), coordinates of the plane at which the loss is known.
+        losses: (second, first).
+        losses_of: what the losses are the mean over.
+        path: (positions, 2).
+        steps: (positions,), the number of steps taken at each position.
+        explained: (2,), the share of the path's extent along each direction.
+        diverged: whether the path ran away at its end.
+        loss: every step's loss and, by their names, the evaluations'.
+        accuracy: the evaluations', by their names.
+    """
+
+    title: str
+    grid: tuple[Array, Array]
+    losses: Array
+    losses_of: str
+    path: Array
+    steps: Array
+    explained: Array
+    diverged: bool
+    loss: dict[str, Curve]
+    accuracy: dict[str, Curve]
+
+
+LINES: dict[str, dict[str, Any]] = {
+    "step": {"color": "#c9c9c9", "linewidth": 0.5},
+    "train": {"color": BLUE, "linewidth": 1.8},
+    "test": {"color": ORANGE, "linewidth": 1.8, "linestyle": (0, (3, 1.5))},  # both are seen where they agree
+}
+
+
+def _figure(descent: PlaneDescent) -> tuple[Figure, Axes, list[Axes]]:
+    figure = new_figure(10, 5)
+    figure.suptitle(descent.title, fontsize=12)
+    axes = figure.subplot_mosaic([["plane", "loss"], ["plane", "accuracy"]], width_ratios=[1.35, 1])
+    plane = axes["plane"]
+    filled = plane.contourf(*descent.grid, descent.losses, levels=24, cmap="Blues_r")
+    plane.contour(*descent.grid, descent.losses, levels=24, colors="white", linewidths=0.4)
+    figure.colorbar(filled, ax=plane, label=f"loss over {descent.losses_of}", location="left", shrink=0.9)
+    first, second = 100 * descent.explained
+    plane.set(xlabel=f"1st principal direction ({first:.0f} %)", ylabel=f"2nd ({second:.0f} %)")
+    for name, curves in (("loss", descent.loss), ("accuracy", descent.accuracy)):
+        panel = axes[name]
+        for label, (steps, values) in curves.items():
+            panel.plot(steps, values, label=label, **LINES[label])
+        panel.set_ylabel(name)
+        panel.grid(color="#e6e6e6", linewidth=0.6)
+        panel.legend(fontsize=9)
+    axes["accuracy"].set_xlabel("step")
+    axes["loss"].sharex(axes["accuracy"])
+    axes["loss"].tick_params(labelbottom=False)
+    return figure, plane, [axes["loss"], axes["accuracy"]]
+
+
+def _mark_ends(plane: Axes, descent: PlaneDescent) -> list[Line2D]:
+    style: dict[str, Any] = {"linestyle": "", "markeredgecolor": "black"}
+    starts = plane.plot(*descent.path[0], marker="o", markersize=10, markerfacecolor="white", label="start", **style)
+    marker, label = ("X", "ran away") if descent.diverged else ("*", "end")
+    ends = plane.plot(*descent.path[-1], marker=marker, markersize=14, color=RED, label=label, **style)
+    plane.legend(loc="best", fontsize=9)
+    return [*starts, *ends]
+
+
+def plane_pictures(descent: PlaneDescent, still: Path, animation: Path) -> Figure:
+    """The whole path on the contours of the loss, and the path as it grows, the curves marked at the same step.
+
+    Args:
+        descent: what is drawn.
+        still: the PNG file.
+        animation: the GIF file.
+
+    Returns:
+        What both were drawn on.
+    """
+    figure, plane, panels = _figure(descent)
+    (whole,) = plane.plot(*descent.path.T, ".-", color=RED, markersize=4, linewidth=1.2)
+    (track,) = plane.plot(*descent.path.T, color=GREY, linewidth=0.6)
+    (trail,) = plane.plot([], [], ".-", color=RED, markersize=4, linewidth=1.4)
+    (here,) = plane.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
+    ends = _mark_ends(plane, descent)
+    marks = [panel.axvline(0, color=RED, linewidth=1) for panel in panels]
+    heading = plane.text(
+        0.02, 0.02, "", transform=plane.transAxes, fontsize=11, bbox={"facecolor": "white", "alpha": 0.8}
+    )
+    frames = np.unique(np.linspace(0, len(descent.path) - 1, FRAMES).round().astype(int))
+
+    def draw(frame: int) -> None:
+        last = frames[frame]
+        trail.set_data(*descent.path[: last + 1].T)
+        here.set_data(*descent.path[last][:, None])
+        for mark in marks:
+            mark.set_xdata([descent.steps[last]] * 2)
+        heading.set_text(f"step {descent.steps[last]:,.0f}")
+
+    moving = [track, *ends, trail, here, *marks, heading]
+    ground = Ground(figure, [whole, *moving])
+    ground.save(still, [whole, *ends])
+    ground.animate(animation, moving, draw, len(frames), seconds=6)
+    return figure

@@ -1,0 +1,171 @@
+"""What becomes of every start at every learning rate: many small runs, trained together, that leave a map."""
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from descent.core.build import assemble, data_of, minibatches_of, shared_settings
+from descent.core.data.examples import Minibatch
+from descent.core.optim.gradients import Autograd
+from descent.core.problems.landscape import gradients_at
+from descent.core.problems.minima import minima_of
+from descent.core.problems.problem import Problem
+from descent.core.training.plan import Plan
+from descent.core.training.together import Member, Together
+from descent.errors import UserError
+
+ELSEWHERE, NOT_YET, AWAY = "at rest elsewhere", "not at rest yet", "ran away"
+"""What becomes of runs that reach no minimum."""
+REACH = 0.05
+"""How far from a minimum a run at rest may be that has reached it."""
+
+
+@dataclass(frozen=True)
+class Basins:
+    """A map of starts, a column each, and learning rates, a row each.
+
+    Args:
+        starts: (columns,), the first component of where the runs start.
+        rates: (rows,), in order.
+        minima: (minima, components), the lowest first.
+        counts: (minima + 3, rows, columns), how many of a cell's runs reached each of the minima, are at rest
+            elsewhere, are not at rest yet, and ran away.
+    """
+
+    starts: NDArray[np.float64]
+    rates: NDArray[np.float64]
+    minima: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    @property
+    def outcomes(self) -> list[str]:
+        """What the counts are of."""
+        at = [", ".join(f"{round(value, 2) + 0.0:g}" for value in minimum) for minimum in self.minima.tolist()]
+        named = [f"at the minimum ({where})" if "," in where else f"at the minimum {where}" for where in at]
+        return [*named, ELSEWHERE, NOT_YET, AWAY]
+
+    @property
+    def runs(self) -> int:
+        """How many runs a cell has."""
+        return int(self.counts[:, 0, 0].sum())
+
+    def table(self) -> str:
+        """A row for each cell, as CSV."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["start", "lr", *self.outcomes])
+        for row, rate in enumerate(self.rates.tolist()):
+            for column, start in enumerate(self.starts.tolist()):
+                writer.writerow([start, rate, *self.counts[:, row, column].tolist()])
+        return text.getvalue()
+
+
+def basins(config: DictConfig) -> Basins:
+    """Train from every start at every learning rate that `config.basin` asks for, from as many seeds as it asks for.
+
+    A run without data has reached a minimum if it is at rest there, its gradient within the tolerance. One whose steps
+    see different data never comes to rest; it belongs to the minimum that it is nearest to.
+
+    Raises:
+        UserError: for a configuration that can't be trained, or not as a map.
+    """
+    asked = config.basin
+    parts = assemble(config)
+    problem, data, steps = parts.problem, parts.data, parts.plan.steps
+    if not problem.is_small() or not isinstance(parts.gradient, Autograd):
+        raise UserError(f"{config.name}: a map takes a problem of one or two parameters, and gradient=autograd")
+    _check(config)
+    low, high = map(float, asked.starts)
+    starts = torch.linspace(low, high, asked.cells, dtype=torch.float64)
+    first, last = (math.log10(rate) for rate in asked.rates)
+    rates = torch.logspace(first, last, asked.cells, dtype=torch.float64)
+    rows = [_row(one) for one in _with(config, "optimizer.lr", rates.tolist())]
+    everything = data.train.head(len(data.train))
+    minima = minima_of(problem, everything, low, high)
+    counts = torch.zeros(len(minima) + 3, len(rates), len(starts), dtype=torch.int64)
+    with tqdm(desc=config.name, total=asked.seeds * steps, unit="step", disable=None, leave=False) as bar:
+        for own in _with(config, "seed", range(config.seed, config.seed + asked.seeds)):
+            members = _members(own, rows, problem, starts)
+            together = Together(members, config.bound)
+            begun = bar.n
+            for _ in together.descend(Plan(steps, evaluations=(0, steps), visits=(0, steps))):
+                bar.update(begun + together.steps_taken - bar.n)
+            counts += _outcomes(members, minima, everything, config.tolerance).view_as(counts)
+    return Basins(starts.numpy(), rates.numpy(), minima.numpy(), counts.numpy())
+
+
+def _check(config: DictConfig) -> None:
+    asked = config.basin
+    for name, least in (("cells", 2.0), ("seeds", 1.0)):
+        if isinstance(asked[name], bool) or not isinstance(asked[name], int) or asked[name] < least:
+            raise UserError(f"basin.{name}={asked[name]}: choose a whole number from {least:g}")
+    for name, least in (("starts", -math.inf), ("rates", 0.0)):
+        ends = asked[name]
+        are_two = isinstance(ends, ListConfig) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)
+        if not are_two or not least < ends[0] < ends[1] < math.inf:
+            above = "" if least else " above 0"
+            raise UserError(f"basin.{name}={ends}: choose two numbers{above}, the lower first")
+
+
+def _with(config: DictConfig, key: str, values: Iterable[Any]) -> Iterator[DictConfig]:
+    """The configuration with each of the values."""
+    own = config.copy()
+    for value in values:
+        OmegaConf.update(own, key, value)
+        yield own
+
+
+def _row(config: DictConfig) -> Callable[..., Member]:
+    """Makes the runs of a rate."""
+    parts = assemble(config)
+    settings, rate = shared_settings(config, parts)
+    return partial(Member, optimizer=parts.optimizer, schedule=parts.schedule, settings=settings, rate=rate)
+
+
+def _members(
+    config: DictConfig, rows: Sequence[Callable[..., Member]], problem: Problem, starts: Tensor
+) -> list[Member]:
+    """The runs of a seed, those of a rate beside each other."""
+    data = data_of(config)
+    minibatches = minibatches_of(config, data)
+    return [row(_at(problem, start), data.train, minibatches) for row in rows for start in starts]
+
+
+def _at(problem: Problem, start: Tensor) -> Problem:
+    """The same problem from where its first component is another, which shares all but its parameters."""
+    moved = copy(problem)
+    moved._parameters = {name: nn.Parameter(own.detach().clone()) for name, own in problem.named_parameters()}
+    with torch.no_grad():
+        next(moved.parameters())[0] = start
+    return moved
+
+
+def _outcomes(members: Sequence[Member], minima: Tensor, everything: Minibatch, tolerance: float) -> Tensor:
+    """Which of the outcomes each run came to, (outcomes, runs), a 1 for each run."""
+    problem = members[0].problem
+    ends = torch.tensor([member.problem.position() for member in members], dtype=torch.float64)
+    away = torch.tensor([member.standing.diverged for member in members])
+    elsewhere, not_yet, ran_away = (len(minima) + place for place in range(3))
+    distances = torch.cdist(ends.nan_to_num(), minima) if len(minima) else torch.full((len(ends), 1), math.inf)
+    nearest = distances.argmin(dim=1)
+    if everything:
+        outcome = nearest if len(minima) else torch.full_like(nearest, not_yet)
+    else:
+        at_rest = gradients_at(problem, everything, ends).norm(dim=1) <= tolerance
+        arrived = torch.where(distances.amin(dim=1) <= REACH, nearest, elsewhere)
+        outcome = torch.where(at_rest, arrived, not_yet)
+    outcome = torch.where(away, ran_away, outcome)
+    return F.one_hot(outcome, ran_away + 1).T

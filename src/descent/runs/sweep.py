@@ -1,0 +1,157 @@
+"""A sweep from its first job to its comparison: skips what is finished, survives what fails."""
+
+import fcntl
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, OmegaConf
+
+from descent.errors import UserError
+from descent.project import project_root
+from descent.records.listener import Follower
+from descent.records.run import now
+from descent.records.sweep import SWEEP, Job, State, SweepRecord
+from descent.runs.composition import one_line
+from descent.runs.sweep_identity import header_of, without_hydra
+
+if TYPE_CHECKING:
+    from descent.compare.comparison import Comparison
+
+SWEEPS = "sweeps"
+"""Where sweeps have folders of their own, unless told otherwise; as conf/train.yaml has it."""
+LOOKS = 1.0
+"""Seconds between two looks at what the jobs have noted."""
+
+
+def open_sweep(config: DictConfig) -> SweepRecord:
+    """The record of the sweep that a multirun's common configuration asks for, new or of an earlier time.
+
+    Raises:
+        UserError: where its folder holds another sweep.
+    """
+    header = header_of(config)
+    chosen = config.hydra.sweep.dir
+    own = f"{SWEEPS}/{header.name.partition(':')[0]}-{header.id[:8]}"
+    folder = project_root() / (own if chosen == SWEEPS else chosen)
+    if not (folder / SWEEP).exists():
+        return SweepRecord.create(folder, header, OmegaConf.to_yaml(without_hydra(config)))
+    sweep = SweepRecord(folder)
+    if sweep.header.id != header.id:
+        raise UserError(
+            f"{folder} holds another sweep, {sweep.header.name}; remove it or choose another hydra.sweep.dir"
+        )
+    return sweep
+
+
+def sweep_through(sweep: SweepRecord, launch: Callable[[], object], follower: Follower) -> None:
+    """Run all jobs of a sweep, and compare their runs.
+
+    Args:
+        sweep: its record.
+        launch: runs the jobs, in whichever processes; they note in the record how far they are.
+        follower: is told of the runs' records and of the sweep's.
+
+    Raises:
+        UserError: where another process is at this sweep, the launcher gave up, or jobs failed; the others are compared
+            all the same.
+    """
+    with _alone(sweep.folder):
+        started = now()
+        sweep.stand(State("RUNNING"))
+        follower.bring(sweep.folder)
+        wrong: list[str] = []
+        try:
+            with _watched(sweep, follower, started):
+                launch()
+        except Exception as error:  # the launcher's or the sweeper's: what goes wrong in a job stands in its note
+            wrong.append(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)}")
+        except BaseException:
+            sweep.stand(State("KILLED"))
+            follower.bring(sweep.folder)
+            raise
+        jobs = [job.seen_from(started) for job in sweep.jobs()]
+        comparison = _compared(sweep)
+        failed = [job for job in jobs if job.stage == "failed"]
+        if failed:
+            wrong.insert(0, f"{len(failed)} of {len(jobs)} jobs failed, as said above")
+        sweep.stand(comparison.state("FAILED" if wrong else "FINISHED", len(failed)))
+        follower.bring(sweep.folder)
+        if jobs:
+            _tell(sweep, jobs, comparison)
+        if wrong:
+            raise UserError("; ".join(wrong))
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise UserError(f"another process is at this sweep ({folder}); wait for it, or end it") from error
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _watched(sweep: SweepRecord, follower: Follower, started: int) -> Iterator[None]:
+    """Tell the follower of the runs as their jobs note them, wherever those are."""
+    over = Event()
+    told: set[str] = set()
+
+    def look() -> None:
+        for job in sweep.jobs():
+            if job.when < started or job.folder is None or job.folder in told:
+                continue
+            folder = project_root() / job.folder
+            if job.stage == "running":
+                follower.notify(folder)
+            else:
+                told.add(job.folder)
+                follower.bring(folder)
+
+    def watch() -> None:
+        while not over.wait(LOOKS):
+            look()
+
+    thread = Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        look()
+
+
+def _compared(sweep: SweepRecord) -> "Comparison":
+    from descent.compare.comparison import compare
+
+    config = OmegaConf.load(sweep.folder / "config.yaml")
+    assert isinstance(config, DictConfig)
+    objective = config.objective
+    return compare(sweep.header.name, sweep.runs(), objective.metric, objective.direction, sweep.folder)
+
+
+def _tell(sweep: SweepRecord, jobs: list[Job], comparison: "Comparison") -> None:
+    """Print what became of the jobs, and where the comparison is."""
+    stages = Counter(job.stage for job in jobs)
+    for job in jobs:
+        if job.stage == "failed":
+            print(f"failed: {job.name}: {job.reason}", file=sys.stderr)
+    where = os.path.relpath(sweep.folder)
+    print(
+        f"{sweep.header.name}: {len(jobs)} jobs: {stages['trained']} trained, {stages['resumed']} resumed, "
+        f"{stages['skipped']} finished before, {stages['failed']} failed"
+        + (f", {stages['running']} without an end" if stages["running"] else "")
+    )
+    if comparison.best:
+        print(f"best: {comparison.best}  {comparison.told}")
+    print(f"table {where}/runs.csv  pictures {where}/*.png")

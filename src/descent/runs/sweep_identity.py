@@ -1,0 +1,94 @@
+"""Who a sweep is: the same command, the same configuration and the same source are the same sweep again."""
+
+import hashlib
+import json
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from descent.compare.runs import called
+from descent.errors import UserError
+from descent.records.lineage import NO_EFFECT, flat, source_hash
+from descent.records.run import now
+from descent.records.sweep import SEVERAL, SWEPT, SweepHeader, SweepRecord
+
+SWEEP_ID, SWEPT_NAMES = "DESCENT_SWEEP", "DESCENT_SWEPT"
+"""What of a sweep a job finds in its environment where it does not see the sweep's folder."""
+
+
+def header_of(config: DictConfig) -> SweepHeader:
+    """The header of the sweep that a multirun's common configuration, Hydra's part included, asks for."""
+    swept = swept_in(config)
+    common = OmegaConf.to_container(without_hydra(config))
+    assert isinstance(common, dict)
+    params = {
+        name: value
+        for name, value in flat({str(name): value for name, value in common.items()}).items()
+        if name not in swept and not name.startswith(tuple(NO_EFFECT))
+    }
+    params |= {f"{SWEPT}{name}": values for name, values in swept.items()}
+    identity = {"params": params, "sweeper": config.hydra.sweeper._target_, "source": source_hash()}
+    has_problem = not OmegaConf.is_missing(config, "problem_name")
+    subject = str(config.name) if has_problem else "several"
+    return SweepHeader(
+        id=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest(),
+        name=f"{subject}: {' × '.join(name.rpartition('.')[2] for name in swept) or 'nothing swept'}",
+        problem=str(config.problem_name) if has_problem else SEVERAL,
+        created=now(),
+        params=params,
+        tags={"hydra.overrides": " ".join(_overrides(config))},
+    )
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """A composed configuration less Hydra's part."""
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+def swept_in(config: DictConfig) -> dict[str, str]:
+    """What a multirun sweeps over, each with its values as they were given.
+
+    Raises:
+        UserError: for a map that is to be several.
+    """
+    params = OmegaConf.to_container(OmegaConf.create(config.hydra.sweeper.get("params") or {}))
+    assert isinstance(params, dict)
+    swept = {str(name): str(values) for name, values in params.items()}
+    if "basin" in config:
+        swept |= {"problem.start": str(config.basin.starts), "optimizer.lr": str(config.basin.rates)}
+    for override in _parsed(_overrides(config)):
+        if override.is_sweep_override():
+            if "basin" in config:
+                raise UserError(f"{override.input_line}: sweep=basin draws one map; choose one value")
+            swept[override.get_key_element().lstrip("+")] = (override.input_line or "").partition("=")[2]
+    return swept
+
+
+def passed_on(sweep: SweepRecord) -> list[str]:
+    """The overrides by which a job knows its sweep, in whichever process, on whichever machine."""
+    folder = str(sweep.folder).replace("'", "\\'")
+    return [
+        f"hydra.sweep.dir='{folder}'",
+        f"+hydra.job.env_set.{SWEEP_ID}={sweep.header.id}",
+        f"+hydra.job.env_set.{SWEPT_NAMES}='{' '.join(sweep.swept)}'",
+    ]
+
+
+def _overrides(config: DictConfig) -> list[str]:
+    """The command line's, as they were given: what they interpolate, each job has for itself."""
+    overrides = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    assert isinstance(overrides, list)
+    return [str(override) for override in overrides]
+
+
+def job_name(overrides: list[str], swept: list[str]) -> str:
+    """What tells a job from the others of its sweep: those of its overrides that are swept."""
+    values = {
+        override.get_key_element().lstrip("+"): override.get_value_element_as_str() for override in _parsed(overrides)
+    }
+    return called({name: str(value) for name, value in values.items() if name in swept})
+
+
+def _parsed(overrides: list[str]) -> list[Override]:
+    return list(OverridesParser.create().parse_overrides(overrides))

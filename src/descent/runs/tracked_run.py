@@ -1,0 +1,288 @@
+"""One run, from a composed configuration to its record, its picture and its place in MLflow."""
+
+import fcntl
+import os
+import sys
+import traceback
+import uuid
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Self, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+
+from descent.core.build import Parts, assemble
+from descent.core.training.checkpoint import Standing
+from descent.core.training.evaluation import result_of
+from descent.core.training.loop import descend
+from descent.core.training.module import Descent
+from descent.errors import UserError
+from descent.project import project_root
+from descent.records.lineage import dvc_tags, flat, git_tags, inputs, run_key
+from descent.records.listener import Follower, Nobody
+from descent.records.run import EVALUATIONS, HEADER, STEPS, SWEEP_OF, VISITED, Header, Result, RunRecord, now
+from descent.runs.pictures import Descended
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a run was asked for.
+
+    Args:
+        overrides: the command line's.
+        choices: the choice from each group of the configuration.
+        name: what to call the run; None for the experiment's name.
+        sweep: the id of the sweep it is a job of, if it is.
+    """
+
+    overrides: Sequence[str] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
+    name: str | None = None
+    sweep: str | None = None
+
+    def named(self, name: str, sweep: str) -> Self:
+        """The same as a job of a sweep."""
+        return replace(self, name=name, sweep=sweep)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run.
+
+    Args:
+        folder: of its record.
+        result: how it ended.
+        metrics: its final metrics.
+        was_finished: whether it was there already.
+        was_begun: whether it was taken up from where it had been interrupted.
+    """
+
+    folder: Path
+    result: Result
+    metrics: dict[str, float]
+    was_finished: bool = False
+    was_begun: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run whose steps are to be taken, into its record.
+
+    Args:
+        config: the configuration.
+        parts: what it describes.
+        record: the run's.
+        notify: told whenever readers can see more of the record.
+    """
+
+    config: DictConfig
+    parts: Parts
+    record: RunRecord
+    notify: Callable[[], None]
+
+
+def train(config: DictConfig, asked: Asked | None = None, follower: Follower | None = None) -> Outcome:
+    """Train what a configuration describes, by itself, as `course` has it."""
+    return go_alone(course(config, asked, follower))
+
+
+def course(
+    config: DictConfig, asked: Asked | None = None, follower: Follower | None = None
+) -> Generator[Run, Standing, Outcome]:
+    """The course of a run, unless it is done, from where it stands if it was interrupted.
+
+    It waits, once, for whoever takes the run's steps, alone or together with others, and is told how it then stands.
+
+    The record grows beside `run_dir`, in a folder that carries the run's key, and moves there when it is whole.
+
+    Another process that trains the same run is waited for.
+
+    Args:
+        config: composed from conf/train.yaml.
+        asked: how it was asked for.
+        follower: is told while the record grows and when it is whole.
+
+    Raises:
+        UserError: for a configuration that can't be trained.
+    """
+    asked, follower = asked or Asked(), follower or Nobody()
+    root = project_root()
+    parts = assemble(config)
+    header = _header(config, parts, asked, root)
+    folder = root / (config.run_dir or f"runs/{config.name}-{header.key[:8]}")
+    growing = folder.with_name(f"{folder.name}.{header.key[:8]}.unfinished")
+    done = _finished(folder, header.key)
+    if done is not None:
+        return _outcome(done, was_finished=True)
+    with _alone(growing):
+        done = _finished(folder, header.key)
+        if done is not None:  # by the process that was waited for
+            growing.rmdir()
+            return _outcome(done, was_finished=True)
+        record, was_begun = _open(growing, header, OmegaConf.to_yaml(config, resolve=True))
+        if record.ending() is None:  # or it was killed on its way to its folder
+            try:
+                run = Run(config, parts, record, partial(follower.notify, growing))
+                _end(run, (yield run))
+            except (KeyboardInterrupt, SystemExit) as stop:  # which is what Lightning makes of it
+                print("the same command goes on from the last checkpoint", file=sys.stderr)
+                raise KeyboardInterrupt from stop
+            except Exception:
+                record.fail(traceback.format_exc())
+                follower.bring(growing)
+                raise
+        (growing / VISITED).unlink(missing_ok=True)
+        growing.replace(folder)
+    follower.bring(folder)
+    return _outcome(RunRecord(folder), was_begun=was_begun)
+
+
+def _header(config: DictConfig, parts: Parts, asked: Asked, root: Path) -> Header:
+    container = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(container, dict)
+    params = flat({str(name): value for name, value in container.items()})
+    params["trainer.accelerator"] = parts.accelerator
+    files = inputs(parts.data.files, root)
+    return Header(
+        id=uuid.uuid4().hex,
+        key=run_key(params, files),
+        name=asked.name or config.name,
+        problem=config.problem_name,
+        created=now(),
+        params={**asked.choices, **params},  # a choice is only another name of what it brings along
+        tags={
+            **git_tags(root),
+            **dvc_tags(files),
+            "hydra.overrides": " ".join(asked.overrides),
+            **({SWEEP_OF: asked.sweep} if asked.sweep else {}),
+        },
+        inputs=files,
+        rows={STEPS: parts.plan.steps, EVALUATIONS: len(parts.plan.evaluations)},
+    )
+
+
+def _finished(folder: Path, key: str) -> RunRecord | None:
+    """The record in a folder, if it is of a run with this key; a folder that holds anything else is left alone."""
+    if not folder.exists() or not any(folder.iterdir()):
+        return None
+    if (folder / "result.json").exists():
+        record = RunRecord(folder)
+        if record.header.key == key:
+            return record
+        raise UserError(
+            f"{folder} holds another run (key {record.header.key[:8]}); remove it or choose another run_dir"
+        )
+    raise UserError(f"{folder} is there and holds no finished run; remove it or choose another run_dir")
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep every other process from training the same run in the same place; one that does is waited for."""
+    handle = _locked(folder)
+    while not _is(folder, handle):  # the process that was waited for has moved the folder to where it belongs
+        os.close(handle)
+        handle = _locked(folder)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(folder: Path) -> int:
+    """A handle of the folder, locked."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"another process is training this run in {folder}; waiting for it", file=sys.stderr)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def _is(folder: Path, handle: int) -> bool:
+    return folder.exists() and os.path.samestat(os.fstat(handle), folder.stat())
+
+
+def _open(folder: Path, header: Header, config: str) -> tuple[RunRecord, bool]:
+    """The record that an interrupted run left, or a new one, and whether it was there."""
+    if (folder / HEADER).exists():
+        return RunRecord(folder), True
+    return RunRecord.create(folder, header, config), False
+
+
+def go_alone(course: Generator[Run, Standing, Value]) -> Value:
+    """Go through a course with a run that is trained by itself, if it comes to one; what it returns."""
+    try:
+        run = next(course)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    return go_on(course, partial(take_steps, run))
+
+
+def go_on(course: Generator[Run, Standing, Value], take_steps: Callable[[], Standing]) -> Value:
+    """Go through a course that waits for its run's steps; what it returns."""
+    try:
+        try:
+            standing = take_steps()
+        except BaseException as error:
+            course.throw(error)
+        else:
+            course.send(standing)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    raise AssertionError("a course waits once")
+
+
+def take_steps(run: Run) -> Standing:
+    """Take the steps of a run by itself."""
+    parts, trainer = run.parts, run.config.trainer
+    module = Descent(
+        parts.problem, parts.data.train, parts.gradient, parts.optimizer, parts.schedule, bound=run.config.bound
+    )
+    descend(
+        module,
+        parts.data,
+        parts.minibatches,
+        parts.plan,
+        run.record,
+        parts.accelerator,
+        trainer.steps_per_call,
+        trainer.checkpoint_seconds,
+        run.notify,
+    )
+    return module.standing
+
+
+def _end(run: Run, standing: Standing) -> None:
+    """Draw the descent, and close the record with the last evaluation."""
+    config, parts, record = run.config, run.parts, run.record
+    last = record.read(EVALUATIONS)
+    row = zip(last.columns[2:], last.rows[-1][2:], strict=True)
+    metrics = {name: value for name, value in row if value is not None}
+    metrics["seconds_per_step"] = standing.seconds / standing.steps_taken
+    metrics["diverged"] = float(standing.diverged)
+    result = result_of(parts.problem, parts.data.train, config.tolerance, diverged=standing.diverged)
+    parts.draw(
+        Descended(
+            title=f"{config.name}: {result} after {standing.steps_taken:,} steps, lr {config.optimizer.lr:g}",
+            problem=parts.problem,
+            data=parts.data,
+            minibatches=parts.minibatches,
+            plan=parts.plan,
+            record=record,
+            diverged=standing.diverged,
+        )
+    )
+    record.finish(result, standing.steps_taken, metrics)
+
+
+def _outcome(record: RunRecord, *, was_finished: bool = False, was_begun: bool = False) -> Outcome:
+    ending = record.ending()
+    assert ending is not None
+    return Outcome(record.folder, ending.result, record.metrics(), was_finished, was_begun)

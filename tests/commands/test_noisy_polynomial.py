@@ -1,0 +1,111 @@
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from PIL import Image
+
+from descent import cli
+from descent.commands.noisy_polynomial import Parameters, noisy_polynomial
+from descent.core.data.noisy_polynomial import read_points
+from descent.errors import UserError
+
+PUBLISHED = Parameters(
+    count=100,
+    low=-10,
+    high=10,
+    degree=6,
+    noise=0.2,
+    seed=0,
+    control_points="data/source/control_points.csv",
+    folder="data/noisy_polynomial",
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of its own, without any data made yet; the current folder."""
+    (tmp_path / "conf").mkdir()
+    shutil.copy(ROOT / "conf" / "noisy_polynomial.yaml", tmp_path / "conf")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    shutil.copytree(ROOT / "data" / "source", tmp_path / "data" / "source")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def descent(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["descent", "noisy_polynomial", *arguments])
+    cli.main()
+
+
+def test_the_command_makes_the_published_points_and_their_picture_and_litters_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path for path in project.rglob("*") if path.is_file()}
+    descent(monkeypatch)
+    made = project / "data" / "noisy_polynomial"
+    after = {path for path in project.rglob("*") if path.is_file()}
+    assert after - before == {made / "points.csv", made / "points.png"}
+    x, _ = read_points(made / "points.csv")
+    np.testing.assert_array_equal(x, np.linspace(-10, 10, 100))
+    noisy_polynomial(replace(PUBLISHED, folder="again"))
+    assert (project / "again" / "points.csv").read_bytes() == (made / "points.csv").read_bytes()
+    with Image.open(made / "points.png") as picture:
+        assert picture.size == (640, 480)
+
+
+def test_the_noise_is_what_lies_between_the_points_and_those_without_noise(project: Path) -> None:
+    noisy_polynomial(PUBLISHED)
+    noisy_polynomial(replace(PUBLISHED, noise=0, folder="smooth"))
+    off = read_points(project / "data/noisy_polynomial/points.csv")[1] - read_points(project / "smooth/points.csv")[1]
+    np.testing.assert_allclose(off, np.random.default_rng(0).normal(0, 0.2, 100), atol=1e-8)
+
+
+def test_the_command_line_sets_parameters(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    descent(monkeypatch, "count=20", "low=-1", "high=1", "degree=2", "seed=5", "folder=elsewhere")
+    x, _ = read_points(project / "elsewhere" / "points.csv")
+    np.testing.assert_array_equal(x, np.linspace(-1, 1, 20))
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("count=6", "count=6: it must be above degree=6"),
+        ("degree=0", "degree=0: it must be 1 or more"),
+        ("degree=11", "has 11 points, and degree 11 needs 12"),
+        ("low=10", "low=10: it must be below high=10"),
+        ("low=nan", "low=nan: it must be finite"),
+        ("high=inf", "high=inf: it must be finite"),
+        ("noise=-0.1", "noise=-0.1: it must be 0 or more"),
+        ("noise=nan", "noise=nan: it must be 0 or more"),
+        ("seed=-1", "seed=-1: it must be 0 or more"),
+        ("count=many", "count: Value 'many'"),
+        ("count=10.5", "count: Value '10.5'"),
+        ("colour=red", "colour"),
+        ("control_points=none.csv", "none.csv"),
+    ],
+)
+def test_a_parameter_that_makes_no_data_is_refused_in_one_line_and_nothing_written(
+    project: Path, monkeypatch: pytest.MonkeyPatch, override: str, told: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        descent(monkeypatch, override)
+    message = str(caught.value.code)
+    assert message.startswith("descent noisy_polynomial: ")
+    assert told in message
+    assert "\n" not in message
+    assert not (project / "data" / "noisy_polynomial").exists()
+
+
+def test_a_spoilt_control_point_leaves_the_points_of_before(project: Path) -> None:
+    noisy_polynomial(PUBLISHED)
+    points = project / "data" / "noisy_polynomial" / "points.csv"
+    before = points.read_bytes()
+    source = project / "data" / "source" / "control_points.csv"
+    source.write_text(source.read_text().replace("-3,2\n", "-3,two\n"))
+    with pytest.raises(UserError, match="line 4: y is 'two'"):
+        noisy_polynomial(PUBLISHED)
+    assert points.read_bytes() == before

@@ -1,0 +1,63 @@
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import composed_in
+
+from descent.articles import article_000, article_001, article_002, article_003, article_004
+from descent.articles.published_value import Figure
+from descent.commands import report
+from descent.errors import UserError
+from descent.report import sections
+from descent.runs.tracked_run import Asked, train
+
+EXPERIMENTS = ("parabola_003", "bowl_001", "ackley")
+FIGURES = [
+    Figure("001", "right", "1", "1", "0", "reproduced"),
+    Figure("001", "known", "1", "2", "1", "explained", "it is a fault"),
+    Figure("003", "wrong", "1", "3", "2", "differs"),
+]
+
+
+@pytest.fixture
+def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project of three experiments, all trained; what articles' figures and sections come to is said above."""
+    for path in (project / "conf" / "experiment").iterdir():
+        if path.stem not in EXPERIMENTS:
+            path.unlink()
+    for name in EXPERIMENTS:
+        asked = (f"experiment={name}", "trainer.max_steps=3", f"run_dir=runs/{name}")
+        train(composed_in(project, *asked), Asked(asked))
+    for article in (article_000, article_001, article_002, article_003, article_004):
+        own = [figure for figure in FIGURES if figure.article == article.ARTICLE]
+        monkeypatch.setattr(article, "figures", lambda results, own=own: own)
+    monkeypatch.setattr(sections, "sections", lambda results: [])
+    monkeypatch.setattr("sys.argv", ["descent report"])
+    return project
+
+
+def test_the_figures_are_written_counted_and_those_that_differ_said(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report.main()
+    with (trained / "reports" / "figures.csv").open(newline="", encoding="utf-8") as file:
+        assert [(row["article"], row["figure"]) for row in csv.DictReader(file)] == [
+            ("001", "right"), ("001", "known"), ("003", "wrong"),
+        ]  # fmt: skip
+    assert capsys.readouterr() == (
+        "3 published figures: 1 reproduced, 1 explained\ndiffers: 003, wrong: published 1, ours 3\n", "",
+    )  # fmt: skip
+
+
+def test_the_page_has_a_card_for_each_experiment_the_articles_first(trained: Path) -> None:
+    report.main()
+    page = (trained / "reports" / "index.html").read_text(encoding="utf-8")
+    places = [page.index(f"descent train experiment={name}") for name in ("bowl_001", "parabola_003", "ackley")]
+    assert places == sorted(places)
+
+
+def test_an_experiment_that_is_not_trained_is_told_with_what_trains_it(trained: Path) -> None:
+    shutil.rmtree(trained / "runs" / "ackley")
+    with pytest.raises(UserError, match=r"runs/ackley holds no finished run; `dvc repro` trains it"):
+        report.main()

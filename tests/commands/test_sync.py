@@ -1,0 +1,74 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tracking.runs import runs, whole
+
+from descent.commands.sync import main, sync_all
+from descent.errors import UserError
+from descent.tracking.store import connect
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project, which one is in."""
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["descent sync", *arguments])
+    main()
+
+
+def test_every_record_under_runs_is_brought(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "sweep/b"):
+        whole(project / "runs" / name)
+    call(monkeypatch)
+    uri = f"sqlite:///{project / 'mlflow.db'}"
+    assert runs(uri) == [("a", "FINISHED"), ("b", "FINISHED")]
+    a, b, total = capsys.readouterr().out.splitlines()
+    assert a.startswith(f"{project}/runs/a: new, run ")
+    assert b.startswith(f"{project}/runs/sweep/b: new, run ")
+    assert total == "records: 2 new, 0 updated, 0 unchanged"
+
+    call(monkeypatch, "runs/a")
+    assert capsys.readouterr().out.splitlines()[-1] == "records: 0 new, 0 updated, 1 unchanged"
+
+    # A record that MLflow refuses does not keep the others back.
+    whole(project / "runs" / "c")
+    client = connect(uri)
+    client.delete_experiment("1")
+    with pytest.raises(UserError, match="3 of 3 records are not in MLflow"):
+        sync_all([project / "runs" / name for name in ("a", "sweep/b", "c")], uri)
+    assert capsys.readouterr().out.count("was deleted") == 3
+
+
+@pytest.mark.usefixtures("project")
+def test_a_folder_without_a_record_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"^nowhere holds no record \(run\.json or sweep\.json\); name the folder"):
+        call(monkeypatch, "nowhere")
+
+
+def test_a_server_that_is_away_is_told_in_a_line(project: Path) -> None:
+    whole(project / "runs" / "a")
+    said = subprocess.run(
+        [sys.executable, "-m", "descent", "sync", "--uri", "http://127.0.0.1:9"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    (line,) = said.stderr.splitlines()
+    assert line.startswith("descent sync: MLflow store http://127.0.0.1:9: ")
+    assert (said.returncode, said.stdout) == (1, "")
+
+
+def test_it_is_known_without_mlflow() -> None:
+    script = "import sys, descent.commands.sync; print({'mlflow', 'numpy', 'torch'} & {*sys.modules})"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert said.stdout == "set()\n"

@@ -1,0 +1,91 @@
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+
+from descent.commands import train
+from descent.errors import UserError
+from descent.records.run import RunRecord
+
+Said = Callable[..., list[str]]
+
+
+@pytest.fixture
+def said(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Said]:
+    """Runs the verb without MLflow, and gives what it said."""
+
+    def call(*words: str) -> list[str]:
+        monkeypatch.setattr("sys.argv", ["descent train", *words, "tracking=none"])
+        GlobalHydra.instance().clear()
+        train.main()
+        return capsys.readouterr().out.splitlines()
+
+    yield call
+    logging.getLogger("descent").handlers.clear()
+    torch.set_flush_denormal(False)
+
+
+SEARCH = ("experiment=bowl_001", "sweep=optuna", "trainer.max_steps=20")
+
+
+def test_a_search_goes_on_where_it_stood_up_to_its_number_of_trials(said: Said, project: Path) -> None:
+    one, two = "hydra.sweeper.n_trials=1", "hydra.sweeper.n_trials=2"
+    assert "1 jobs: 1 trained, 0 resumed, 0 finished before, 0 failed" in said(*SEARCH, one)[-3]
+    assert "1 jobs: 0 trained, 0 resumed, 1 finished before, 0 failed" in said(*SEARCH, one)[-3]
+    assert "2 jobs: 1 trained, 0 resumed, 1 finished before, 0 failed" in said(*SEARCH, two)[-3]
+    (folder,) = (project / "sweeps").iterdir()
+    asked = [trial["params"]["optimizer.lr"] for trial in json.loads((folder / "study.json").read_text())]
+    trained = [RunRecord(run).header.params["optimizer.lr"] for run in (project / "runs").iterdir()]
+    assert len(set(asked)) == 2
+    assert sorted(asked) == sorted(map(float, trained))
+
+
+def test_a_search_looks_in_log_space_and_for_several_things_at_once(said: Said, project: Path) -> None:
+    space = ("optimizer=sgd,adam", "+optimizer.weight_decay=tag(log,interval(1e-6,1e-2))", "hydra.sweeper.n_trials=3")
+    assert "3 jobs: 3 trained" in said(*SEARCH, *space)[-3]
+    for run in (project / "runs").iterdir():
+        params = RunRecord(run).header.params
+        assert params["optimizer"] in ("sgd", "adam")
+        assert 1e-5 <= float(params["optimizer.lr"]) <= 1
+        assert 1e-6 <= float(params["optimizer.weight_decay"]) <= 1e-2
+
+
+def test_a_search_whose_trials_all_fail_is_told_in_a_line(said: Said, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match=r"^2 of 2 jobs failed, as said above; ValueError: No trials are completed"):
+        said(*SEARCH, "optimizer.lr=-2,-1", "hydra.sweeper.n_trials=2")
+    assert "choose a number from 0" in capsys.readouterr().err
+
+
+def test_random_starts_differ_and_nothing_else(said: Said, project: Path) -> None:
+    words = ("experiment=himmelblau", "sweep=random_starts", "seed=range(3)", "trainer.max_steps=5")
+    assert "3 jobs: 3 trained" in said(*words)[-3]
+    starts = {tuple(RunRecord(run).read("steps.csv").rows[0][2:]) for run in (project / "runs").iterdir()}
+    assert len(starts) == 3
+
+
+def test_a_run_tells_of_its_evaluations(said: Said) -> None:
+    assert len([line for line in said("problem=bowl", "trainer.max_steps=5") if line.startswith("step ")]) == 6
+
+
+def test_a_run_says_where_its_record_is_and_of_one_that_is_there_how_it_is_trained_again(said: Said) -> None:
+    words = ("problem=bowl", "trainer.max_steps=5", "run_dir=runs/mine")
+    assert said(*words)[-1] == "record runs/mine  picture runs/mine/descent.png  animation runs/mine/descent.gif"
+    assert said(*words) == ["bowl: runs/mine holds this run already, finished; remove it to train again"]
+
+
+def test_a_sweep_tells_of_its_runs_only(said: Said) -> None:
+    lines = said("-m", "problem=bowl", "trainer.max_steps=4", "seed=0,1")
+    assert [line.partition(":")[0] for line in lines] == ["seed=0", "seed=1", "bowl", "best", lines[-1]]
+
+
+def test_a_sweep_stands_in_the_folder_it_is_told_and_over_no_other(said: Said, project: Path) -> None:
+    words = ("-m", "problem=bowl", "hydra.sweep.dir=mine", "run_dir=mine/${hydra:job.num}")
+    said(*words, "trainer.max_steps=4", "seed=0,1")
+    assert (project / "mine" / "runs.csv").exists()
+    assert {folder.name for folder in (project / "mine").iterdir() if (folder / "run.json").exists()} == {"0", "1"}
+    with pytest.raises(UserError, match="mine holds another sweep, bowl: seed; remove it or choose another"):
+        said(*words, "trainer.max_steps=5", "seed=0,1")

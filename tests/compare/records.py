@@ -1,0 +1,26 @@
+"""Records of runs to compare, of which only parameters and metrics matter."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tracking.runs import start
+
+from descent.records.run import EVALUATIONS, STEPS, Result, RunRecord
+
+
+def ended_run(
+    folder: Path,
+    params: Mapping[str, str],
+    metrics: Mapping[str, float],
+    result: Result = "finished",
+    evaluations: Sequence[Mapping[str, float | None]] = (),
+    problem: str = "x squared",
+) -> RunRecord:
+    """A run that has ended; each evaluation has a `step` and metrics, and by default there is that of the end."""
+    evaluations = evaluations or [{"step": 20, **metrics}]
+    rows = {STEPS: 20, EVALUATIONS: len(evaluations)}
+    with start(folder, 20, params=dict(params), problem=problem, rows=rows) as record:
+        for evaluation in evaluations:
+            record.append(EVALUATIONS, [{"step": evaluation["step"], "timestamp": 0, **evaluation}])
+        record.finish(result, 20, metrics)
+    return record

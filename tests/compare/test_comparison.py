@@ -1,0 +1,126 @@
+import csv
+import itertools
+from pathlib import Path
+
+import pytest
+from compare.records import ended_run
+from conftest import composed_in, make_project
+from PIL import Image
+
+from descent.compare.comparison import compare
+from descent.compare.runs import arranged, ended
+from descent.records.run import Result, RunRecord
+from descent.records.sweep import State
+from descent.runs.tracked_run import Asked, train
+
+RATES = (0.01, 0.1, 1.5)  # the last runs away
+
+
+@pytest.fixture(scope="module")
+def bowls(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> list[RunRecord]:
+    """Descents on x² + y² by two optimizers at three rates."""
+    project = make_project(tmp_path_factory.mktemp("bowls"), small_data)
+    records = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        for optimizer, rate in itertools.product(("steepest_descent", "momentum"), RATES):
+            overrides = ["problem=bowl", f"optimizer={optimizer}", f"optimizer.lr={rate}", "trainer.max_steps=30"]
+            asked = Asked(overrides, {"optimizer": optimizer, "problem": "bowl"}, f"{optimizer} lr={rate}")
+            records.append(RunRecord(train(composed_in(project, *overrides), asked).folder))
+    return records
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_runs_are_compared_in_a_table_and_in_pictures(bowls: list[RunRecord], tmp_path: Path) -> None:
+    folder = tmp_path / "comparison"
+    folder.mkdir()
+    comparison = compare("bowls", bowls, "loss/train", "minimize", folder)
+    table = read(folder / "runs.csv")
+    assert [(row["optimizer"], float(row["optimizer.lr"])) for row in table] == [
+        *itertools.product(("steepest_descent", "momentum"), RATES)
+    ]
+    assert [row["result"] for row in table].count("diverged") == comparison.results["diverged"] >= 1
+    assert [row["record"] for row in table] == [record.header.id for record in bowls]
+    # Steepest descent at 0.1 multiplies the position by 0.8 each step; from (-3, 4) the loss starts at 25.
+    assert float(table[1]["loss/train"]) == pytest.approx(25 * 0.8**60)
+    assert comparison.best == "steepest_descent lr=0.1"
+    assert comparison.value == pytest.approx(25 * 0.8**60)
+    pictures = sorted(path.name for path in folder.glob("*.png"))
+    assert pictures == ["curves_loss_train.png", "ends.png", "paths.png"]
+    for name in pictures:
+        with Image.open(folder / name) as picture:
+            assert picture.width >= 500
+
+
+def test_the_worst_is_best_where_more_is_worse(bowls: list[RunRecord], tmp_path: Path) -> None:
+    comparison = compare("bowls", bowls[:2], "loss/train", "maximize", tmp_path)
+    assert comparison.best == "steepest_descent lr=0.01"
+
+
+@pytest.mark.parametrize(
+    ("metric", "direction", "best"),
+    [("loss/train", "minimize", "b"), ("accuracy/test", "maximize", "c"), ("loss/test", "minimize", "a")],
+)
+def test_the_best_run_has_the_metric_and_did_not_run_away(
+    tmp_path: Path, metric: str, direction: str, best: str
+) -> None:
+    runs = [
+        ended_run(tmp_path / "a", {"seed": "1"}, {"loss/train": 0.9, "accuracy/test": 0.1, "loss/test": 0.9}),
+        ended_run(tmp_path / "b", {"seed": "2"}, {"loss/train": 0.1, "accuracy/test": 0.2}),
+        ended_run(tmp_path / "c", {"seed": "3"}, {"loss/train": 0.2, "accuracy/test": 0.3}, "converged"),
+        ended_run(tmp_path / "d", {"seed": "4"}, {"loss/train": 0.0, "accuracy/test": 0.9}, "diverged"),
+    ]
+    comparison = compare("runs", runs, metric, direction, tmp_path)
+    assert (comparison.best, comparison.best_record) == (best, f"id-{best}")
+    (value,) = [record.metrics()[metric] for record in runs if record.header.name == best]
+    assert comparison.value == value
+    assert comparison.told == f"{metric} {value}"
+    assert comparison.state("FAILED", failed=2) == State(
+        "FAILED",
+        {"runs/finished": 2, "runs/converged": 1, "runs/diverged": 1, "runs/failed": 2, f"best/{metric}": value},
+        best,
+        f"id-{best}",
+        when=comparison.state("FAILED").when,
+    )
+
+
+@pytest.mark.parametrize(("result", "metric"), [("diverged", "loss/train"), ("finished", "loss/test")])
+def test_where_all_runs_ran_away_or_lack_the_metric_there_is_no_best(
+    tmp_path: Path, result: Result, metric: str
+) -> None:
+    run = ended_run(tmp_path / "a", {}, {"loss/train": 0.5}, result)
+    comparison = compare("runs", [run], metric, "minimize", tmp_path)
+    assert (comparison.best, comparison.best_record) == (None, None)
+    state = comparison.state("FINISHED")
+    assert (state.metrics, state.best) == ({f"runs/{result}": 1, "runs/failed": 0}, None)
+
+
+def test_runs_of_several_problems_have_a_table_and_no_picture_and_no_best(tmp_path: Path) -> None:
+    runs = [
+        ended_run(tmp_path / "a", {"seed": "1"}, {"loss/train": 0.1}, problem="bowl"),
+        ended_run(tmp_path / "b", {"seed": "1", "noise": "9"}, {"loss/train": 0.2, "x": 1.0}, problem="parabola"),
+    ]
+    assert compare("runs", runs, "loss/train", "minimize", tmp_path).best is None
+    assert not list(tmp_path.glob("*.png"))
+    first, second = read(tmp_path / "runs.csv")
+    assert first == {
+        "run": "a", "noise": "", "result": "finished", "steps": "20", "loss/train": "0.1", "x": "", "record": "id-a",
+    }  # fmt: skip
+    assert second == first | {"run": "b", "noise": "9", "loss/train": "0.2", "x": "1.0", "record": "id-b"}
+
+
+def test_runs_stand_in_handfuls_along_the_learning_rate(bowls: list[RunRecord]) -> None:
+    arrangement = arranged(ended(bowls))
+    assert arrangement.number == "optimizer.lr"
+    assert [(handful.kind, handful.number) for handful in arrangement.handfuls] == [
+        *itertools.product(("steepest_descent", "momentum"), RATES)
+    ]
+
+
+def test_nothing_to_compare_is_nothing(tmp_path: Path) -> None:
+    assert compare("none", [], "loss/train", "minimize", tmp_path).best is None
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,73 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compare.records import ended_run
+from matplotlib.figure import Figure
+from numpy.testing import assert_allclose
+
+from descent.compare.pictures import pictures
+from descent.compare.runs import arranged, ended
+from descent.compare.statistics import interval
+from descent.records.run import Result
+
+RATES, STEPS = ("0.1", "0.01"), (0, 5, 10)
+ENDS = {"0.1": [*map(float, range(9)), 100.0], "0.01": [6.0, 5.0, math.inf, 7.0]}
+"""The losses of the runs at each learning rate; one ran away before its last evaluation."""
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Figure]:
+    """The pictures of the runs, whose losses fall by one a step."""
+    records = []
+    runs = [(rate, seed, end) for rate in RATES for seed, end in enumerate(ENDS[rate])]
+    for rate, seed, end in runs:
+        ran_away = not math.isfinite(end)
+        steps = STEPS[:2] if ran_away else STEPS
+        evaluations = [{"step": step, "loss/train": 10.0 - step + (8.0 if ran_away else end)} for step in steps]
+        params = {"optimizer.lr": rate, "seed": str(seed)}
+        metrics = {"loss/train": 1.0 if ran_away else end}  # what one that ran away says of itself is not looked at
+        result: Result = "diverged" if ran_away else "finished"
+        records.append(ended_run(tmp_path_factory.mktemp("run"), params, metrics, result, evaluations))
+    return pictures("a sweep", arranged(ended(records)))
+
+
+def test_runs_without_positions_have_no_paths_and_those_without_accuracies_no_curves_of_them(
+    drawn: dict[str, Figure],
+) -> None:
+    assert set(drawn) == {"ends", "curves_loss_train"}
+
+
+def test_ends_are_interquartile_means_with_their_intervals_along_the_rate(drawn: dict[str, Figure]) -> None:
+    (axes,) = drawn["ends"].axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("optimizer.lr", "loss/train at the end")
+    (bars,) = axes.containers
+    line, _, (spans,) = bars
+    assert_allclose(line.get_xydata(), [[0.01, 6.5], [0.1, 4.5]])
+    small, large = np.array(spans.get_segments(), dtype=np.float64)[:, :, 1].tolist()
+    low, _ = interval(ENDS["0.01"])
+    assert small == pytest.approx([float(low), 6.5])  # the interval reaches to infinity, and is drawn to the mean
+    assert large == pytest.approx([float(edge) for edge in interval(ENDS["0.1"])])
+    assert [text.get_text() for text in axes.texts] == ["1 of 4"]
+
+
+def test_curves_are_interquartile_means_wherever_one_of_the_runs_was_evaluated(drawn: dict[str, Figure]) -> None:
+    (axes,) = drawn["curves_loss_train"].axes
+    curves = {str(line.get_label()): np.asarray(line.get_xydata()) for line in axes.lines}
+    assert list(curves) == ["lr=0.01", "lr=0.1"]
+    assert_allclose(curves["lr=0.1"], [[0, 14.5], [5, 9.5], [10, 4.5]])
+    assert_allclose(curves["lr=0.01"], [[0, 16.5], [5, 11.5], [10, 6.5]])
+    bands = [band.get_paths()[0].get_extents() for band in axes.collections]
+    for band, ends in zip(bands, ([6.0, 5.0, 8.0, 7.0], ENDS["0.1"]), strict=True):
+        _, high = interval(ends)
+        assert band.y1 == pytest.approx(10 + high)
+
+
+def test_what_was_never_evaluated_in_a_metric_has_no_curve_of_it(tmp_path: Path) -> None:
+    records = [
+        ended_run(tmp_path / name, {"optimizer.lr": "0.1", "data": name}, {"loss/train": 1.0, **accuracy})
+        for name, accuracy in {"points": {}, "images": {"accuracy/test": 0.9}}.items()
+    ]
+    (axes,) = pictures("a sweep", arranged(ended(records)))["curves_accuracy_test"].axes
+    assert (axes.get_title(), len(axes.lines)) == ("images", 1)

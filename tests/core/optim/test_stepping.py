@@ -1,0 +1,64 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import StepLR
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
+
+from descent.core.optim.steepest_descent import SteepestDescent
+from descent.core.optim.stepping import bare_step
+
+
+@pytest.mark.parametrize("kind", [SteepestDescent, torch.optim.SGD, torch.optim.Adam, torch.optim.Rprop])
+def test_it_goes_where_the_step_goes_and_leaves_no_mark_in_a_profile(kind: Any) -> None:
+    each = [nn.Parameter(torch.tensor([1.0, 2.0])) for _ in range(2)]
+    mine, its = (kind([parameter], lr=0.1) for parameter in each)
+    bare = bare_step(mine)
+    with torch.profiler.profile() as profile:
+        for _ in range(3):
+            for parameter in each:
+                parameter.grad = parameter.detach() ** 2
+            bare()
+            its.step()
+    assert torch.equal(*each)
+    (marks,) = [event.count for event in profile.key_averages() if event.key.startswith("Optimizer.step")]
+    assert marks == 3
+
+
+@pytest.mark.parametrize(
+    "register",
+    [
+        torch.optim.Optimizer.register_step_pre_hook,
+        torch.optim.Optimizer.register_step_post_hook,
+        lambda _, hook: register_optimizer_step_pre_hook(hook),
+        lambda _, hook: register_optimizer_step_post_hook(hook),
+    ],
+    ids=["before its steps", "after its steps", "before all steps", "after all steps"],
+)
+def test_hooks_are_told(register: Callable[..., RemovableHandle]) -> None:
+    parameter = nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.1)
+    told = []
+    with register(optimizer, lambda *_: told.append(True)):
+        bare_step(optimizer)()
+    assert told == [True]
+
+
+def test_a_step_that_pytorch_has_not_wrapped_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
+    told = []
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda _: told.append(True))
+    bare_step(optimizer)()
+    assert told == [True]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_schedule_knows_that_its_optimizer_has_stepped() -> None:
+    parameter = nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([parameter], lr=0.1)
+    schedule = StepLR(optimizer, 1)
+    bare_step(optimizer)()
+    schedule.step()  # else it would warn

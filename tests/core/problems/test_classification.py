@@ -1,0 +1,54 @@
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from descent.core.problems.classification import Classification
+
+SCORES = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 3.0], [1.0, 0.0, 0.5], [0.0, 0.0, 1.0]])
+LABELS = torch.tensor([0, 2, 1, 2])
+RIGHT = 3
+
+
+def cross_entropy(scores: Tensor, labels: Tensor) -> float:
+    losses: list[float] = [
+        math.log(sum(map(math.exp, row))) - row[label]
+        for row, label in zip(scores.tolist(), labels.tolist(), strict=True)
+    ]
+    return sum(losses) / len(losses)
+
+
+def test_the_loss_is_the_mean_softmax_cross_entropy_of_the_scores() -> None:
+    loss = Classification(nn.Identity())(SCORES, LABELS)
+    assert loss.shape == ()
+    assert loss.item() == pytest.approx(cross_entropy(SCORES, LABELS), rel=1e-6)
+
+
+def test_equal_scores_cost_the_logarithm_of_the_number_of_classes() -> None:
+    loss = Classification(nn.Identity())(torch.zeros(5, 10), torch.arange(5))
+    assert loss.item() == pytest.approx(math.log(10), rel=1e-6)
+
+
+def test_the_loss_gradient_is_softmax_minus_the_label_over_the_number_of_examples() -> None:
+    scores = SCORES.clone().requires_grad_()
+    Classification(nn.Identity())(scores, LABELS).backward()
+    expected = (SCORES.softmax(1) - torch.eye(3)[LABELS]) / len(LABELS)
+    torch.testing.assert_close(scores.grad, expected)
+
+
+def test_measure_gives_loss_and_the_share_of_highest_scores_that_are_right() -> None:
+    measured = Classification(nn.Identity()).measure(SCORES, LABELS)
+    assert set(measured) == {"loss", "accuracy"}
+    assert measured["loss"].item() == pytest.approx(cross_entropy(SCORES, LABELS), rel=1e-6)
+    assert measured["accuracy"].item() == RIGHT / len(LABELS)
+
+
+def test_the_network_is_what_descends() -> None:
+    network = nn.Linear(4, 3)
+    problem = Classification(network)
+    assert problem.size() == 4 * 3 + 3
+    inputs = torch.rand(6, 4, generator=torch.Generator().manual_seed(0))
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    expected = cross_entropy(inputs @ network.weight.T + network.bias, labels)
+    assert problem(inputs, labels).item() == pytest.approx(expected, rel=1e-6)

@@ -1,0 +1,135 @@
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import ROOT, Composed
+from descents import nobody, record_in
+from omegaconf import DictConfig
+from torch.nn.utils import parameters_to_vector
+
+from descent.core.build import assemble, chosen_accelerator, data_of
+from descent.errors import UserError
+from descent.records.run import EVALUATIONS
+from descent.runs.tracked_run import Run, take_steps
+
+SHORT = "trainer.max_steps=60"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["optimizer.lr=-1"], "optimizer.lr=-1: choose a number from 0"),
+        (["optimizer.lr=nan"], "optimizer.lr=nan: choose a number from 0"),
+        (["optimizer.lr=fast"], "optimizer.lr=fast: choose a number from 0"),
+        (["data.batch_size=601"], "data.batch_size=601: choose from 1 to 600, the number of examples"),
+        (["data.batch_size=0"], "data.batch_size=0: choose from 1 to 600, the number of examples"),
+        (["trainer.max_steps=0"], "trainer.max_steps=0: choose a whole number from 1"),
+        (["trainer.max_steps=1.5"], "trainer.max_steps=1.5: choose a whole number from 1"),
+        (["trainer.max_steps=null"], "the run has no end: set trainer.max_steps or trainer.max_epochs"),
+        (["trainer.steps_per_call=0"], "trainer.steps_per_call=0: choose a whole number from 1"),
+        (["data.batch_size=1.5"], "data.batch_size=1.5: choose a whole number from 0"),
+        (["optimizer._target_=torch.optim.Nothing"], "optimizer: "),
+        (["seed=-1"], "seed=-1: choose a whole number from 0"),
+        (["evaluation.first=0"], "evaluation.first=0: choose a whole number from 1"),
+        (["evaluation.every=0"], "evaluation.every=0: choose a whole number from 1"),
+        (["tracking.points=1"], "tracking.points=1: choose a whole number from 2"),
+        (["gradient=central_difference"], "would evaluate this problem 79,520 times a step"),
+        (["network.sizes=[100,50,10]"], "problem mnist does not fit its data: "),
+        (["optimizer=momentum", "optimizer.momentum=-1"], "Invalid momentum value: -1"),
+        (["data.source.folder=nowhere"], "nowhere"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_refused_in_a_line(composed: Composed, overrides: list[str], message: str) -> None:
+    with pytest.raises(UserError) as refused:
+        assemble(composed("experiment=mnist_two_layer", *overrides))
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_least_that_makes_sense_can_be_trained(composed: Composed) -> None:
+    least = ("evaluation.first=1", "evaluation.every=1", "tracking.points=2", "trainer.max_steps=1", "seed=0")
+    assert assemble(composed("experiment=bowl_001", *least, "trainer.steps_per_call=1")).plan.steps == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_refused_in_a_line() -> None:
+    with pytest.raises(UserError, match=r"^trainer=gpu: PyTorch sees no GPU on this machine; choose"):
+        chosen_accelerator("gpu")
+    assert chosen_accelerator("auto") == "cpu"
+
+
+def test_the_same_seed_gives_the_same_start(composed: Composed) -> None:
+    def start(seed: int) -> torch.Tensor:
+        problem = assemble(composed("experiment=mnist_two_layer", f"seed={seed}")).problem
+        return parameters_to_vector(problem.parameters())
+
+    one, same, other = (start(seed) for seed in (3, 3, 4))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_trying_a_configuration_out_leaves_the_start_as_it_is(composed: Composed, project: Path) -> None:
+    parts = assemble(composed("experiment=noisy_polynomial"))
+    assert parts.problem.position() == [3.5]
+    assert not (project / "runs").exists()
+
+
+def test_the_articles_fix_their_experiments(composed: Composed) -> None:
+    two_layer = assemble(composed("experiment=mnist_two_layer"))
+    assert two_layer.plan.steps == 10_000
+    three_layer = assemble(composed("experiment=mnist_three_layer", "data.batch_size=6"))
+    assert three_layer.plan.steps == 100 * three_layer.minibatches.steps_per_epoch
+    assert three_layer.plan.evaluations == tuple(range(0, 10_001, 100))
+    assert three_layer.minibatches.chunk(0, 2).flatten().tolist() == list(range(12))
+
+
+def losses(config: DictConfig, folder: Path) -> list[float]:
+    """The evaluations' losses of what is assembled, trained."""
+    parts = assemble(config)
+    record = record_in(folder, parts.plan)
+    take_steps(Run(config, parts, record, nobody))
+    return [row[2] for row in record.read(EVALUATIONS).rows if row[2] is not None]
+
+
+@pytest.mark.parametrize(
+    "name", ["steepest_descent", "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]
+)
+def test_every_optimizer_descends(composed: Composed, tmp_path: Path, name: str) -> None:
+    first, *_, last = losses(composed("experiment=mnist_two_layer", SHORT, f"optimizer={name}"), tmp_path / "run")
+    assert last < first
+
+
+@pytest.mark.parametrize("name", ["constant", "step", "cosine", "one_cycle", "warmup"])
+def test_every_schedule_descends(composed: Composed, tmp_path: Path, name: str) -> None:
+    first, *_, last = losses(composed("experiment=mnist_two_layer", SHORT, f"schedule={name}"), tmp_path / "run")
+    assert last < first
+
+
+def test_data_are_in_memory_once_for_all_runs_of_a_project_and_read_anew_when_they_change(
+    composed: Composed, project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = composed("experiment=noisy_polynomial")
+    data = data_of(config)
+    assert data_of(config) is data
+    other = tmp_path_factory.mktemp("project")
+    for name in ("conf", "data"):
+        shutil.copytree(project / name, other / name)
+    shutil.copy(project / "dvc.yaml", other)
+    monkeypatch.chdir(other)
+    assert data_of(config).files[0].is_relative_to(other)
+    monkeypatch.chdir(project)
+    points = data.files[0]
+    before = points.stat()
+    points.write_text(points.read_text() + "11,5\n")
+    os.utime(points, ns=(before.st_atime_ns, before.st_mtime_ns))  # a clock may be coarse, or set back
+    assert len(data_of(config).train) == len(data.train) + 1
+
+
+def test_data_that_a_seed_draws_are_those_of_the_runs_own_seed(composed: Composed, project: Path) -> None:
+    shutil.copytree(ROOT / "data" / "source", project / "data" / "source")
+    one, other = (
+        data_of(composed("experiment=noisy_polynomial", "data=fresh_noisy_points", f"seed={seed}")) for seed in (1, 2)
+    )
+    assert not torch.equal(one.train.columns[1], other.train.columns[1])

@@ -1,0 +1,69 @@
+from itertools import accumulate
+
+import pytest
+import torch
+from torch import Tensor
+
+from descent.core.data.minibatches import Minibatches
+from descent.core.data.orders import shuffled
+from descent.core.training.chunks import Chunks
+from descent.core.training.plan import Plan, plan
+
+EVERY = 7
+
+
+def run(count: int = 10, size: int | None = 3, steps: int = 333) -> tuple[Minibatches, Plan]:
+    """A run whose last minibatch of an epoch is smaller, evaluated every 7 steps and visited some 3 steps apart."""
+    minibatches = Minibatches(count, size, shuffled, seed=0)
+    return minibatches, plan(steps, None, minibatches.steps_per_epoch, None, EVERY)
+
+
+def chunks(minibatches: Minibatches, made: Plan, steps_per_call: int, start: int = 0) -> list[Tensor]:
+    return list(Chunks(minibatches, made, steps_per_call, lambda: start))
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 2, 3, 5, 100, 10_000])
+@pytest.mark.parametrize("start", [0, 1, 5, 7, 150, 332, 333])
+def test_chunks_hold_every_step_from_the_start_to_the_end_once(steps_per_call: int, start: int) -> None:
+    minibatches, made = run()
+    rows = [row for chunk in chunks(minibatches, made, steps_per_call, start) for row in chunk.tolist()]
+    assert rows == [minibatches.chunk(step, step + 1)[0].tolist() for step in range(start, made.steps)]
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 2, 3, 5, 100, 10_000])
+@pytest.mark.parametrize("start", [0, 1, 5, 7, 150, 332])
+def test_a_chunk_ends_wherever_the_plan_looks_at_something(steps_per_call: int, start: int) -> None:
+    minibatches, made = run()
+    ends = list(accumulate((len(chunk) for chunk in chunks(minibatches, made, steps_per_call, start)), initial=start))
+    assert {stop for stop in (*made.evaluations, *made.visits) if stop > start} <= set(ends)
+    assert ends[-1] == made.steps
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 2, 3, 5, 100])
+def test_no_chunk_is_longer_than_a_call(steps_per_call: int) -> None:
+    lengths = [len(chunk) for chunk in chunks(*run(), steps_per_call)]
+    assert min(lengths) >= 1
+    assert max(lengths) <= steps_per_call
+
+
+def test_chunks_end_nowhere_else_where_all_minibatches_have_one_size() -> None:
+    minibatches, made = run(count=12)
+    lengths = (len(chunk) for chunk in chunks(minibatches, made, 10_000))
+    assert list(accumulate(lengths, initial=0)) == sorted({*made.evaluations, *made.visits})
+
+
+def test_without_data_chunks_count_the_steps() -> None:
+    made = Plan(steps=10, evaluations=(0, 4, 10), visits=(0, 10))
+    parts = chunks(Minibatches(0, None, shuffled, seed=0), made, 5)
+    assert [tuple(chunk.shape) for chunk in parts] == [(4, 0), (5, 0), (1, 0)]
+
+
+def test_every_iteration_starts_where_the_run_then_stands() -> None:
+    minibatches, made = run()
+    taken = 0
+    again = Chunks(minibatches, made, 100, lambda: taken)
+    whole = torch.cat([chunk.flatten() for chunk in again])
+    taken = 8  # two epochs of four minibatches, of ten examples each
+    assert torch.equal(torch.cat([chunk.flatten() for chunk in again]), whole[20:])
+    taken = made.steps
+    assert list(again) == []

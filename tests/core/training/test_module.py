@@ -1,0 +1,75 @@
+import math
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Composed
+from descents import alone, network_descent, parabola_descent, record_in, timeless
+
+from descent.core.training.plan import Plan
+from descent.records.run import EVALUATIONS, STEPS, RunRecord
+
+
+def test_each_step_is_recorded_with_the_loss_it_descends_from_and_the_position_it_leads_to(tmp_path: Path) -> None:
+    module = parabola_descent(tmp_path, start=1.0, lr=0.1, steps=50)
+    table = RunRecord(tmp_path).read(STEPS)
+    assert table.columns == ["step", "timestamp", "loss/step", "grad_norm", "x"]
+    for k, (step, _, loss, norm, x) in enumerate(table.rows, start=1):
+        before = 0.8 ** (k - 1)
+        assert step == k
+        assert loss == pytest.approx(before**2, rel=1e-12)
+        assert norm == pytest.approx(2 * before, rel=1e-12)
+        assert x == pytest.approx(0.8**k, rel=1e-12)
+    assert module.standing.steps_taken == len(table.rows) == 50
+    assert module.problem.position() == pytest.approx([0.8**50], rel=1e-12)
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 7, 100])
+def test_a_position_out_of_bounds_ends_the_run_at_that_step_as_diverged(tmp_path: Path, steps_per_call: int) -> None:
+    # x -> -2 x, so that 2^7 = 128 is the first beyond 100.
+    module = parabola_descent(tmp_path, start=1.0, lr=1.5, steps=1000, steps_per_call=steps_per_call)
+    assert module.standing.diverged
+    assert module.standing.steps_taken == 7
+    assert module.problem.position() == [-128.0]
+    assert [row[-1] for row in RunRecord(tmp_path).read(STEPS).rows] == [(-2.0) ** k for k in range(1, 8)]
+    assert RunRecord(tmp_path).read(EVALUATIONS).rows[-1][0] == 7
+
+
+@pytest.mark.parametrize("start", ["[0,64]", "[64,0]", "[-64,0]"])
+def test_one_component_out_of_bounds_is_enough(undrawn: Composed, tmp_path: Path, start: str) -> None:
+    rate = ("optimizer.lr=1.5", "bound=100")  # x -> -2 x
+    config = undrawn("problem=bowl", f"problem.start={start}", *rate, "trainer.max_steps=9")
+    result, position = alone(config, tmp_path / "run")
+    assert result == "diverged"
+    assert sorted(map(abs, position)) == [0, 128]
+
+
+@pytest.mark.parametrize("steps_per_call", [1, 7, 100])
+def test_a_loss_that_is_not_finite_ends_the_run_before_its_step(tmp_path: Path, steps_per_call: int) -> None:
+    # x -> -2 x, so that the square of 2^14 * 1e150 is the first beyond the largest number, 1.8e308.
+    module = parabola_descent(tmp_path, start=1e150, lr=1.5, steps=1000, steps_per_call=steps_per_call, bound=math.inf)
+    rows = RunRecord(tmp_path).read(STEPS).rows
+    assert module.standing.diverged
+    assert module.standing.steps_taken == len(rows) == 15
+    assert [row[2] == math.inf for row in rows] == [False] * 14 + [True]
+    assert module.problem.position() == [2**14 * 1e150]
+    assert rows[-1][-1] == rows[-2][-1] == 2**14 * 1e150
+
+
+def test_a_network_that_blows_up_is_diverged(tmp_path: Path) -> None:
+    module = network_descent(tmp_path, optimizer=partial(torch.optim.SGD, lr=1e38))
+    assert module.standing.diverged
+    assert 0 < module.standing.steps_taken < 60
+    last = RunRecord(tmp_path).read(STEPS).rows[-1][2]
+    assert last is not None
+    assert not math.isfinite(last)
+
+
+def test_a_diverged_run_that_is_taken_up_again_stays_where_it_is(tmp_path: Path) -> None:
+    parabola_descent(tmp_path, lr=1.5, steps=1000)
+    before = timeless(record_in(tmp_path, Plan(1, (0, 1), (0, 1))), STEPS)
+    again = parabola_descent(tmp_path, lr=1.5, steps=1000)
+    assert again.standing.diverged
+    assert again.problem.position() == [-128.0]
+    assert timeless(RunRecord(tmp_path), STEPS) == before

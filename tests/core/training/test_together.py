@@ -1,0 +1,365 @@
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from descents import nobody, record_in
+from torch import nn
+
+from descent.core.data.examples import Data, Examples
+from descent.core.data.minibatches import Minibatches
+from descent.core.data.orders import in_order, shuffled
+from descent.core.optim.gradients import Autograd
+from descent.core.optim.schedules import constant, cosine, one_cycle
+from descent.core.optim.steepest_descent import SteepestDescent
+from descent.core.problems import surfaces
+from descent.core.problems.classification import Classification
+from descent.core.problems.networks import perceptron
+from descent.core.problems.noisy_polynomial import NoisyPolynomial
+from descent.core.problems.problem import Problem
+from descent.core.problems.surface import Surface
+from descent.core.random_streams import generator
+from descent.core.training.checkpoint import CHECKPOINT
+from descent.core.training.loop import descend
+from descent.core.training.module import Descent
+from descent.core.training.plan import Plan
+from descent.core.training.together import Member, Together
+from descent.records.run import STEPS as TABLE
+from descent.records.run import RunRecord
+
+STEPS = 40
+NONE = Minibatches(0, None, shuffled, seed=0)
+CONSTANT = partial(constant, steps=STEPS)
+ONE_CYCLE = partial(one_cycle, steps=STEPS, rise=0.3)
+OPTIMIZERS: dict[str, Callable[..., Any]] = {
+    "steepest descent": SteepestDescent,
+    "sgd": torch.optim.SGD,
+    "momentum": partial(torch.optim.SGD, momentum=0.9),
+    "nesterov": partial(torch.optim.SGD, momentum=0.9, nesterov=True),
+    "adam": partial(torch.optim.Adam, fused=True),
+    "adamw": partial(torch.optim.AdamW, fused=True),
+    "rmsprop": torch.optim.RMSprop,
+    "adagrad": torch.optim.Adagrad,
+    "adadelta": torch.optim.Adadelta,
+    "rprop": torch.optim.Rprop,
+    "nadam": torch.optim.NAdam,
+}
+HEIGHTS = [
+    surfaces.parabola, surfaces.cubic, surfaces.bowl, surfaces.rosenbrock, surfaces.himmelblau, surfaces.beale,
+    surfaces.booth, surfaces.rastrigin, surfaces.ackley, surfaces.styblinski_tang, surfaces.six_hump_camel,
+]  # fmt: skip
+Rows = list[list[float | None]]
+
+
+def whole(steps: int) -> Plan:
+    """Nothing is looked at on the way, so that chunks are long, and a run may leave in the middle of one."""
+    return Plan(steps, (0, steps), (0, steps))
+
+
+def alone(folder: Path, member: Member, bound: float = torch.inf, steps: int = STEPS) -> tuple[Descent, Rows]:
+    """The same run through Lightning, and its rows less step and time."""
+    length = whole(steps)
+    module = Descent(member.problem, member.examples, Autograd(), member.optimizer, member.schedule, bound)
+    record = record_in(folder, length)
+    descend(module, Data(train=member.examples), member.minibatches, length, record, "cpu", 100, 60, nobody)
+    return module, [row[2:] for row in RunRecord(folder).read(TABLE).rows]
+
+
+def take(members: Sequence[Member], bound: float = torch.inf, steps: int = STEPS) -> list[Rows]:
+    """Take all steps together; each run's rows, as they would stand in its record."""
+    rows: dict[Member, Rows] = {member: [] for member in members}
+    for taken in Together(members, bound).descend(whole(steps)):
+        for one in taken:
+            columns = torch.stack([one.losses, one.norms], dim=1)
+            if len(one.positions):
+                columns = torch.cat([columns, one.positions], dim=1)
+            rows[one.member] += columns.tolist()
+    return list(rows.values())
+
+
+def on_surface(height: Callable[..., Any], start: Sequence[float], optimizer: Any, schedule: Any = CONSTANT) -> Member:
+    return Member(Surface(height, start), Examples(), NONE, optimizer, schedule)
+
+
+def starts(count: int, components: int) -> list[list[float]]:
+    drawn = torch.rand(count, components, generator=generator(count, "starts"), dtype=torch.float64)
+    return (4 * drawn - 2).tolist()
+
+
+@pytest.mark.parametrize("height", HEIGHTS, ids=lambda height: height.__name__)
+@pytest.mark.parametrize("count", [3, 37])
+def test_runs_on_a_surface_are_to_the_last_bit_what_each_is_alone(tmp_path: Path, height: Any, count: int) -> None:
+    components = height.__code__.co_argcount
+    rates = torch.logspace(-4, -2, count, dtype=torch.float64).tolist()
+
+    def members() -> list[Member]:
+        return [
+            on_surface(height, start, partial(torch.optim.SGD, lr=rate))
+            for start, rate in zip(starts(count, components), rates, strict=True)
+        ]
+
+    found = take(members())
+    for index in (0, count // 2, count - 1):
+        _, expected = alone(tmp_path / str(index), members()[index])
+        assert found[index] == expected
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adamw", "rmsprop"])
+def test_runs_that_share_an_optimizer_are_what_each_is_alone(tmp_path: Path, optimizer: str) -> None:
+    made = partial(OPTIMIZERS[optimizer], lr=0.003)
+
+    def members() -> list[Member]:
+        every = [on_surface(surfaces.rosenbrock, start, made, ONE_CYCLE) for start in starts(5, 2)]
+        for member in every:
+            member.settings = "alike"
+        return every
+
+    found = take(members())
+    for index, member in enumerate(members()):
+        _, expected = alone(tmp_path / str(index), member)
+        # What a processor computes several at once it may round otherwise than the rest of them.
+        assert found[index] == [pytest.approx(row, rel=1e-9) for row in expected]
+
+
+@pytest.mark.parametrize("optimizer", ["steepest descent", "momentum", "adamw", "rmsprop"])
+def test_runs_that_share_an_optimizer_and_differ_in_their_rates_are_what_each_is_alone(
+    tmp_path: Path, optimizer: str
+) -> None:
+    rates = (1e-3, 3e-3, 0.5, 1e-4, 1e-5)  # the third runs away, which is the fastest
+
+    def members() -> list[Member]:
+        every = []
+        for rate, start in zip(rates, starts(len(rates), 2), strict=True):
+            member = on_surface(surfaces.rosenbrock, start, partial(OPTIMIZERS[optimizer], lr=rate))
+            member.settings, member.rate = "alike", rate
+            every.append(member)
+        return every
+
+    together = members()
+    found = take(together, bound=20.0)
+    for index, member in enumerate(members()):
+        module, expected = alone(tmp_path / str(index), member, bound=20.0)
+        assert found[index] == [pytest.approx(row, rel=1e-9) for row in expected]
+        assert together[index].standing.diverged == module.standing.diverged
+
+
+def test_the_state_of_a_shared_optimizer_is_to_each_what_its_own_would_be(tmp_path: Path) -> None:
+    def members() -> list[Member]:
+        every = []
+        for rate in (0.1, 0.01):
+            member = on_surface(surfaces.bowl, (1.0, 2.0), partial(torch.optim.Adam, lr=rate))
+            member.settings, member.rate = "alike", rate
+            every.append(member)
+        return every
+
+    mine = members()
+    together = Together(mine, torch.inf)
+    for _ in together.descend(whole(STEPS)):
+        pass
+    for index, member in enumerate(members()):
+        module, _ = alone(tmp_path / str(index), member)
+        ours, its = together.checkpoint(mine[index], {}), module.checkpoint({})
+        assert ours.optimizer["param_groups"] == its.optimizer["param_groups"]
+        for name, value in its.optimizer["state"][0].items():
+            torch.testing.assert_close(ours.optimizer["state"][0][name], value)
+
+
+def test_runs_with_optimizers_of_all_kinds_are_to_the_last_bit_what_each_is_alone(tmp_path: Path) -> None:
+    def members() -> list[Member]:
+        return [
+            on_surface(surfaces.himmelblau, start, partial(optimizer, lr=0.002 * place), schedule)
+            for place, (start, optimizer) in enumerate(
+                zip(starts(len(OPTIMIZERS), 2), OPTIMIZERS.values(), strict=True), start=1
+            )
+            for schedule in (CONSTANT, partial(cosine, steps=STEPS))
+        ]
+
+    found = take(members())
+    for index, member in enumerate(members()):
+        _, expected = alone(tmp_path / str(index), member)
+        assert found[index] == expected
+
+
+def images(seed: int) -> Examples:
+    pixels = torch.randint(256, (50, 30), dtype=torch.uint8, generator=generator(seed, "images"))
+    labels = torch.randint(4, (50,), dtype=torch.uint8, generator=generator(seed, "labels"))
+    return Examples((pixels, labels), (lambda stored: stored / 255, torch.Tensor.long))
+
+
+SHARED = images(0)
+ADAM = partial(torch.optim.Adam, lr=0.01, fused=True)
+LONG = partial(one_cycle, steps=200, rise=0.3)
+
+
+def network(seed: int, layers: Callable[[], nn.Module]) -> Problem:
+    torch.manual_seed(seed)
+    return Classification(layers())
+
+
+def fully_connected() -> nn.Module:
+    return perceptron([30, 8, 4], nn.Sigmoid, partial(nn.init.normal_, std=0.1))
+
+
+def convolutional() -> nn.Module:
+    return nn.Sequential(nn.Unflatten(1, (1, 5, 6)), nn.Conv2d(1, 4, (5, 6)), nn.Flatten())
+
+
+def in_one_order(seed: int) -> Member:
+    """The same minibatches for all, the last of an epoch smaller."""
+    return Member(network(seed, fully_connected), SHARED, Minibatches(50, 7, in_order, seed=0), ADAM, LONG)
+
+
+def in_own_orders(seed: int) -> Member:
+    return Member(network(seed, fully_connected), SHARED, Minibatches(50, 7, shuffled, seed=seed), ADAM, LONG)
+
+
+def on_own_examples(seed: int) -> Member:
+    examples = images(seed)
+    return Member(network(seed, fully_connected), examples, Minibatches(50, 7, shuffled, seed=seed), ADAM, CONSTANT)
+
+
+def convolved(seed: int) -> Member:
+    return Member(network(seed, convolutional), SHARED, Minibatches(50, 7, in_order, seed=0), ADAM, CONSTANT)
+
+
+def polynomial(seed: int) -> Member:
+    x = torch.linspace(-5, 5, 50, dtype=torch.float64)
+    y = x**2 + torch.randn(50, generator=generator(seed, "noise"), dtype=torch.float64)
+    unchanged = (torch.Tensor.clone, torch.Tensor.clone)
+    minibatches = Minibatches(50, 10, shuffled, seed=seed)
+    return Member(NoisyPolynomial(3.0, 3), Examples((x, y), unchanged), minibatches, ADAM, CONSTANT)
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        (in_one_order, 3),
+        (in_own_orders, 3),
+        (on_own_examples, 2),
+        (on_own_examples, 3),
+        (convolved, 3),
+        (polynomial, 3),
+    ],
+)
+@pytest.mark.parametrize("settings", [None, "alike"])
+def test_runs_on_data_are_what_each_is_alone(
+    tmp_path: Path, kind: Callable[[int], Member], count: int, settings: str | None
+) -> None:
+    steps = 200
+    members = [kind(seed) for seed in range(count)]
+    for member in members:
+        member.settings = settings
+    found = take(members, steps=steps)
+    for seed in range(count):
+        single = kind(seed)
+        _, expected = alone(tmp_path / str(seed), single, steps=steps)
+        assert [row[0] for row in found[seed]] == pytest.approx([row[0] for row in expected], rel=1e-5)
+        for ours, its in zip(members[seed].problem.parameters(), single.problem.parameters(), strict=True):
+            torch.testing.assert_close(ours, its, rtol=1e-4, atol=1e-6)  # sums in another order, in float32
+
+
+def rectified() -> nn.Module:
+    return perceptron([30, 10, 10, 4], nn.ReLU, nn.init.kaiming_normal_)
+
+
+@pytest.mark.parametrize("layers", [fully_connected, rectified])
+def test_in_float64_networks_are_what_each_is_alone_whatever_the_optimizer_makes_of_last_bits(
+    tmp_path: Path, layers: Callable[[], nn.Module]
+) -> None:
+    """In float32 Adam amplifies them, since it divides gradients that are next to nothing by their like."""
+    steps, rates = 1000, (1e-2, 1e-3)
+    examples = Examples(SHARED.columns, (lambda stored: stored.double() / 255, torch.Tensor.long))
+    order = Minibatches(50, 10, shuffled, seed=0)
+
+    def members() -> list[Member]:
+        return [
+            Member(
+                network(0, layers).double(),
+                examples,
+                order,
+                partial(torch.optim.Adam, lr=rate),
+                CONSTANT,
+                "alike",
+                rate,
+            )
+            for rate in rates
+        ]
+
+    found = take(members(), steps=steps)
+    for index, member in enumerate(members()):
+        _, expected = alone(tmp_path / str(index), member, steps=steps)
+        assert [row[0] for row in found[index]] == pytest.approx([row[0] for row in expected], rel=1e-7)
+
+
+@pytest.mark.parametrize("settings", [None, "alike"])
+def test_a_run_that_runs_away_leaves_at_the_step_at_which_it_does_alone_and_harms_no_other(
+    tmp_path: Path, settings: str | None
+) -> None:
+    optimizer = partial(torch.optim.SGD, lr=1.11, momentum=0.1)
+
+    def members() -> list[Member]:
+        every = [on_surface(surfaces.bowl, start, optimizer) for start in [(1.0, 1.0), (90.0, 0.0), (0.5, -2.0)]]
+        for member in every:
+            member.settings = settings
+        return every
+
+    together = members()
+    found = take(together, bound=100.0)
+    for index, single in enumerate(members()):
+        module, expected = alone(tmp_path / str(index), single, 100.0)
+        assert found[index] == expected
+        ours, its = together[index].standing, module.standing
+        assert (ours.diverged, ours.steps_taken) == (its.diverged, its.steps_taken)
+        assert together[index].problem.position() == single.problem.position()
+    assert [member.standing.diverged for member in together] == [False, True, False]
+
+
+def test_a_loss_that_is_not_finite_leaves_the_position_where_it_was(tmp_path: Path) -> None:
+    def members() -> list[Member]:
+        return [
+            on_surface(surfaces.bowl, (1.0, 1.0), partial(SteepestDescent, lr=rate)) for rate in (0.1, 1e120, 1e100)
+        ]
+
+    together = members()
+    found = take(together)
+    for index, single in enumerate(members()):
+        _, expected = alone(tmp_path / str(index), single)
+        assert found[index] == expected
+        assert together[index].problem.position() == single.problem.position()
+    assert [member.standing.diverged for member in together] == [False, True, True]
+
+
+def test_runs_of_equal_settings_share_an_optimizer_in_whichever_order_they_come() -> None:
+    made = 0
+
+    def optimizer(parameters: Any) -> torch.optim.Optimizer:
+        nonlocal made
+        made += 1
+        return torch.optim.SGD(parameters, lr=0.1)
+
+    members = [on_surface(surfaces.bowl, start, optimizer) for start in starts(5, 2)]
+    for member, settings in zip(members, ("one", "other", "one", None, "other"), strict=True):
+        member.settings = settings
+    Together(members, torch.inf)
+    assert made == 3
+
+
+@pytest.mark.parametrize("settings", [None, "alike"])
+def test_a_checkpoint_holds_its_run_as_it_stood_and_nothing_of_others(tmp_path: Path, settings: str | None) -> None:
+    members = [in_one_order(seed) for seed in range(8)]
+    for member in members:
+        member.settings = settings
+    together = Together(members, torch.inf)
+    steps = together.descend(Plan(200, (0, 100, 200), (0, 200)))
+    next(steps)
+    checkpoint = together.checkpoint(members[3], {})
+    before = {name: weights.clone() for name, weights in checkpoint.state_dict.items()}
+    for _ in steps:
+        pass
+    torch.testing.assert_close(checkpoint.state_dict, before, rtol=0, atol=0)
+    together.checkpoint(members[3], {}).save(tmp_path)
+    alone(tmp_path / "alone", in_one_order(3), steps=200)
+    sizes = [(folder / CHECKPOINT).stat().st_size for folder in (tmp_path, tmp_path / "alone")]
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.05)

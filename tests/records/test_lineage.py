@@ -1,0 +1,192 @@
+"""What a run's key and its tags say of where the run comes from."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Composed
+from omegaconf import OmegaConf
+
+import descent
+from descent.records import lineage
+from descent.records.lineage import dvc_tags, flat, git_tags, inputs, run_key
+from descent.records.run import Input
+
+CANNOT_CHANGE_A_RESULT = {
+    "run_dir",  # where the record goes
+    "tracking.uri",  # where the record is shown
+    "tracking.points",  # how much of it
+    "tracking.patience",  # how long the run waits for that after its end
+    "objective.metric",  # how the runs of a sweep are ranked
+    "objective.direction",
+    "trainer.steps_per_call",  # tests/training: a chunk's length changes no result
+    "trainer.checkpoint_seconds",  # a run that is interrupted and resumed ends as one that is not
+}
+"""The settings that leave a run's key as it is, and why they may; every other setting must change the key."""
+
+
+@pytest.mark.parametrize("experiment", ["himmelblau", "noisy_polynomial", "mnist_two_layer", "patterns"])
+def test_every_setting_changes_the_key_unless_it_cannot_change_a_result(composed: Composed, experiment: str) -> None:
+    config = OmegaConf.to_container(composed(f"experiment={experiment}"), resolve=True)
+    assert isinstance(config, dict)
+    params = flat({str(name): value for name, value in config.items()})
+    key = run_key(params, [])
+    without_effect = {name for name in params if run_key(params | {name: params[name] + "1"}, []) == key}
+    assert without_effect == CANNOT_CHANGE_A_RESULT
+    assert all(
+        run_key({name: value for name, value in params.items() if name != dropped}, []) != key
+        for dropped in params.keys() - CANNOT_CHANGE_A_RESULT
+    )
+
+
+def test_the_order_of_settings_leaves_the_key_as_it_is() -> None:
+    assert run_key({"seed": "0", "optimizer.lr": "0.1"}, []) == run_key({"optimizer.lr": "0.1", "seed": "0"}, [])
+
+
+def test_a_setting_is_not_taken_for_one_whose_name_it_begins_with() -> None:
+    assert run_key({"run_dirt": "1"}, []) != run_key({}, [])
+
+
+def test_a_configuration_is_flat_with_texts_as_they_are_and_all_else_as_json() -> None:
+    nested = {"a": {"b": {"c": 1e-3}, "d": [1, 2.5, None]}, "name": "x²", "off": False, "no": None}
+    assert flat(nested) == {"a.b.c": "0.001", "a.d": "[1, 2.5, null]", "name": "x²", "off": "false", "no": "null"}
+
+
+def test_a_file_is_known_by_its_path_in_the_project_and_its_content(tmp_path: Path) -> None:
+    (tmp_path / "data" / "points").mkdir(parents=True)
+    path = tmp_path / "data" / "points" / "a.csv"
+    path.write_bytes(b"hello")
+    before = inputs([path], tmp_path)
+    assert before == [Input("a.csv", "data/points/a.csv", "5d41402abc4b2a76b9719d911017c592")]  # md5 of `hello`
+    assert dvc_tags(before) == {"dvc.data/points/a.csv": before[0].digest}
+    path.write_bytes(b"hullo")
+    after = inputs([path], tmp_path)
+    assert len({run_key({}, data) for data in ([], before, after, before + after, after + before)}) == 5
+
+
+def test_a_run_of_a_dvc_experiment_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_EXP_NAME", "fast-one")
+    assert dvc_tags([]) == {"dvc.experiment": "fast-one"}
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package, taken for the package itself."""
+    copy = tmp_path / "descent"
+    shutil.copytree(Path(descent.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(lineage, "__file__", str(copy / "tracking" / "lineage.py"))
+    return copy
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_a_line_more_in_any_module_changes_the_key(package: Path) -> None:
+    modules = sorted(package.rglob("*.py"))
+    assert {"seeds.py", "schedules.py", "sync.py"} <= {path.name for path in modules}
+    keys = [run_key({}, [])]
+    for path in modules:
+        append(path, "# one line more\n")
+        keys.append(run_key({}, []))
+    assert len(set(keys)) == len(modules) + 1
+
+
+def test_the_same_source_elsewhere_has_the_same_key(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = run_key({}, [])
+    elsewhere = package.rename(package.with_name("elsewhere"))
+    monkeypatch.setattr(lineage, "__file__", str(elsewhere / "tracking" / "lineage.py"))
+    assert run_key({}, []) == key
+
+
+def test_the_order_in_which_files_are_listed_leaves_the_key_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    key, listed = run_key({}, []), Path.rglob
+    monkeypatch.setattr(Path, "rglob", lambda folder, pattern: [*listed(folder, pattern)][::-1])
+    assert run_key({}, []) == key
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda package: (package / "seeds.py").rename(package / "seed.py"),
+        lambda package: (package / "plots").rename(package / "plotz"),
+        lambda package: (package / "seeds.py").unlink(),
+        lambda package: (package / "new.py").touch(),
+    ],
+    ids=["renamed", "moved", "removed", "added"],
+)
+def test_another_set_of_modules_changes_the_key(package: Path, change: Callable[[Path], object]) -> None:
+    before = run_key({}, [])
+    change(package)
+    assert run_key({}, []) != before
+
+
+@pytest.mark.parametrize(
+    "divided",
+    [
+        ({"zza.py": "", "zzbzzb.py": ""}, {"zza.py": "zzb", "zzb.py": ""}),
+        ({"zza.pyz.py": ""}, {"zza.py": "z.py"}),
+    ],
+    ids=["a content from the next name", "a name from its content"],
+)
+def test_names_and_contents_are_told_apart_though_their_bytes_in_a_row_are_the_same(
+    package: Path, divided: tuple[dict[str, str], dict[str, str]]
+) -> None:
+    keys = set()
+    for modules in divided:
+        for name, content in modules.items():
+            (package / name).write_text(content)
+        keys.add(run_key({}, []))
+        for name in modules:
+            (package / name).unlink()
+    assert len(keys) == len(divided)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A git repository with a commit, the project in a folder of it."""
+    project = tmp_path / "repository" / "project"
+    (project / "data").mkdir(parents=True)
+    for path in ("dvc.lock", "dvc.yaml", "data/points.csv", "../notes.txt"):
+        (project / path).write_text("as committed\n")
+    git(project.parent, "init", "--quiet")
+    git(project.parent, "add", "--all")
+    git(project.parent, "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "start")
+    return project
+
+
+def git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("changed", "dirty"),
+    [
+        ([], "false"),
+        (["data/points.csv"], "true"),
+        (["data/new.csv"], "true"),
+        (["dvc.lock"], "false"),
+        (["dvc.lock", "dvc.yaml"], "true"),
+        (["data/dvc.lock"], "true"),  # not the pipeline's
+        (["../notes.txt"], "false"),  # not the project's
+    ],
+)
+def test_a_work_tree_is_dirty_where_it_differs_from_its_commit_but_for_dvc_lock(
+    checkout: Path, changed: list[str], dirty: str
+) -> None:
+    for path in changed:
+        append(checkout / path, "changed\n")
+    assert git_tags(checkout) == {"mlflow.source.git.commit": git(checkout, "rev-parse", "HEAD"), "git.dirty": dirty}
+
+
+def test_a_file_that_is_gone_makes_the_work_tree_dirty(checkout: Path) -> None:
+    (checkout / "dvc.yaml").unlink()
+    assert git_tags(checkout)["git.dirty"] == "true"
+
+
+def test_outside_a_checkout_there_is_no_commit(tmp_path: Path) -> None:
+    assert git_tags(tmp_path) == {"git.dirty": "not in a git checkout"}

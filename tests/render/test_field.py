@@ -1,0 +1,247 @@
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+from matplotlib.quiver import Quiver
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+from descent.render.animation import FRAMES
+from descent.render.field import LEVELS, Field, FieldDescent, field_pictures
+
+Array = NDArray[np.float64]
+Draw = Callable[[FieldDescent], Figure]
+START = np.array([-3.0, 4.0])
+
+
+def bowl(narrow: float = 1.0) -> Field:
+    """x² + y², narrower along y by a factor; its arrows off the grid."""
+    first, second = np.linspace(-5, 5, 41), np.linspace(-5, 5, 31)
+    arrows = np.stack(np.meshgrid(np.linspace(-4.5, 4.5, 10), np.linspace(-4.5, 4.5, 10)), axis=-1).reshape(-1, 2)
+    return Field(
+        x=(-5, 5),
+        y=(-5, 5),
+        grid=(first, second),
+        heights=first[None] ** 2 + narrow * second[:, None] ** 2,
+        arrows=arrows,
+        downhill=-2 * arrows * [1, narrow],
+        minima=[(0, 0)],
+    )
+
+
+def descent(factor: float = 0.8, steps: int = 20, diverged: bool = False) -> FieldDescent:
+    """Descent on the bowl; a step multiplies the position by a factor."""
+    with np.errstate(over="ignore"):
+        return FieldDescent("A bowl, lr 0.1", bowl(), START * factor ** np.arange(steps + 1)[:, None], diverged)
+
+
+def along(*positions: tuple[float, float], diverged: bool = False) -> FieldDescent:
+    return replace(descent(diverged=diverged), path=np.array(positions))
+
+
+@pytest.fixture
+def draw(tmp_path: Path) -> Draw:
+    """Draws a descent, into a.png and a.gif."""
+    return partial(field_pictures, still=tmp_path / "a.png", animation=tmp_path / "a.gif")
+
+
+def labels(figure: Figure) -> list[str]:
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def line(figure: Figure, label: str) -> list[list[float]]:
+    (found,) = [line for line in figure.axes[0].lines if line.get_label() == label]
+    return np.array(found.get_data()).tolist()  # type: ignore[no-any-return]
+
+
+def arrows(field: Field) -> tuple[Array, Array]:
+    """The positions and the vectors of a field's arrows as they are drawn."""
+    axes: Axes = Figure().subplots()
+    field.draw(axes)
+    (quiver,) = [artist for artist in axes.collections if isinstance(artist, Quiver)]
+    return np.asarray(quiver.XY), np.stack([quiver.U, quiver.V], axis=1)
+
+
+def assert_drawn(path: Path, frames: int) -> None:
+    """The picture can be read, has its size, and something is drawn on its white ground."""
+    with Image.open(path) as image:
+        assert image.size == (800, 680)
+        assert getattr(image, "n_frames", 1) == frames
+        assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
+
+
+def test_the_picture_says_what_it_shows(draw: Draw) -> None:
+    figure = draw(descent())
+    axes, bar = figure.axes
+    assert axes.get_title() == "A bowl, lr 0.1"
+    assert (axes.get_xlabel(), axes.get_ylabel(), bar.get_ylabel()) == ("x", "y", "loss")
+    assert (axes.get_xlim(), axes.get_ylim(), axes.get_aspect()) == ((-5, 5), (-5, 5), 1)
+    assert labels(figure) == ["minimum", "start", "end"]
+
+
+def test_the_picture_marks_the_path_its_start_its_end_and_the_minima(draw: Draw) -> None:
+    drawn = replace(descent(), field=replace(bowl(), minima=[(0, 0), (1, 2)]))
+    figure = draw(drawn)
+    assert line(figure, "start") == [[-3], [4]]
+    assert line(figure, "end") == [[value] for value in drawn.path[-1]]
+    assert line(figure, "minima") == [[0, 1], [0, 2]]
+    assert any(np.array_equal(np.array(found.get_data()).T, drawn.path) for found in figure.axes[0].lines)
+
+
+def test_a_field_without_known_minima_shows_none(draw: Draw) -> None:
+    assert labels(draw(replace(descent(), field=replace(bowl(), minima=[])))) == ["start", "end"]
+
+
+def test_arrows_point_where_the_loss_falls_and_none_reaches_the_next() -> None:
+    field = bowl(narrow=4)
+    positions, vectors = arrows(field)
+    np.testing.assert_array_equal(positions, field.arrows)
+    lengths = np.hypot(*vectors.T)
+    np.testing.assert_allclose(vectors / lengths[:, None], field.downhill / np.hypot(*field.downhill.T)[:, None])
+    assert lengths.max() == pytest.approx(0.9)  # they are 1 apart
+
+
+@pytest.mark.parametrize("power", [1, 12])
+def test_the_steeper_the_longer_are_arrows_and_a_ravine_leaves_none_invisible(power: int) -> None:
+    field = bowl()
+    slopes = np.hypot(*field.downhill.T)[:, None] ** power
+    _, vectors = arrows(replace(field, downhill=field.downhill * slopes))
+    lengths = np.hypot(*vectors.T)
+    order = np.argsort(slopes[:, 0])
+    assert (np.diff(lengths[order]) >= -1e-12).all()
+    assert np.median(lengths) > 0.05
+
+
+def test_in_a_bowl_arrows_are_nearly_as_long_as_it_is_steep() -> None:
+    field = bowl()
+    _, vectors = arrows(field)
+    share = np.hypot(*vectors.T) / np.hypot(*field.downhill.T)
+    assert share.max() / share.min() < 1.4
+
+
+def test_a_gentle_slope_has_its_arrows_as_well() -> None:
+    field = bowl()
+    for one, other in zip(arrows(field), arrows(replace(field, downhill=1e-9 * field.downhill)), strict=True):
+        np.testing.assert_allclose(one, other)
+
+
+def test_each_band_of_height_has_a_colour_of_its_own_and_a_line_to_the_next() -> None:
+    axes: Axes = Figure().subplots()
+    bowl().draw(axes)
+    filled, lines = (artist for artist in axes.collections if isinstance(artist, QuadContourSet))
+    levels = np.asarray(filled.levels)
+    assert len(np.unique(np.asarray(filled.get_facecolor()), axis=0)) == len(levels) - 1 == LEVELS
+    np.testing.assert_array_equal(np.asarray(lines.levels), levels[1:-1])
+
+
+def test_where_there_is_no_slope_there_is_no_arrow() -> None:
+    field = bowl()
+    field.downhill[:4] = np.array([[0, 0], [np.nan, 1], [np.inf, 0], [1e300, -np.inf]])
+    positions, vectors = arrows(field)
+    np.testing.assert_array_equal(positions, field.arrows[4:])
+    assert np.isfinite(vectors).all()
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1, 1e12])
+def test_levels_are_of_any_scale(draw: Draw, scale: float) -> None:
+    figure = draw(replace(descent(), field=replace(bowl(), heights=bowl().heights * scale)))
+    _, bar = figure.axes
+    shown = [float(text.get_text().replace(",", "")) for text in bar.get_yticklabels()]
+    assert len(shown) == 6
+    assert shown == sorted(shown)
+    assert shown[-1] == pytest.approx(50 * scale, rel=0.01)
+
+
+RAN_AWAY: dict[str, tuple[FieldDescent, int]] = {
+    "far": (along((-3, 4), (-4, 4.5), (20, -20), (-1e4, 1e4), diverged=True), 1),
+    "at once": (along((-3, 4), (57, -76), diverged=True), 0),
+    "as far as float64 goes": (along((-3, 4), (1e150, 1), (-1e300, 1e300), diverged=True), 0),
+    "to infinity": (along((-3, 4), (1, 1), (np.inf, -np.inf), diverged=True), 1),
+    "to nan": (along((-3, 4), (1, 1), (1e9, 1), (np.inf, 1), (np.nan, np.nan), diverged=True), 1),
+    "without leaving": (along((-3, 4), (1, 1), (1, 1), diverged=True), 2),
+    "from outside": (along((30, 4), (1e4, 1e4), diverged=True), 0),
+    "after 25,000 steps": (descent(-1.00004, 25_000, diverged=True), 5_578),
+}
+
+
+@pytest.mark.parametrize("name", RAN_AWAY)
+def test_where_a_path_ran_away_its_last_position_in_the_picture_is_marked(
+    draw: Draw, tmp_path: Path, name: str
+) -> None:
+    ran_away, inside = RAN_AWAY[name]
+    figure = draw(ran_away)
+    assert line(figure, f"ran away after step {inside:,}") == [[value] for value in ran_away.path[inside]]
+    assert "end" not in labels(figure)
+    assert_drawn(tmp_path / "a.png", frames=1)
+    assert_drawn(tmp_path / "a.gif", frames=min(inside + 2, len(ran_away.path), FRAMES))
+
+
+def test_a_path_that_ends_out_of_view_says_so(draw: Draw) -> None:
+    assert labels(draw(along((0, 1), (9, 9), (1, 1), (0, 7)))) == [
+        "minimum", "start", "left the view after step 2",
+    ]  # fmt: skip
+
+
+OTHERS: dict[str, FieldDescent] = {
+    "to and fro for ever": descent(-1, 25_000),
+    "nowhere": descent(1, 25_000),
+    "hardly": descent(1 - 2e-10, 100),
+    "one step": descent(steps=1),
+    "over a level floor": replace(descent(), field=replace(bowl(), heights=np.full((31, 41), 2.5))),
+    "without a slope": replace(descent(), field=replace(bowl(), downhill=np.zeros((100, 2)))),
+    "over nothing known": replace(descent(), field=replace(bowl(), heights=np.full((31, 41), np.nan))),
+    "beside infinite heights": replace(
+        descent(), field=replace(bowl(), heights=np.where(np.eye(31, 41) > 0, np.inf, bowl().heights))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_path_is_drawn(draw: Draw, tmp_path: Path, name: str) -> None:
+    draw(OTHERS[name])
+    assert_drawn(tmp_path / "a.png", frames=1)
+    assert_drawn(tmp_path / "a.gif", frames=min(len(OTHERS[name].path), FRAMES))
+
+
+def test_a_wide_view_makes_a_wide_picture(draw: Draw, tmp_path: Path) -> None:
+    wide = replace(descent(), field=replace(bowl(), y=(-2, 3)))
+    draw(wide)
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.size == (800, 390)
+
+
+def test_the_animation_shows_ten_steps_a_second(draw: Draw, tmp_path: Path) -> None:
+    draw(descent())
+    with Image.open(tmp_path / "a.gif") as image:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+    assert durations == [100] * 20 + [2000]
+
+
+def test_the_still_picture_shows_the_whole_path_and_the_animation_no_end_before_its_last_frame(
+    draw: Draw, tmp_path: Path
+) -> None:
+    figure = draw(along((-3, 4), (0, 4), (3, -4)))
+    assert [line.get_visible() for line in figure.axes[0].lines if line.get_label() == "end"] == [True]
+    with Image.open(tmp_path / "a.png") as image:
+        whole = reddish(image)
+    x, up = figure.axes[0].transData.transform((3, -4)).round().astype(int)
+    with Image.open(tmp_path / "a.gif") as image:
+        around_the_end = (x - 8, image.height - up - 8, x + 8, image.height - up + 8)
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
+    first, *_, last = map(reddish, frames)
+    assert first < last / 2
+    assert whole > 0.8 * last
+    assert reddish(frames[0].crop(around_the_end)) == 0 < reddish(frames[-1].crop(around_the_end))
+
+
+def reddish(image: Image.Image) -> int:
+    """How many pixels have the path's colour."""
+    pixels = np.array(image.convert("RGB")).astype(int)
+    return int((abs(pixels - (213, 94, 0)).sum(axis=2) < 60).sum())

@@ -1,0 +1,213 @@
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+from descent.render.animation import FRAMES, Ground
+from descent.render.plane import PlaneDescent, plane_pictures
+
+Draw = Callable[[PlaneDescent], Figure]
+Panels = Callable[[PlaneDescent], dict[str, Axes]]
+
+Array = NDArray[np.float64]
+
+
+def descent(positions: int = 12, diverged: bool = False) -> PlaneDescent:
+    """A path down a bowl, at ten steps a position."""
+    left = np.linspace(1, 0, positions)
+    path = np.stack([3 * left, 2 * left**2], axis=1)
+    first, second = np.linspace(-1, 4, 9), np.linspace(-1, 3, 7)
+    steps = 10 * np.arange(positions, dtype=np.float64)
+    every = np.arange(1.0, steps[-1] + 1)
+    return PlaneDescent(
+        title="A network, lr 0.1",
+        grid=(first, second),
+        losses=first[None] ** 2 + second[:, None] ** 2,
+        losses_of="2,000 training images",
+        path=path,
+        steps=steps,
+        explained=np.array([0.9, 0.075]),
+        diverged=diverged,
+        loss={"step": (every, 2.3 / every), "train": (steps, 2 - left), "test": (steps, 2.1 - left)},
+        accuracy={"train": (steps, 1 - left), "test": (steps, 0.9 * (1 - left))},
+    )
+
+
+@pytest.fixture
+def draw(tmp_path: Path) -> Draw:
+    """Draws a descent, into a.png and a.gif."""
+    return partial(plane_pictures, still=tmp_path / "a.png", animation=tmp_path / "a.gif")
+
+
+@pytest.fixture
+def panels(draw: Draw) -> Panels:
+    """Gives the picture's panels by the names that they go by."""
+    return lambda drawn: {str(axes.get_label()): axes for axes in draw(drawn).axes}
+
+
+def texts(axes: Axes) -> list[str]:
+    legend = axes.get_legend()
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def data(axes: Axes, label: str) -> list[list[float]]:
+    (found,) = [line for line in axes.lines if line.get_label() == label]
+    return np.array(found.get_data()).tolist()  # type: ignore[no-any-return]
+
+
+def assert_drawn(path: Path, frames: int) -> None:
+    """The picture can be read, has its size, and something is drawn on its white ground."""
+    with Image.open(path) as image:
+        assert image.size == (1000, 500)
+        assert getattr(image, "n_frames", 1) == frames
+        assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
+
+
+def test_the_picture_says_what_it_shows(draw: Draw) -> None:
+    figure = draw(descent())
+    title = figure.get_suptitle()
+    assert title == "A network, lr 0.1"
+    named = {axes.get_ylabel() for axes in figure.axes} | {axes.get_xlabel() for axes in figure.axes}
+    assert {
+        "1st principal direction (90 %)",
+        "2nd (8 %)",
+        "loss over 2,000 training images",
+        "loss",
+        "accuracy",
+        "step",
+    } <= named
+
+
+def test_the_plane_shows_the_path_from_its_start_to_its_end(panels: Panels) -> None:
+    plane = panels(descent())["plane"]
+    assert data(plane, "start") == [[3], [2]]
+    assert data(plane, "end") == [[0], [0]]
+    assert any(np.array_equal(np.array(line.get_data()).T, descent().path) for line in plane.lines)
+    assert texts(plane) == ["start", "end"]
+
+
+def test_the_animation_ends_with_the_whole_path_marked_at_its_last_step_in_both_panels(panels: Panels) -> None:
+    drawn = descent()
+    shown = panels(drawn)
+    lines = [np.array(line.get_xydata()) for line in shown["plane"].lines]
+    assert sum(np.array_equal(line, drawn.path) for line in lines) == 3  # still, in the background, and as it grew
+    assert sum(np.array_equal(line, drawn.path[-1:]) for line in lines) == 2  # the end, and what moves
+    for name in ("loss", "accuracy"):
+        assert np.array(shown[name].lines[-1].get_xdata()).tolist() == [drawn.steps[-1]] * 2
+    assert [text.get_text() for text in shown["plane"].texts] == ["step 110"]
+
+
+def test_a_frames_trail_ends_where_the_frame_is(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+    trails: list[Array] = []
+
+    def look(
+        self: Ground, path: Path, artists: Sequence[Artist], draw: Callable[[int], None], *_: int, **__: int
+    ) -> None:
+        (trail,) = (line for line in artists if isinstance(line, Line2D) and line.get_marker() == ".")
+        for frame in range(12):
+            draw(frame)
+            trails.append(np.array(trail.get_xydata()))
+
+    monkeypatch.setattr(Ground, "animate", look)
+    draw(descent())
+    assert len(trails) == 12
+    for frame, trail in enumerate(trails):
+        np.testing.assert_array_equal(trail, descent().path[: frame + 1])
+
+
+def test_what_moves_is_in_no_picture_but_its_own(draw: Draw, tmp_path: Path) -> None:
+    """The still has the path in red, and no mark of a step in the panels; a frame has the mark at its step alone."""
+    draw(descent())
+    with Image.open(tmp_path / "a.png") as still, Image.open(tmp_path / "a.gif") as animation:
+        frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(animation)]
+        marks = [red_in_the_panels(image) for image in (still, *frames)]
+    assert marks[0] == 0
+    assert min(marks[1:]) > 100
+    assert max(marks[1:]) < 2 * min(marks[1:])
+
+
+def red_in_the_panels(image: Image.Image) -> int:
+    """How many pixels of the right third are RED: no other colour there is so much less green than red."""
+    red, green, _ = np.asarray(image.convert("RGB"), dtype=int)[:, 2 * image.width // 3 :].transpose(2, 0, 1)
+    return int((red - green > 90).sum())
+
+
+def test_a_path_that_ran_away_says_so(panels: Panels) -> None:
+    assert texts(panels(descent(diverged=True))["plane"]) == ["start", "ran away"]
+
+
+def test_the_curves_are_those_of_steps_and_evaluations(panels: Panels) -> None:
+    drawn = descent()
+    shown = panels(drawn)
+    for name, curves in (("loss", drawn.loss), ("accuracy", drawn.accuracy)):
+        assert texts(shown[name]) == list(curves)
+        for label, curve in curves.items():
+            assert data(shown[name], label) == [list(column) for column in curve]
+
+
+def test_loss_and_accuracy_stand_above_each_other_over_the_same_steps(panels: Panels) -> None:
+    shown = panels(descent())
+    assert shown["loss"].get_xlim() == shown["accuracy"].get_xlim()
+
+
+@pytest.mark.parametrize(("positions", "frames"), [(2, 2), (12, 12), (101, FRAMES)])
+def test_the_animation_takes_six_seconds_however_long_the_path(
+    draw: Draw, tmp_path: Path, positions: int, frames: int
+) -> None:
+    draw(descent(positions))
+    assert_drawn(tmp_path / "a.png", frames=1)
+    assert_drawn(tmp_path / "a.gif", frames)
+    with Image.open(tmp_path / "a.gif") as image:
+        durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+    assert durations == [6000 // frames] * (frames - 1) + [2000]
+
+
+def ran_away(scale: float) -> PlaneDescent:
+    """A path that goes far, with evaluations that are no longer finite there."""
+    near = descent(4, diverged=True)
+    with np.errstate(over="ignore"):
+        losses = near.losses * scale * scale
+    steps = near.steps
+    return replace(
+        near,
+        grid=(near.grid[0] * scale, near.grid[1] * scale),
+        losses=losses,
+        path=near.path * scale,
+        loss={
+            "step": (np.arange(1.0, 4), np.array([2.3, scale, np.nan])),
+            "train": (steps, np.array([2.3, scale, np.inf, np.nan])),
+            "test": (steps, np.array([2.3, scale, np.inf, np.nan])),
+        },
+    )
+
+
+ENDS: dict[str, PlaneDescent] = {
+    "far": ran_away(1e12),
+    "as far as float32 goes": ran_away(1e36),
+    "where losses are infinite": replace(ran_away(1e6), losses=np.where(np.eye(7, 9) > 0, np.inf, 1e9)),
+    "where some losses are nan": replace(ran_away(1e6), losses=np.where(np.eye(7, 9) > 0, np.nan, descent().losses)),
+    "where all losses are nan": replace(ran_away(1e6), losses=np.full((7, 9), np.nan)),
+    "where all losses are infinite": replace(ran_away(1e6), losses=np.full((7, 9), np.inf)),
+    "over a level floor": replace(descent(), losses=np.full((7, 9), 2.5)),
+    "nowhere": replace(
+        descent(2, diverged=True), path=np.zeros((2, 2)), explained=np.zeros(2), loss={"step": (np.ones(1), np.ones(1))}
+    ),
+    "at once": replace(descent(2, diverged=True), path=np.zeros((1, 2)), steps=np.array([0]), explained=np.zeros(2)),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_paths_that_end_badly_are_drawn_too(draw: Draw, tmp_path: Path, name: str) -> None:
+    draw(ENDS[name])
+    assert_drawn(tmp_path / "a.png", frames=1)
+    assert_drawn(tmp_path / "a.gif", frames=len(ENDS[name].path))

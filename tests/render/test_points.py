@@ -1,0 +1,43 @@
+import io
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from numpy.polynomial import Polynomial
+from PIL import Image
+
+from descent.render.points import points_picture
+
+PARABOLA = Polynomial([0.0, 0.0, 1.0])
+X = np.linspace(-10, 10, 100)
+CONTROL = np.arange(-5.0, 6.0)
+
+
+@pytest.fixture
+def picture() -> Figure:
+    return points_picture((X, PARABOLA(X) + 0.5), PARABOLA, (CONTROL, PARABOLA(CONTROL)))
+
+
+def test_points_curve_and_control_points_are_drawn_where_they_are(picture: Figure) -> None:
+    drawn = {str(line.get_label()): np.array(line.get_xydata()) for line in picture.axes[0].lines}
+    assert sorted(drawn) == ["control points", "noisy points", "polynomial"]
+    np.testing.assert_array_equal(drawn["noisy points"], np.column_stack([X, PARABOLA(X) + 0.5]))
+    np.testing.assert_array_equal(drawn["control points"], np.column_stack([CONTROL, CONTROL**2]))
+    np.testing.assert_array_equal(drawn["polynomial"][:, 1], PARABOLA(drawn["polynomial"][:, 0]))
+
+
+def test_it_shows_what_the_article_shows(picture: Figure) -> None:
+    (axes,) = picture.axes
+    assert axes.get_xlim() == (-7, 7)
+    assert axes.get_ylim() == (-5, 10)
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x", "y")
+
+
+def test_it_is_opaque_on_white(picture: Figure) -> None:
+    file = io.BytesIO()
+    picture.savefig(file)
+    with Image.open(file) as image:
+        assert image.size == (640, 480)
+        pixels = np.asarray(image.convert("RGBA"))
+    assert (pixels[..., 3] == 255).all()
+    assert (pixels[0, 0] == 255).all()

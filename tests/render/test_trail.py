@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from descent.render.trail import DRAWN, drawn, last_inside, spread, up_to
+
+VIEW = ((-1.0, 1.0), (-2.0, 2.0))
+
+
+def path(*positions: tuple[float, float]) -> NDArray[np.float64]:
+    return np.array(positions, dtype=np.float64)
+
+
+@pytest.mark.parametrize(
+    ("positions", "last"),
+    [
+        (path((0, 0), (1, 2), (-1, -2)), 2),
+        (path((0, 0), (1.1, 0), (0, 1.9), (0, 2.1)), 2),
+        (path((0, 0), (np.inf, 0), (np.nan, np.nan)), 0),
+        (path((5, 5), (6, 6)), 0),
+    ],
+)
+def test_the_last_position_in_view_is_the_one_after_which_none_is(positions: NDArray[np.float64], last: int) -> None:
+    assert last_inside(positions, *VIEW) == last
+
+
+def test_a_short_path_is_drawn_whole_up_to_the_position_that_is_out_of_view_for_good() -> None:
+    assert drawn(path((0, 0), (9, 0), (0, 1)), *VIEW).tolist() == [0, 1, 2]
+    assert drawn(path((0, 0), (9, 0), (0, 1), (9, 9), (99, 9)), *VIEW).tolist() == [0, 1, 2, 3]
+
+
+def test_a_long_path_is_drawn_from_its_start_to_where_it_leaves() -> None:
+    x = np.concatenate([np.linspace(-1, 1, 20_000), [50, 100]])
+    steps = drawn(np.stack([x, x], axis=1), *VIEW)
+    assert (steps[0], *steps[-2:]) == (0, 19_999, 20_000)
+    assert len(steps) <= DRAWN + 1
+
+
+def test_components_count_by_their_share_of_the_view() -> None:
+    """A way along the one side of the view, then an equal share of the other, ten times as long."""
+    there = np.stack([np.linspace(0, 1, 501), np.zeros(501)], axis=1)
+    up = np.stack([np.ones(500), np.linspace(0, 10, 501)[1:]], axis=1)
+    steps = spread(np.concatenate([there, up]), 101, (0, 1), (0, 10))
+    np.testing.assert_allclose(steps, np.linspace(0, 1000, 101), atol=1)
+
+
+def test_a_path_up_to_a_step_ends_there_whether_its_position_is_drawn_or_not() -> None:
+    positions = np.arange(20.0).reshape(10, 2)
+    for step in (4, 5):
+        np.testing.assert_array_equal(
+            up_to(step, positions, np.array([0, 2, 4, 9])), positions[sorted({0, 2, 4, step})]
+        )

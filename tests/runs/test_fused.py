@@ -1,0 +1,391 @@
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+import torch
+from conftest import Composed
+from descents import Stopper, nobody, record_in, timeless, train_together
+from omegaconf import DictConfig
+from parabola import Parabola
+from torch import Tensor, nn
+
+from descent.core.build import assemble
+from descent.core.data.examples import Data, Examples, unchanged
+from descent.core.problems.problem import Problem
+from descent.records.run import EVALUATIONS, STEPS, VISITED, RunRecord
+from descent.runs.fused import LARGEST, Waiting, begin, go_together, groups, take_steps_together
+from descent.runs.tracked_run import Outcome, Run, course, take_steps, train
+
+SURFACE = ("problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=150", "bound=100")
+JOBS = [
+    ("optimizer=sgd", "optimizer.lr=0.01"),
+    ("optimizer=sgd", "optimizer.lr=1"),  # runs away
+    ("optimizer=adam", "optimizer.lr=0.1"),
+    ("optimizer=momentum", "schedule=cosine", "problem.start=[2,2]"),
+    ("optimizer=rmsprop", "schedule=one_cycle", "seed=5"),
+]
+NETWORK = ("experiment=mnist_two_layer", "evaluation.first=null", "evaluation.every=200", "trainer.max_steps=400")
+
+
+def waiting(composed: Composed, *overrides: str) -> Waiting[Any]:
+    """A course that waits for its run's steps."""
+    begun = begin(course(composed(*overrides)))
+    assert isinstance(begun, Waiting)
+    return begun
+
+
+def run_in(folder: Path, composed: Composed, *overrides: str, notify: Any = nobody) -> Run:
+    """A run whose steps are to be taken, into a record in a folder."""
+    config = composed(*overrides)
+    parts = assemble(config)
+    return Run(config, parts, record_in(folder, parts.plan), notify)
+
+
+def checkpoint(folder: Path) -> dict[str, Any]:
+    return torch.load(folder / "checkpoint.ckpt", weights_only=True)  # type: ignore[no-any-return]
+
+
+def losses(record: RunRecord) -> list[float | None]:
+    return [row[1] for row in timeless(record, STEPS)]
+
+
+def test_jobs_on_a_surface_take_to_the_last_bit_the_steps_that_each_takes_alone(
+    undrawn: Composed, tmp_path: Path
+) -> None:
+    runs = [run_in(tmp_path / f"together{n}", undrawn, *SURFACE, *job) for n, job in enumerate(JOBS)]
+    standings = take_steps_together(runs)
+    for number, (job, run, ours) in enumerate(zip(JOBS, runs, standings, strict=True)):
+        single = run_in(tmp_path / f"alone{number}", undrawn, *SURFACE, *job)
+        its = take_steps(single)
+        assert (ours.steps_taken, ours.diverged) == (its.steps_taken, its.diverged)
+        for table in (STEPS, EVALUATIONS):
+            assert timeless(run.record, table) == timeless(single.record, table)
+        kept, expected = (checkpoint(record.folder) for record in (run.record, single.record))
+        assert kept.keys() == expected.keys()
+        assert torch.equal(kept["state_dict"]["point"], expected["state_dict"]["point"])
+        assert str(kept["optimizer"]) == str(expected["optimizer"])
+        assert str(kept["schedule"]) == str(expected["schedule"])
+    assert [standing.diverged for standing in standings] == [False, True, False, False, False]
+
+
+def test_each_job_leaves_what_it_leaves_alone(composed: Composed, project: Path) -> None:
+    jobs = JOBS[:3]
+    begun = [waiting(composed, *SURFACE, *job, f"run_dir=together/{n}") for n, job in enumerate(jobs)]
+    for number, (job, ours) in enumerate(zip(jobs, go_together(begun), strict=True)):
+        its = train(composed(*SURFACE, *job, f"run_dir=alone/{number}"))
+        assert ours.result == its.result
+        assert {**ours.metrics, "seconds_per_step": 0} == {**its.metrics, "seconds_per_step": 0}
+        assert RunRecord(ours.folder).header.key == RunRecord(its.folder).header.key
+        names = [{path.name for path in outcome.folder.iterdir()} for outcome in (ours, its)]
+        assert names[0] == names[1]
+        pictures = [(outcome.folder / "descent.png").read_bytes() for outcome in (ours, its)]
+        assert pictures[0] == pictures[1]
+
+
+@pytest.mark.parametrize(
+    "jobs",
+    [
+        [("optimizer.lr=0.1",), ("optimizer.lr=0.03",), ("optimizer=adam", "optimizer.lr=0.001"), ("schedule=cosine",)],
+        [("seed=1",), ("seed=2",)],
+    ],
+    ids=["in one order", "in orders of their own"],
+)
+def test_networks_are_within_rounding_of_what_they_are_alone(
+    undrawn: Composed, tmp_path: Path, jobs: list[tuple[str, ...]]
+) -> None:
+    runs = [run_in(tmp_path / f"together{n}", undrawn, *NETWORK, *job) for n, job in enumerate(jobs)]
+    take_steps_together(runs)
+    for number, (job, run) in enumerate(zip(jobs, runs, strict=True)):
+        single = run_in(tmp_path / f"alone{number}", undrawn, *NETWORK, *job)
+        take_steps(single)
+        assert losses(run.record) == pytest.approx(losses(single.record), rel=1e-5)
+        ours, its = (timeless(record, EVALUATIONS) for record in (run.record, single.record))
+        assert [row[0] for row in ours] == [row[0] for row in its]
+        assert [row[1] for row in ours] == pytest.approx([row[1] for row in its], rel=1e-5)
+
+
+def test_a_network_that_runs_away_leaves_the_others_as_they_are_alone(undrawn: Composed, tmp_path: Path) -> None:
+    common = (*NETWORK, "trainer.max_steps=60", "evaluation.every=20")
+    jobs = ["optimizer.lr=0.1", "optimizer.lr=1e38"]
+    runs = [run_in(tmp_path / f"together{n}", undrawn, *common, job) for n, job in enumerate(jobs)]
+    kept, lost = take_steps_together(runs)
+    assert (kept.diverged, lost.diverged) == (False, True)
+    for number, (job, run) in enumerate(zip(jobs, runs, strict=True)):
+        single = run_in(tmp_path / f"alone{number}", undrawn, *common, job)
+        take_steps(single)
+        for table in (STEPS, EVALUATIONS):
+            assert [row[0] for row in timeless(run.record, table)] == [row[0] for row in timeless(single.record, table)]
+        visited = [(record.folder / VISITED).stat().st_size for record in (run.record, single.record)]
+        assert visited[0] == visited[1]
+        if not number:
+            assert losses(run.record) == pytest.approx(losses(single.record), rel=1e-5)
+
+
+RATES = (0.01, 0.003, 0.001)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+def test_runs_of_several_rates_that_were_interrupted_end_as_if_they_had_not_been(
+    undrawn: Composed, optimizer: str
+) -> None:
+    """They share an optimizer until then; each then continues with its own part of that optimizer's state."""
+    common = (*NETWORK, "network.sizes=[784,8,10]", "trainer.max_steps=100", f"optimizer={optimizer}")
+
+    def configs(folder: str, *overrides: str) -> list[DictConfig]:
+        return [undrawn(*common, *overrides, f"optimizer.lr={rate}", f"run_dir={folder}/{rate}") for rate in RATES]
+
+    whole = train_together(*configs("whole"))
+    with pytest.raises(KeyboardInterrupt):
+        train_together(*configs("again", "trainer.checkpoint_seconds=0"), follower=Stopper(len(RATES) * 30))
+    again = train_together(*configs("again"))
+    for ours, expected in zip(again, whole, strict=True):
+        assert ours.was_begun
+        for table in (STEPS, EVALUATIONS):
+            rows = [timeless(RunRecord(outcome.folder), table) for outcome in (ours, expected)]
+            assert rows[0] == [pytest.approx(row, rel=1e-5) for row in rows[1]]
+        kept, wanted = (checkpoint(outcome.folder) for outcome in (ours, expected))
+        assert kept["optimizer"]["param_groups"] == wanted["optimizer"]["param_groups"]
+        torch.testing.assert_close(kept["state_dict"], wanted["state_dict"], rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(kept["optimizer"]["state"], wanted["optimizer"]["state"], rtol=1e-4, atol=1e-6)
+
+
+class KilledError(Exception):
+    """What stands for a kill."""
+
+
+@pytest.mark.parametrize("common", [SURFACE, (*NETWORK, "trainer.max_steps=300")], ids=["surface", "network"])
+@pytest.mark.parametrize(("killed_at", "again"), [(4, "together"), (5, "alone")])
+def test_what_was_interrupted_goes_on_together_or_alone(
+    undrawn: Composed, tmp_path: Path, common: tuple[str, ...], killed_at: int, again: str
+) -> None:
+    jobs = [("optimizer=adam", "optimizer.lr=0.01"), ("optimizer=momentum", "schedule=cosine")]
+    common = (*common, "evaluation.every=50")
+    whole = [run_in(tmp_path / f"whole{n}", undrawn, *common, *job) for n, job in enumerate(jobs)]
+    take_steps_together(whole)
+    told = 0
+
+    def kill() -> None:
+        nonlocal told
+        told += 1
+        if told == killed_at:
+            raise KilledError
+
+    def runs(*overrides: str) -> list[Run]:
+        return [
+            run_in(tmp_path / f"again{n}", undrawn, *common, *job, *overrides, notify=kill)
+            for n, job in enumerate(jobs)
+        ]
+
+    with pytest.raises(KilledError):
+        take_steps_together(runs("trainer.checkpoint_seconds=0"))
+    taken_up = runs()
+    before = [run.record.read(STEPS).rows for run in taken_up]
+    left = [len(rows) for rows in before]
+    assert all(0 < steps < 150 for steps in left)
+    if again == "together":
+        assert left[0] == left[1]
+        take_steps_together(taken_up)
+    else:
+        assert left[0] > left[1]
+        for run in taken_up:
+            take_steps(run)
+    for run, rows_left, expected in zip(taken_up, before, whole, strict=True):
+        assert run.record.read(STEPS).rows[: len(rows_left)] == rows_left  # with their times: not taken again
+        for table in (STEPS, EVALUATIONS):
+            rows = [timeless(record, table) for record in (run.record, expected.record)]
+            assert rows[0] == [pytest.approx(row, rel=1e-4) for row in rows[1]]
+
+
+class Placed(Problem):
+    """How far the sum of its parameter is from the mean of the examples, squared; its start says which parameter."""
+
+    def __init__(self, start: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.name = start["name"]
+        values = torch.tensor(list(start["values"]), dtype=getattr(torch, start["dtype"]))
+        self.register_parameter(self.name, nn.Parameter(values))
+
+    def forward(self, *minibatch: Tensor) -> Tensor:
+        return (self.get_parameter(self.name).sum() - minibatch[0].mean()).square()
+
+
+class Weighted(Parabola):
+    """x² times a weight that is no parameter, and that its seed draws."""
+
+    def __init__(self, start: float) -> None:
+        super().__init__(start)
+        self.register_buffer("weight", torch.rand(1, dtype=torch.float64))
+
+    def forward(self, *minibatch: Tensor) -> Tensor:
+        return super().forward(*minibatch) * self.get_buffer("weight").sum()
+
+
+def tenths(count: int, width: int, dtype: str) -> Data:
+    """Rows of 0.1, 0.2 and so on."""
+    numbers = torch.arange(1, count * width + 1, dtype=torch.float64).div(10).to(getattr(torch, dtype))
+    return Data(train=Examples((numbers.view(count, width),), (unchanged,)))
+
+
+FINISHES = (*SURFACE, *JOBS[0], "evaluation.every=1000")
+PLACED = ("problem=placed", "data=tenths", "trainer.max_steps=20", "evaluation.every=10", "optimizer.lr=0.01")
+WEIGHTED = ("problem=weighted", "trainer.max_steps=20", "optimizer.lr=0.1")
+CONFIGURATION = {
+    "problem/placed": """
+        # @package _global_
+        problem_name: placed
+        problem: {_target_: test_fused.Placed, start: {name: x, values: [1.0, 2.0], dtype: float64}}
+        picture: {_target_: descents.undrawn, _partial_: true}
+        """,
+    "problem/weighted": """
+        # @package _global_
+        problem_name: weighted
+        problem: {_target_: test_fused.Weighted, start: 1.0}
+        picture: {_target_: descents.undrawn, _partial_: true}
+        """,
+    "data/tenths": """
+        source: {_target_: test_fused.tenths, count: 12, width: 1, dtype: float64}
+        batch_size: 4
+        """,
+}
+
+
+@pytest.fixture
+def own_problems(project: Path) -> None:
+    """A user's own problems and data, in the project's configuration."""
+    for name, text in CONFIGURATION.items():
+        (project / "conf" / f"{name}.yaml").write_text(dedent(text).lstrip())
+
+
+@pytest.mark.usefixtures("own_problems")
+@pytest.mark.parametrize(
+    ("common", "other"),
+    [
+        (FINISHES, "bound=2"),
+        (FINISHES, "trainer.max_steps=180"),
+        (FINISHES, "evaluation.every=7"),
+        (FINISHES, "problem=booth"),
+        (FINISHES, "gradient=central_difference"),
+        ((*NETWORK, "network.sizes=[784,4,10]", "trainer.max_steps=20"), "network.activation._target_=torch.nn.Tanh"),
+        (WEIGHTED, "seed=1"),
+        (PLACED, "problem.start.name=y"),
+        (PLACED, "problem.start.values=[3.0]"),
+        (PLACED, "problem.start.dtype=float32"),
+        (PLACED, "data.source.count=10"),
+        (PLACED, "data.source.width=2"),
+        (PLACED, "data.source.dtype=float32"),
+        (PLACED, "data.batch_size=6"),
+    ],
+)
+def test_what_differs_in_more_than_it_may_is_trained_by_itself(
+    undrawn: Composed, capsys: pytest.CaptureFixture[str], common: tuple[str, ...], other: str
+) -> None:
+    jobs = [common, (*common, other)]
+    ours = train_together(*(undrawn(*job, f"run_dir=together/{n}") for n, job in enumerate(jobs)))
+    for number, (job, outcome) in enumerate(zip(jobs, ours, strict=True)):
+        assert_same(outcome, train(undrawn(*job, f"run_dir=alone/{number}")))
+    assert capsys.readouterr().err == ""  # where it would be said that they had been tried together
+
+
+def assert_same(ours: Outcome, its: Outcome) -> None:
+    """One run ended as another did, after the same steps to the last bit."""
+    assert ours.result == its.result
+    for table in (STEPS, EVALUATIONS):
+        assert timeless(RunRecord(ours.folder), table) == timeless(RunRecord(its.folder), table)
+    kept, expected = (checkpoint(outcome.folder) for outcome in (ours, its))
+    assert kept["standing"]["steps_taken"] == expected["standing"]["steps_taken"]
+    assert kept["state_dict"].keys() == expected["state_dict"].keys()
+    assert all(torch.equal(weights, expected["state_dict"][name]) for name, weights in kept["state_dict"].items())
+
+
+def test_what_is_computed_elsewhere_is_trained_by_itself(undrawn: Composed, tmp_path: Path) -> None:
+    run = run_in(tmp_path, undrawn, *SURFACE)
+    elsewhere = replace(run, parts=replace(run.parts, accelerator="mps"))
+    assert list(groups([run, elsewhere, run])) == [[0, 2], [1]]
+
+
+@pytest.mark.parametrize("interrupted", [0, 1])
+def test_a_run_that_was_interrupted_and_one_that_was_not_end_as_each_does_alone(
+    undrawn: Composed, interrupted: int
+) -> None:
+    jobs = [(*SURFACE, "trainer.checkpoint_seconds=0", *JOBS[place]) for place in (0, 2)]
+    configs = [undrawn(*job, f"run_dir=together/{n}") for n, job in enumerate(jobs)]
+    with pytest.raises(KeyboardInterrupt):
+        train(configs[interrupted], follower=Stopper(3))
+    ours = train_together(*configs)
+    assert [outcome.was_begun for outcome in ours] == [number == interrupted for number in range(2)]
+    for number, (job, outcome) in enumerate(zip(jobs, ours, strict=True)):
+        assert_same(outcome, train(undrawn(*job, f"run_dir=alone/{number}")))
+
+
+@pytest.mark.parametrize("job", JOBS[:2], ids=["at its end", "diverged"])
+def test_runs_that_were_killed_after_their_last_step_take_no_other(
+    undrawn: Composed, monkeypatch: pytest.MonkeyPatch, job: tuple[str, ...]
+) -> None:
+    def killed(run: object, **settings: object) -> None:
+        raise KeyboardInterrupt
+
+    configs = [undrawn(*SURFACE, *job, f"run_dir=runs/{seed}", f"seed={seed}") for seed in range(3)]
+    expected, *others = configs
+    with monkeypatch.context() as patch:
+        patch.setattr("descents.undrawn", killed)
+        for config in others:
+            with pytest.raises(KeyboardInterrupt):
+                train(config)
+    for outcome in train_together(*others):
+        assert outcome.was_begun
+        assert_same(outcome, train(expected))
+
+
+def test_no_more_runs_are_trained_together_than_a_cache_holds(undrawn: Composed, tmp_path: Path) -> None:
+    run = run_in(tmp_path, undrawn, *NETWORK)
+    most = LARGEST // run.parts.problem.size()
+    lengths = [len(places) for places in groups([run] * (2 * most + 1))]
+    assert sum(lengths) == 2 * most + 1
+    assert len(lengths) == 3
+    assert max(lengths) - min(lengths) <= 2  # none is left with a few
+    assert list(groups([run] * most)) == [list(range(most))]
+
+
+class Faulty(torch.optim.SGD):
+    """Can't take its third step."""
+
+    taken = 0
+
+    def step(self, closure: Any = None) -> Any:
+        self.taken += 1
+        if self.taken == 3:
+            raise RuntimeError("out of steps")
+        return super().step(closure)
+
+
+def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
+    undrawn: Composed, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sgd = ("optimizer=sgd", "optimizer.lr=0.01")
+    jobs = [sgd, (*sgd, "optimizer._target_=test_fused.Faulty")]
+    begun = [waiting(undrawn, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(jobs)]
+    with pytest.raises(RuntimeError, match="out of steps"):
+        go_together(begun)
+    assert "2 runs together: RuntimeError: out of steps; each by itself" in capsys.readouterr().err
+    alone = train(undrawn(*SURFACE, *jobs[0], "run_dir=alone"))
+    kept = RunRecord(project / "runs" / "0")
+    assert timeless(kept, STEPS) == timeless(RunRecord(alone.folder), STEPS)
+    (failed,) = [folder for folder in (project / "runs").iterdir() if RunRecord(folder).failed()]
+    assert RunRecord(failed).header.params["optimizer._target_"] == "test_fused.Faulty"
+
+
+def test_ctrl_c_ends_all_and_says_once_how_to_go_on(
+    undrawn: Composed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    begun = [waiting(undrawn, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(JOBS[:2])]
+    monkeypatch.setattr("descent.runs.fused.Together", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        go_together(begun)
+    del begun
+    assert capsys.readouterr().err.splitlines() == ["the same command goes on from the last checkpoint"]

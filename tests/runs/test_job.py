@@ -1,0 +1,135 @@
+import math
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Composed
+from multirun import common
+from omegaconf import DictConfig
+from quick_pictures import QUICK
+from tracking.runs import start
+
+from descent.records.run import RunRecord
+from descent.records.sweep import Job, State, SweepRecord
+from descent.runs.job import Noting, job, of_sweep, ranked_by
+from descent.runs.sweep import open_sweep
+from descent.runs.tracked_run import Asked, Outcome, go_alone
+
+ASKED = Asked(["problem=bowl", "optimizer.lr=0.1"])
+
+
+def test_a_run_is_ranked_by_the_objective(composed: Composed) -> None:
+    outcome = Outcome(ROOT, "finished", {"loss/train": 0.5, "accuracy/test": 0.9})
+    assert ranked_by(composed("problem=bowl"), outcome) == 0.5
+    assert ranked_by(composed("experiment=mnist_two_layer"), outcome) == 0.9
+    assert ranked_by(composed("problem=bowl", "objective.metric=x"), outcome) is None
+
+
+def test_a_run_that_ran_away_is_the_worst(composed: Composed) -> None:
+    outcome = Outcome(ROOT, "diverged", {"loss/train": 0.5, "accuracy/test": 0.9})
+    assert ranked_by(composed("problem=bowl"), outcome) == math.inf
+    assert ranked_by(composed("experiment=mnist_two_layer"), outcome) == -math.inf
+
+
+@pytest.fixture
+def sweep(project: Path) -> SweepRecord:
+    """A sweep over learning rates that is under way."""
+    sweep = open_sweep(common(project, "problem=bowl", "trainer.max_steps=5", "optimizer.lr=0.1,-1"))
+    sweep.stand(State("RUNNING"))
+    return sweep
+
+
+@pytest.fixture
+def config(composed: Composed) -> DictConfig:
+    """What the sweep's job at the larger rate is composed to."""
+    config = composed("problem=bowl", "trainer.max_steps=5", "optimizer.lr=0.1")
+    config.picture = QUICK
+    return config
+
+
+def noted(sweep: SweepRecord) -> Job:
+    (job,) = sweep.jobs()
+    return job
+
+
+def test_a_job_notes_where_its_run_grows_and_how_it_ended(
+    project: Path, sweep: SweepRecord, config: DictConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(job(config, sweep, ASKED)) as course:
+        run = next(course)
+        assert (noted(sweep).stage, noted(sweep).folder) == ("running", None)
+        run.notify()
+        growing = noted(sweep)
+        assert growing.stage == "running"
+        assert RunRecord(project / str(growing.folder)).header.id == growing.record == run.record.header.id
+    rank = go_alone(job(config, sweep, ASKED))
+    ended = noted(sweep)
+    record = RunRecord(project / str(ended.folder))
+    assert (ended.overrides, ended.name, ended.stage) == (ASKED.overrides, "lr=0.1", "resumed")
+    assert ended.record == record.header.id == growing.record
+    assert (record.header.name, record.header.tags["descent.sweep"]) == ("lr=0.1", sweep.header.id)
+    assert rank == record.metrics()["loss/train"]
+    assert capsys.readouterr().out.startswith("lr=0.1: finished  loss/train ")
+    assert sweep.runs()[0].header == record.header
+
+
+def test_a_job_is_trained_once(sweep: SweepRecord, config: DictConfig) -> None:
+    rank = go_alone(job(config, sweep, ASKED))
+    assert noted(sweep).stage == "trained"
+    assert go_alone(job(config, sweep, ASKED)) == rank
+    assert noted(sweep).stage == "skipped"
+
+
+def test_a_job_that_cannot_be_trained_is_noted_with_the_reason(sweep: SweepRecord, composed: Composed) -> None:
+    wrong = composed("problem=bowl", "trainer.max_steps=5", "optimizer.lr=-1")
+    assert go_alone(job(wrong, sweep, Asked(["problem=bowl", "optimizer.lr=-1"]))) is None
+    failed = noted(sweep)
+    assert (failed.name, failed.stage, failed.folder, failed.record) == ("lr=-1", "failed", None, None)
+    assert str(failed.reason).startswith("optimizer.lr=-1: choose a number from 0")
+    assert sweep.runs() == []
+
+
+def test_a_job_that_a_fault_stops_is_noted_with_its_record_and_goes_on_when_it_is_mended(
+    project: Path, sweep: SweepRecord, config: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_paint(run: object) -> None:
+        raise RuntimeError("out\nof paint")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("quick_pictures.visited", out_of_paint)
+        assert go_alone(job(config, sweep, ASKED)) is None
+    failed = noted(sweep)
+    assert (failed.stage, failed.reason) == ("failed", "RuntimeError: out of paint")
+    assert RunRecord(project / str(failed.folder)).failed()
+    assert go_alone(job(config, sweep, ASKED)) is not None
+    assert (noted(sweep).stage, noted(sweep).record) == ("resumed", failed.record)
+
+
+def test_a_job_whose_sweep_was_ended_meanwhile_ends_as_well(sweep: SweepRecord, config: DictConfig) -> None:
+    with closing(job(config, sweep, ASKED)) as course:
+        run = next(course)
+        sweep.stand(State("KILLED"))
+        with pytest.raises(KeyboardInterrupt):
+            run.notify()
+    before = Job(list(ASKED.overrides), "lr=0.1", "running")
+    sweep.note(before)
+    with pytest.raises(KeyboardInterrupt):
+        go_alone(job(config, sweep, ASKED))
+    assert noted(sweep) == before
+
+
+def test_a_job_that_does_not_see_its_sweep_knows_it_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESCENT_SWEEP", "0123")
+    monkeypatch.setenv("DESCENT_SWEPT", "optimizer.lr seed")
+    assert of_sweep(ASKED) == Asked(ASKED.overrides, {}, "lr=0.1", "0123")
+
+
+def test_where_a_job_runs_is_noted_once(sweep: SweepRecord, project: Path) -> None:
+    record = start(project / "runs" / "mine", 5)
+    noting = Noting(sweep, ["optimizer.lr=0.1"])
+    noting.notify(record.folder)
+    (noted,) = (sweep.folder / "jobs").iterdir()
+    assert [(job.stage, job.folder) for job in sweep.jobs()] == [("running", "runs/mine")]
+    noted.unlink()
+    noting.notify(record.folder)
+    assert sweep.jobs() == []

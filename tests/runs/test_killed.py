@@ -1,0 +1,172 @@
+"""A run that is killed, at whichever moment, is resumed to what it would have come to; whoever reads meanwhile sees
+nothing that is half-written, and nothing that will not stay."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import torch
+from conftest import composed_in, make_project
+from descents import timeless
+from moments import copied_before_every_change
+from omegaconf import DictConfig
+from quick_pictures import QUICK
+from tracking.runs import contents, new_store, start
+
+from descent.core.training.checkpoint import CHECKPOINT, Checkpoint, Standing, taken_up
+from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, STEPS, RunRecord, records
+from descent.records.study import StudyFile
+from descent.records.sweep import STATE, SWEEP, Job, State, SweepHeader, SweepRecord
+from descent.runs.fused import Waiting, begin, go_together
+from descent.runs.tracked_run import Outcome, course
+from descent.tracking.sync import sync
+
+TABLES = (STEPS, EVALUATIONS)
+SHORT = ("trainer.max_steps=4", "trainer.steps_per_call=2", "trainer.checkpoint_seconds=0", "evaluation.every=2")
+NETWORK = (
+    "experiment=mnist_two_layer", "network.sizes=[784,3,10]", "data.batch_size=50", "optimizer=adam",
+    "schedule=cosine", "evaluation.first=1",
+)  # fmt: skip
+POLYNOMIAL = ("experiment=noisy_polynomial", "optimizer=momentum", "optimizer.lr=0.01")
+
+
+def train(configs: Sequence[DictConfig]) -> list[Outcome]:
+    """Train runs, together if they are several."""
+    begun = [begin(course(config)) for config in configs]
+    ended = iter(go_together([run for run in begun if isinstance(run, Waiting)]))
+    return [next(ended) if isinstance(run, Waiting) else run for run in begun]
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Runs that nothing interrupted.
+
+    Args:
+        configs: of the runs.
+        folders: of their records.
+        moments: copies of the folder that holds these, one of every moment at which the process could be killed.
+    """
+
+    configs: list[DictConfig]
+    folders: list[Path]
+    moments: list[Path]
+
+
+@pytest.fixture(
+    scope="module",
+    params=[[NETWORK], [POLYNOMIAL, (*POLYNOMIAL, "seed=7")]],
+    ids=["alone", "together"],
+)
+def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Watched:
+    project = make_project(tmp_path_factory.mktemp("project"), small_data)
+    configs = [composed_in(project, *run, *SHORT, f"run_dir=runs/{number}") for number, run in enumerate(request.param)]
+    for config in configs:
+        config.picture = QUICK
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        (project / "runs").mkdir()
+        with copied_before_every_change(project / "runs", tmp_path_factory.mktemp("copies")) as moments:
+            outcomes = train(configs)
+    return Watched(configs, [outcome.folder for outcome in outcomes], moments)
+
+
+def rows(record: RunRecord) -> dict[str, list[list[float | None]]]:
+    """What a reader sees of the tables of a record."""
+    return {table: record.read(table).rows for table in TABLES}
+
+
+def left(folder: Path) -> dict[str, Any]:
+    """All that a run leaves, but for the times at which it did it."""
+    record = RunRecord(folder)
+    ending = record.ending()
+    assert ending is not None
+    saved = torch.load(folder / CHECKPOINT, weights_only=True)
+    saved.pop("position")  # whose rows have other timestamps, of other lengths
+    saved["standing"].pop("seconds")
+    return {
+        "header": (record.header.key, record.header.name, record.header.params),
+        "config": (folder / "config.yaml").read_text(),
+        "end": (ending.result, ending.step, record.metrics() | {"seconds_per_step": 0}),
+        "tables": [timeless(record, table) for table in TABLES],
+        "checkpoint": json.dumps(saved, default=torch.Tensor.tolist),
+        "files": {path.name for path in folder.iterdir()},
+        "pictures": {path.name: path.read_bytes() for path in folder.glob("*.png")},
+    }
+
+
+def test_a_run_that_is_killed_at_any_moment_is_resumed_to_the_same_end(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = watched.folders[0].parent
+    monkeypatch.chdir(runs.parent)
+    expected = [left(folder) for folder in watched.folders]
+    assert len(watched.moments) > 20
+    for moment in watched.moments:
+        seen = {record.header.id: record for record in map(RunRecord, records([moment]))}
+        rows_seen = {record: rows(seen[record]) for record in seen}
+        shutil.rmtree(runs)
+        shutil.copytree(moment, runs)
+
+        outcomes = train(watched.configs)
+
+        assert [left(outcome.folder) for outcome in outcomes] == expected
+        assert sorted(runs.iterdir()) == watched.folders
+        resumed = {record.header.id: record for record in map(RunRecord, watched.folders)}
+        assert seen.keys() <= resumed.keys()  # so that MLflow has the run once
+        for record, tables in rows_seen.items():
+            for table, some in tables.items():
+                assert resumed[record].read(table).rows[: len(some)] == some
+
+
+def test_a_run_that_is_resumed_shows_at_once_what_its_checkpoint_covers(watched: Watched, tmp_path: Path) -> None:
+    for moment in watched.moments:
+        for folder in records([shutil.copytree(moment, tmp_path / moment.name)]):
+            record = RunRecord(folder)
+            if record.ending() is None:
+                checkpoint = taken_up(record)
+                covered = 0 if checkpoint is None else checkpoint.standing.steps_taken
+                assert len(record.read(STEPS).rows) == covered
+
+
+def test_a_run_that_is_brought_to_mlflow_at_any_moments_is_there_as_if_brought_once(
+    watched: Watched, empty_store: Path, tmp_path: Path
+) -> None:
+    often, once = (new_store(empty_store, tmp_path / name) for name in ("often", "once"))
+    for folders in (*map(records, ([moment] for moment in watched.moments)), watched.folders):
+        for folder in folders:
+            sync(folder, often)
+    for folder in watched.folders:
+        sync(folder, once)
+    assert contents(often) == contents(once)
+
+
+def test_no_file_that_others_read_is_written_in_its_place(tmp_path: Path) -> None:
+    """Whoever has opened it reads on in what it was; whoever opens it then reads what it is."""
+    record = start(tmp_path / "run", 1)
+    sweep = SweepRecord.create(tmp_path / "sweep", SweepHeader("1", "a", "b", 0, {}, {}), "")
+    study = optuna.create_study(StudyFile(str(tmp_path / "study.json")), study_name="train")
+    writers: dict[str, Callable[[int], object]] = {
+        f"run/{HEADER}": lambda number: start(tmp_path / "run", number),
+        f"run/{COMMITTED}": lambda number: record.commit({STEPS: number}),
+        f"run/{CHECKPOINT}": lambda number: Checkpoint(Standing(number), {}, {}, None, {}).save(record.folder),
+        f"run/{FAULT}": lambda number: record.fail(f"fault {number}"),
+        "run/metrics.json": lambda number: record.finish("finished", number, {"loss/train": number}),
+        "run/result.json": lambda number: record.finish("finished", number, {}),
+        f"sweep/{SWEEP}": lambda number: SweepRecord.create(sweep.folder, replace(sweep.header, created=number), ""),
+        f"sweep/{STATE}": lambda number: sweep.stand(State("RUNNING", when=number)),
+        "sweep/jobs": lambda number: sweep.note(Job(["seed=1"], "a", "running", when=number)),
+        "study.json": lambda number: study.tell(study.ask(), number),
+    }
+    for name, write in writers.items():
+        write(1)
+        (path,) = (tmp_path / name).iterdir() if (tmp_path / name).is_dir() else [tmp_path / name]
+        with path.open("rb") as opened_before:
+            before = path.read_bytes()
+            write(2)
+            assert opened_before.read() == before, name
+        assert path.read_bytes() != before, name

@@ -1,0 +1,163 @@
+from pathlib import Path
+
+import pytest
+from multirun import common
+from waiting import eventually
+
+from descent.errors import UserError
+from descent.records.run import now
+from descent.records.sweep import Job, Stage, SweepRecord
+from descent.runs import sweep as module
+from descent.runs.sweep import open_sweep, sweep_through
+
+PATIENCE = 300.0
+"""Seconds to wait for what takes a moment."""
+
+
+class Heard:
+    """A follower that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.grown: list[Path] = []
+        self.whole: list[Path] = []
+
+    def notify(self, folder: Path) -> None:
+        self.grown.append(folder)
+
+    def bring(self, folder: Path) -> None:
+        self.whole.append(folder)
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def sweep(project: Path, monkeypatch: pytest.MonkeyPatch) -> SweepRecord:
+    """A sweep over seeds that has not begun, and is looked at often."""
+    monkeypatch.setattr(module, "LOOKS", 0.01)
+    return open_sweep(common(project, "problem=bowl", "trainer.max_steps=5", "seed=1,2"))
+
+
+def note(sweep: SweepRecord, name: str, stage: Stage, when: int | None = None, reason: str | None = None) -> None:
+    folder = None if stage == "failed" else f"runs/{name}"
+    sweep.note(
+        Job([f"seed={name}"], name, stage, folder, folder and f"id-{name}", reason, now() if when is None else when)
+    )
+
+
+def nothing() -> None:
+    """What a launcher does that has no jobs to run."""
+
+
+def test_a_sweep_has_a_folder_of_its_own_in_which_it_is_found_again(project: Path, sweep: SweepRecord) -> None:
+    assert sweep.folder == project / "sweeps" / f"bowl-{sweep.header.id[:8]}"
+    again = open_sweep(common(project, "seed=1,2", "problem=bowl", "trainer.max_steps=5", "tracking=none"))
+    assert (again.folder, again.header) == (sweep.folder, sweep.header)
+    assert open_sweep(common(project, "problem=bowl", "trainer.max_steps=6", "seed=1,2")).folder != sweep.folder
+
+
+def test_a_run_is_followed_while_it_grows_and_named_once_when_it_is_whole(
+    project: Path, sweep: SweepRecord, heard: Heard
+) -> None:
+    a, b = (project / "runs" / name for name in "ab")
+
+    def launch() -> None:
+        note(sweep, "a", "running")
+        assert eventually(lambda: heard.grown.count(a) >= 2, PATIENCE)
+        assert a not in heard.whole
+        note(sweep, "a", "trained")
+        note(sweep, "b", "skipped")
+        assert eventually(lambda: {a, b} <= set(heard.whole), PATIENCE)
+
+    sweep_through(sweep, launch, heard)
+    assert heard.whole == [sweep.folder, a, b, sweep.folder]
+    assert set(heard.grown) == {a}
+
+
+def test_what_jobs_note_last_is_heard_as_well(project: Path, sweep: SweepRecord, heard: Heard) -> None:
+    sweep_through(sweep, lambda: note(sweep, "a", "trained"), heard)
+    assert heard.whole == [sweep.folder, project / "runs" / "a", sweep.folder]
+
+
+def test_runs_of_an_earlier_time_are_not_named_again(sweep: SweepRecord, heard: Heard) -> None:
+    note(sweep, "a", "trained", when=now() - 1000)
+    note(sweep, "b", "running", when=now() - 1000)
+    sweep_through(sweep, nothing, heard)
+    assert heard.whole == [sweep.folder] * 2
+    assert heard.grown == []
+
+
+def test_a_sweep_says_what_became_of_its_jobs(
+    sweep: SweepRecord, heard: Heard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note(sweep, "1", "trained", when=now() - 1000)
+    note(sweep, "2", "resumed", when=now() - 1000)
+    note(sweep, "3", "running", when=now() - 1000)
+
+    def launch() -> None:
+        stages: tuple[Stage, ...] = ("trained", "trained", "resumed", "skipped")
+        for name, stage in enumerate(stages, start=4):
+            note(sweep, str(name), stage)
+
+    sweep_through(sweep, launch, heard)
+    said = "bowl: seed: 7 jobs: 2 trained, 1 resumed, 3 finished before, 0 failed, 1 without an end"
+    assert capsys.readouterr().out.splitlines()[0] == said
+    assert sweep.state().status == "FINISHED"
+
+
+def test_a_job_that_failed_is_told_of_and_fails_the_sweep(
+    sweep: SweepRecord, heard: Heard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def launch() -> None:
+        assert sweep.state().status == "RUNNING"
+        note(sweep, "1", "trained")
+        note(sweep, "2", "failed", reason="no such thing")
+
+    with pytest.raises(UserError, match=r"^1 of 2 jobs failed, as said above$"):
+        sweep_through(sweep, launch, heard)
+    said = capsys.readouterr()
+    assert said.err == "failed: 2: no such thing\n"
+    assert "2 jobs: 1 trained, 0 resumed, 0 finished before, 1 failed\n" in said.out
+    state = sweep.state()
+    assert (state.status, state.metrics["runs/failed"]) == ("FAILED", 1)
+    assert heard.whole[-1] == sweep.folder
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(UserError("out of nodes"), "out of nodes"), (ValueError("out\nof nodes"), "ValueError: out of nodes")],
+)
+def test_a_launcher_that_gives_up_fails_the_sweep_in_a_line(
+    sweep: SweepRecord, heard: Heard, error: Exception, told: str
+) -> None:
+    def launch() -> None:
+        raise error
+
+    with pytest.raises(UserError, match=f"^{told}$"):
+        sweep_through(sweep, launch, heard)
+    assert sweep.state().status == "FAILED"
+
+
+def test_a_sweep_that_is_interrupted_is_killed(project: Path, sweep: SweepRecord, heard: Heard) -> None:
+    def launch() -> None:
+        note(sweep, "1", "trained")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep_through(sweep, launch, heard)
+    assert sweep.state().status == "KILLED"
+    assert heard.whole == [sweep.folder, project / "runs" / "1", sweep.folder]
+
+
+def test_a_sweep_is_gone_through_by_one_process_at_a_time(sweep: SweepRecord, heard: Heard) -> None:
+    refused = pytest.raises(UserError, match=rf"^another process is at this sweep \({sweep.folder}\); wait for it")
+
+    def launch() -> None:
+        with refused:
+            sweep_through(sweep, nothing, heard)
+        assert sweep.state().status == "RUNNING"
+
+    sweep_through(sweep, launch, heard)
+    assert sweep.state().status == "FINISHED"

@@ -1,0 +1,214 @@
+import fcntl
+import json
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import Composed
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from descent.errors import UserError
+from descent.records.lineage import flat, run_key
+from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
+from descent.runs.tracked_run import Asked, course, go_on, take_steps, train
+
+SMALL = ("experiment=mnist_two_layer", "trainer.max_steps=40", "evaluation.every=10", "data.batch_size=50")
+
+
+def test_a_run_leaves_a_whole_record_with_its_picture(composed: Composed, project: Path) -> None:
+    outcome = train(composed(*SMALL, "run_dir=runs/here"), Asked(["experiment=mnist_two_layer"]))
+    assert outcome.folder == project / "runs" / "here"
+    assert outcome.result == "finished"
+    record = RunRecord(outcome.folder)
+    assert [row[0] for row in record.read(STEPS).rows] == list(range(1, 41))
+    assert [row[0] for row in record.read(EVALUATIONS).rows] == [0, 1, 11, 21, 31, 40]
+    assert record.metrics() == outcome.metrics
+    assert set(outcome.metrics) == {
+        "loss/train", "accuracy/train", "loss/test", "accuracy/test", "seconds_per_step", "diverged",
+    }  # fmt: skip
+    assert sorted(path.name for path in outcome.folder.iterdir()) == [
+        "checkpoint.ckpt", "config.yaml", "descent.gif", "descent.png", "evaluations.csv", "metrics.json",
+        "result.json", "run.json", "steps.csv",
+    ]  # fmt: skip
+    with Image.open(outcome.folder / "descent.gif") as animation:
+        assert getattr(animation, "n_frames", 1) > 20
+    assert list((project / "runs").iterdir()) == [outcome.folder]
+
+
+def test_a_record_says_where_the_run_comes_from(composed: Composed) -> None:
+    header = RunRecord(train(composed(*SMALL), Asked(["a=1", "b=2"])).folder).header
+    assert header.params["optimizer.lr"] == "0.1"
+    assert header.params["network.sizes"] == "[784, 50, 10]"
+    assert header.tags["hydra.overrides"] == "a=1 b=2"
+    assert header.tags["git.dirty"] == "not in a git checkout"
+    assert [source.path for source in header.inputs] == [
+        f"data/mnist/{name}-idx{kind}-ubyte"
+        for name, kind in (("train-images", 3), ("train-labels", 1), ("t10k-images", 3), ("t10k-labels", 1))
+    ]
+    assert all(header.tags[f"dvc.{source.path}"] == source.digest for source in header.inputs)
+
+
+def test_a_run_that_is_finished_is_not_trained_again(composed: Composed) -> None:
+    first, second = train(composed(*SMALL)), train(composed(*SMALL, "trainer.steps_per_call=7"))
+    assert not first.was_finished
+    assert second.was_finished
+    assert (second.folder, second.metrics) == (first.folder, first.metrics)
+
+
+def header_of(config: DictConfig, asked: Asked | None = None) -> Header:
+    """The header of the record of a run that is begun, and takes no step."""
+    with closing(course(config, asked)) as begun:
+        return next(begun).record.header
+
+
+@pytest.mark.parametrize("change", ["seed=1", "optimizer.lr=0.2", "trainer.max_steps=41", "schedule=cosine"])
+def test_what_can_change_a_result_makes_another_run(composed: Composed, change: str) -> None:
+    assert header_of(composed(*SMALL)).key != header_of(composed(*SMALL, change)).key
+
+
+@pytest.mark.parametrize(
+    "change", ["run_dir=there", "tracking=mlflow", "tracking.points=9", "trainer.steps_per_call=7"]
+)
+def test_what_cannot_change_a_result_does_not(composed: Composed, change: str) -> None:
+    assert header_of(composed(*SMALL)).key == header_of(composed(*SMALL, change)).key
+
+
+def test_the_key_is_of_the_whole_configuration_and_all_data(composed: Composed) -> None:
+    """So that what `tests/tracking/test_lineage.py` says of the key of parameters holds for a run."""
+    config = composed(*SMALL, "trainer=cpu")
+    header = header_of(config)
+    whole = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(whole, dict)
+    assert header.params == flat({str(name): value for name, value in whole.items()})
+    assert header.key == run_key(header.params, header.inputs)
+
+
+def test_the_key_is_the_same_however_the_run_was_asked_for(composed: Composed) -> None:
+    asked = Asked(["a=1"], {"optimizer": "sgd"}, "a job", "0123")
+    assert header_of(composed(*SMALL), asked).key == header_of(composed(*SMALL)).key
+
+
+def test_the_key_is_of_the_accelerator_that_is_chosen_not_of_how(
+    composed: Composed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    keys = {}
+    for has_gpu in (False, True):
+        monkeypatch.setattr("torch.cuda.is_available", lambda answer=has_gpu: answer)
+        for trainer in ("auto", "cpu"):
+            header = header_of(composed(*SMALL, f"trainer={trainer}"))
+            keys[has_gpu, trainer] = header.key
+            assert header.params["trainer.accelerator"] == ("cuda" if has_gpu and trainer == "auto" else "cpu")
+    assert keys[False, "auto"] == keys[False, "cpu"] == keys[True, "cpu"] != keys[True, "auto"]
+
+
+def test_other_data_make_another_run(composed: Composed, project: Path) -> None:
+    first = header_of(composed("experiment=noisy_polynomial")).key
+    points = project / "data/noisy_polynomial/points.csv"
+    points.write_text(points.read_text().replace("\n", "\n0.5,0.5\n", 1))
+    assert header_of(composed("experiment=noisy_polynomial")).key != first
+
+
+def test_a_folder_that_holds_another_run_is_left_alone(composed: Composed, project: Path) -> None:
+    first = train(composed(*SMALL, "run_dir=runs/here"))
+    with pytest.raises(UserError, match=r"runs/here holds another run \(key \w{8}\); remove it"):
+        train(composed(*SMALL, "run_dir=runs/here", "seed=1"))
+    assert RunRecord(first.folder).header.params["seed"] == "0"
+    (project / "mine").mkdir()
+    (project / "mine" / "letter.txt").write_text("dear")
+    with pytest.raises(UserError, match="mine is there and holds no finished run"):
+        train(composed(*SMALL, "run_dir=mine"))
+
+
+def test_a_fault_is_recorded_and_the_run_can_be_taken_up_again(
+    composed: Composed, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("out of paint")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("descent.runs.pictures.plane_pictures", faulty)
+        with pytest.raises(RuntimeError, match="out of paint"):
+            train(composed(*SMALL, "run_dir=runs/here"))
+    (left,) = (project / "runs").iterdir()
+    assert left.name.endswith(".unfinished")
+    assert RunRecord(left).failed()
+    assert "RuntimeError: out of paint" in (left / "traceback.txt").read_text()
+
+    run_id = RunRecord(left).header.id
+    outcome = train(composed(*SMALL, "run_dir=runs/here"))
+    assert RunRecord(outcome.folder).header.id == run_id
+    assert not RunRecord(outcome.folder).failed()
+    assert len(RunRecord(outcome.folder).read(STEPS).rows) == 40
+
+
+def test_a_run_that_was_killed_on_its_way_to_its_folder_gets_there(composed: Composed, project: Path) -> None:
+    config = composed(*SMALL, "run_dir=runs/here")
+    outcome = train(config)
+    outcome.folder.rename(project / "runs" / f"here.{RunRecord(outcome.folder).header.key[:8]}.unfinished")
+    again = train(config)
+    assert not again.was_finished
+    assert (again.folder, again.metrics) == (outcome.folder, outcome.metrics)
+    assert [path.name for path in (project / "runs").iterdir()] == ["here"]
+
+
+def test_a_run_that_another_process_trains_is_waited_for(
+    composed: Composed, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = composed(*SMALL, "run_dir=runs/here")
+    other = course(config)  # holds the lock as another process would
+    its_run = next(other)
+    flock, outcomes = fcntl.flock, []
+
+    def finish_first(handle: int, operation: int) -> None:
+        if not operation & fcntl.LOCK_NB:  # whoever asks so would wait for ever
+            outcomes.append(go_on(other, partial(take_steps, its_run)))
+        flock(handle, operation)
+
+    monkeypatch.setattr("fcntl.flock", finish_first)
+    ours = train(config)
+    assert ours.was_finished
+    assert [(outcome.folder, outcome.metrics) for outcome in outcomes] == [(ours.folder, ours.metrics)]
+    assert "another process is training this run" in capsys.readouterr().err
+    assert [path.name for path in (project / "runs").iterdir()] == ["here"]
+
+
+def test_a_descent_that_comes_to_rest_has_converged(composed: Composed) -> None:
+    # Every step sees all points, so that the curve stands still.
+    still = ("experiment=noisy_polynomial", "data.batch_size=100", "optimizer.lr=0.1", "trainer.max_steps=300")
+    outcome = train(composed(*still))
+    assert outcome.result == "converged"
+    assert train(composed(*still, "trainer.max_steps=2")).result == "finished"
+
+
+def test_a_descent_that_runs_away_is_an_answer(composed: Composed) -> None:
+    outcome = train(composed("experiment=noisy_polynomial", "optimizer.lr=50"))
+    assert outcome.result == "diverged"
+    assert outcome.metrics["diverged"] == 1
+    assert abs(outcome.metrics["x"]) > 100
+    assert len(RunRecord(outcome.folder).read(STEPS).rows) < 100
+    assert (outcome.folder / "descent.png").exists()
+
+
+def test_a_network_that_runs_away_has_its_picture_too(composed: Composed) -> None:
+    outcome = train(composed(*SMALL, "optimizer.lr=1e38"))
+    assert outcome.result == "diverged"
+    with Image.open(outcome.folder / "descent.png") as picture:
+        assert np.asarray(picture).std() > 0
+
+
+def test_central_difference_goes_where_autograd_goes(composed: Composed) -> None:
+    by = {
+        name: train(composed("experiment=noisy_polynomial", f"gradient={name}", "trainer.max_steps=20")).metrics["x"]
+        for name in ("autograd", "central_difference")
+    }
+    assert by["central_difference"] == pytest.approx(by["autograd"], abs=1e-5)
+
+
+def test_the_final_metrics_are_json_that_dvc_reads(composed: Composed) -> None:
+    outcome = train(composed(*SMALL))
+    assert json.loads((outcome.folder / "metrics.json").read_text()) == outcome.metrics

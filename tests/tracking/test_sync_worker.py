@@ -1,0 +1,135 @@
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from tracking.runs import points, runs, start, step, whole
+from waiting import eventually
+
+from descent.tracking.store import connect
+from descent.tracking.sync_worker import follow
+
+PATIENCE = 300.0
+"""Seconds to wait for what takes a few."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_a_record_that_is_named_gets_there_once(uri: str, tmp_path: Path) -> None:
+    whole(tmp_path / "a")
+    assert follow([f"{tmp_path}/a\n", f"{tmp_path}/a\n"], uri, 10) == []
+    assert runs(uri) == [("a", "FINISHED")]
+
+
+def test_a_record_that_grows_is_followed(uri: str, tmp_path: Path) -> None:
+    seen = []
+
+    def lines() -> Iterator[str]:
+        with start(tmp_path / "a", 30) as record:
+            for first in (0, 10, 20):
+                step(record, first, first + 10)
+                record.commit(record.position())
+                yield f"{tmp_path}/a\n"
+                eventually(partial(is_synced, uri, first + 10), PATIENCE)
+                seen.append(points(uri))
+
+    assert follow(lines(), uri, 30) == []
+    assert seen == [list(range(10)), list(range(20)), list(range(30))]
+    assert runs(uri) == [("a", "RUNNING")]
+
+
+def is_synced(uri: str, steps: int) -> bool:
+    return len(points(uri)) >= steps
+
+
+def after(uri: str, folder: Path, *before: Path) -> Iterator[str]:
+    """Lines that name folders, and then another until it is in MLflow: the others have then been tried as well."""
+    for path in (*before, whole(folder).folder):
+        yield f"{path}\n"
+    eventually(lambda: (folder.name, "FINISHED") in runs(uri), PATIENCE)
+
+
+def test_a_record_that_moves_is_followed_to_where_it_goes(uri: str, tmp_path: Path) -> None:
+    whole(tmp_path / "there")
+
+    def lines() -> Iterator[str]:
+        yield from after(uri, tmp_path / "last", tmp_path / "here")
+        yield f"{tmp_path}/there\n"
+
+    assert follow(lines(), uri, 10) == []
+    assert runs(uri) == [("last", "FINISHED"), ("there", "FINISHED")]
+
+
+def test_what_fails_is_tried_again_when_it_is_named_again_and_at_the_end(uri: str, tmp_path: Path) -> None:
+    folders = [whole(tmp_path / name).folder for name in ("a", "b")]
+    headers = {folder / "run.json": (folder / "run.json").read_text() for folder in folders}
+    seen = []
+
+    def lines() -> Iterator[str]:
+        for header in headers:
+            header.write_text("{")
+        yield from after(uri, tmp_path / "first", *folders)
+        seen.append(runs(uri))
+        for header, text in headers.items():
+            header.write_text(text)
+        yield from after(uri, tmp_path / "second", folders[0])
+        seen.append(runs(uri))
+
+    assert follow(lines(), uri, 10) == []
+    finished = [[(name, "FINISHED") for name in names] for names in (["first"], ["a", "first", "second"])]
+    assert seen == finished
+    assert runs(uri) == sorted([*finished[1], ("b", "FINISHED")])
+
+
+def test_a_broken_record_is_told_of(uri: str, tmp_path: Path) -> None:
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.json").write_text("{")
+    said = follow([f"{tmp_path}/broken\n"], uri, 10)
+    assert len(said) == 1
+    assert said[0].startswith(f"{tmp_path}/broken: JSONDecodeError")
+    assert runs(uri) == []
+
+
+def test_a_server_that_comes_back_misses_nothing(empty_store: Path, tmp_path: Path) -> None:
+    uri = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "mlflow", "server", "--port", uri.rpartition(":")[2], "--workers", "1"]
+    store = tmp_path / "mlflow.db"
+    store.write_bytes(empty_store.read_bytes())
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{store}",
+        "--artifacts-destination",
+        str(tmp_path / "artifacts"),
+    ]
+    record = whole(tmp_path / "a", 1500)
+    (said,) = follow([f"{tmp_path}/a\n"], uri, 1500)
+    assert "Connection refused" in said
+
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with (tmp_path / "log").open("w") as log:
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, env=os.environ | quiet, start_new_session=True, cwd=tmp_path
+        )
+
+    def lines() -> Iterator[str]:
+        yield f"{tmp_path}/a\n"  # nobody is there yet
+        eventually(lambda: "startup complete" in (tmp_path / "log").read_text(), PATIENCE)
+
+    try:
+        assert follow(lines(), uri, 1500) == []
+        (run,) = connect(uri).search_runs(["1"])
+        assert run.info.status == "FINISHED"
+        assert len(connect(uri).get_metric_history(run.info.run_id, "loss/step")) == 1500
+        local = {path.name for path in record.folder.iterdir()}
+        assert {artifact.path for artifact in connect(uri).list_artifacts(run.info.run_id)} == local
+    finally:
+        server.terminate()
+        server.wait(PATIENCE)
