@@ -34,7 +34,7 @@ def main() -> None:
     turns_help = f"of each comparison, {CLOSE} times as many of close ones (default: %(default)s)"
     parser.add_argument("--turns", type=int, default=2, help=turns_help)
     turns = parser.parse_args().turns
-    numerics.set_up()
+    numerics.configure_torch()
     measured: list[Measured] = []
     for measure in (one_run, sweeps, waiting):
         found = measure(turns)

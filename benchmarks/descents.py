@@ -12,7 +12,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from descent.core.build import assemble
-from descent.core.training.checkpoint import Standing
+from descent.core.training.checkpoint import TrainState
 from descent.project import project_root
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord, now
 from descent.runs.fused import groups, take_steps_together
@@ -49,7 +49,7 @@ def seconds_of_steps(configs: Sequence[DictConfig]) -> float:
         return sum(standing.seconds for standings in taken for standing in standings)
 
 
-def _take_steps(runs: Sequence[Run]) -> list[Standing]:
+def _take_steps(runs: Sequence[Run]) -> list[TrainState]:
     return [take_steps(runs[0])] if len(runs) == 1 else take_steps_together(runs)
 
 
@@ -58,7 +58,7 @@ def _runs(configs: Sequence[DictConfig]) -> Iterator[list[Run]]:
     """The runs, with records of their own, which MLflow's process brings to a store of their own meanwhile."""
     with tempfile.TemporaryDirectory() as name:
         folder, tracking = Path(name), configs[0].tracking
-        sync = BackgroundSync(f"sqlite:///{folder}/mlflow.db", tracking.points, patience=600)
+        sync = BackgroundSync(f"sqlite:///{folder}/mlflow.db", tracking.max_points, flush_timeout=600)
         _wait_until_it_syncs(sync, folder)
         runs = []
         for number, config in enumerate(configs):

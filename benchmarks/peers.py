@@ -29,7 +29,7 @@ Array = NDArray[np.float64]
 
 
 def two_layers() -> nn.Sequential:
-    """The network of seed article 004."""
+    """The network of source article 004."""
     network = nn.Sequential(nn.Linear(784, 50), nn.Sigmoid(), nn.Linear(50, 10))
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.01)
@@ -37,7 +37,7 @@ def two_layers() -> nn.Sequential:
 
 
 def three_layers() -> nn.Sequential:
-    """The network of seed article 003."""
+    """The network of source article 003."""
     return nn.Sequential(
         nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 10), nn.Sigmoid()
     )
@@ -51,14 +51,14 @@ def images_and_labels() -> list[tuple[Tensor, Tensor]]:
 
 
 def with_replacement(images: Tensor, labels: Tensor, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Minibatches drawn from all images anew, as mnist_two_layer has them."""
+    """BatchSampler drawn from all images anew, as mnist_two_layer has them."""
     for _ in range(steps):
         drawn = torch.randint(len(images), (BATCH,))
         yield images[drawn], labels[drawn]
 
 
 def in_order(images: Tensor, labels: Tensor, steps: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Minibatches of images as they come, as mnist_three_layer has them: slices, which copy nothing."""
+    """BatchSampler of images as they come, as mnist_three_layer has them: slices, which copy nothing."""
     for step in range(steps):
         first = step * BATCH % len(images)
         yield images[first : first + BATCH], labels[first : first + BATCH]
@@ -105,7 +105,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def by_numpy(steps: int) -> float:
-    """Seed article 004's two layers: forward and backward by hand, with its operations and in its float64."""
+    """Source article 004's two layers: forward and backward by hand, with its operations and in its float64."""
     (images, labels), _ = images_and_labels()
     x_train, t_train = images.numpy(), np.eye(10)[labels.numpy()]
     drawn = np.random.default_rng(0)
@@ -219,7 +219,7 @@ def on_surface(height: Callable[..., Tensor], start: Sequence[float], lr: float,
 
 
 def noisy_polynomials(trials: int) -> float:
-    """Seed article 000's descent of 100 steps, with its calls, but for its picture; noise and draws anew each time."""
+    """Article 000's descent of 100 steps, with its calls, but for its picture; noise and draws anew each time."""
     table = np.loadtxt(project_root() / "data/source/control_points.csv", delimiter=",", skiprows=1)
     curve = np.poly1d(np.polyfit(table[:, 0], table[:, 1], 6))
     noise = np.random.default_rng(0)

@@ -14,10 +14,10 @@ LOOKS = 0.003
 """Seconds between two looks."""
 EVALUATIONS = "evaluations"
 PARTS = {
-    "forward": ("descent/problems/", "torch/nn/"),
-    "backward": ("torch/autograd/", "descent/optim/gradients.py"),
-    "optimizer": ("torch/optim/", "descent/optim/", "training/stepper.py"),
-    "minibatches": ("descent/data/", "training/chunks.py"),
+    "forward": ("descent/core/problems/", "torch/nn/"),
+    "backward": ("torch/autograd/", "descent/core/optim/gradients.py"),
+    "optimizer": ("torch/optim/", "descent/core/optim/", "training/stepper.py"),
+    "minibatches": ("descent/core/data/", "training/chunks.py"),
     "losses, norms": ("training/module.py", "training/together.py"),
     "record": ("descent/records/", "training/rows.py", "training/recording.py", "training/checkpoint"),
     EVALUATIONS: ("training/evaluation.py",),

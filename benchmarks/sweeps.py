@@ -43,7 +43,7 @@ def _a_run_of_32(turns: int) -> Measured:
 
 
 def _trials(turns: int) -> Measured:
-    """Seed article 000 from 2,000 seeds, its data made anew for each, as `descent repeat` does it but for imports."""
+    """Source article 000 from 2,000 seeds, its data made anew for each, as `descent seeds` does it but for imports."""
 
     def ours() -> float:
         with project() as folder:
@@ -52,7 +52,7 @@ def _trials(turns: int) -> Measured:
                 "started = time.perf_counter(); main(); print(time.perf_counter() - started)"
             )
             words = (
-                "--seeds",
+                "--count",
                 str(TRIALS),
                 "experiment=noisy_polynomial",
                 "data=fresh_noisy_points",

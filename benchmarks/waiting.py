@@ -52,7 +52,7 @@ def _first_step() -> float:
     """From the command to when the first step is taken, MLflow's schema to be made and all."""
     with project() as folder:
         started = time.time()
-        command = ("descent", "train", "experiment=mnist_two_layer", "trainer.max_steps=1", "trainer.steps_per_call=1")
+        command = ("descent", "train", "experiment=mnist_two_layer", "trainer.max_steps=1", "trainer.chunk_size=1")
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         (steps,) = folder.glob(f"runs/*/{STEPS}")
         table = RunRecord(steps.parent).read(STEPS)

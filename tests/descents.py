@@ -11,9 +11,9 @@ from parabola import Parabola
 from torch import nn
 
 from descent.core.build import assemble
+from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data, Examples
-from descent.core.data.minibatches import Minibatches
-from descent.core.data.orders import shuffled
+from descent.core.data.sampling import shuffled
 from descent.core.optim.gradients import Autograd
 from descent.core.optim.schedules import constant, one_cycle
 from descent.core.optim.steepest_descent import SteepestDescent
@@ -24,10 +24,10 @@ from descent.core.training.evaluation import result_of
 from descent.core.training.loop import descend
 from descent.core.training.module import Descent
 from descent.core.training.plan import Plan, plan
-from descent.records.listener import Follower
+from descent.records.listener import RecordListener
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
 from descent.runs.fused import Waiting, begin, go_together
-from descent.runs.tracked_run import Outcome, Run, course, take_steps
+from descent.runs.tracked_run import Run, RunResult, course, take_steps
 
 ADAM = partial(torch.optim.Adam, lr=0.01)
 
@@ -52,7 +52,7 @@ def undrawn(run: object, **settings: object) -> None:
     """A picture that is not drawn."""
 
 
-def train_together(*configs: DictConfig, follower: Follower | None = None) -> list[Outcome]:
+def train_together(*configs: DictConfig, follower: RecordListener | None = None) -> list[RunResult]:
     """Train runs whose steps are taken together where they can be; each leaves its own record."""
     waiting = [begin(course(config, follower=follower)) for config in configs]
     assert all(isinstance(run, Waiting) for run in waiting), "a run is finished already"
@@ -80,7 +80,7 @@ def nobody() -> None:
 
 def network_descent(
     folder: Path,
-    steps_per_call: int = 100,
+    chunk_size: int = 100,
     notify: Callable[[], None] = nobody,
     steps: int = 60,
     optimizer: Callable[..., Any] = ADAM,
@@ -89,25 +89,32 @@ def network_descent(
     images = torch.randint(256, (100, 30), dtype=torch.uint8, generator=generator(0, "images"))
     labels = torch.randint(4, (100,), dtype=torch.uint8, generator=generator(0, "labels"))
     train = Examples((images, labels), (lambda stored: stored / 255, torch.Tensor.long))
-    minibatches = Minibatches(len(train), 7, shuffled, seed=1)
+    minibatches = BatchSampler(len(train), 7, shuffled, seed=1)
     length = plan(steps, None, minibatches.steps_per_epoch, 1, 13)
     torch.manual_seed(0)
     problem = Classification(perceptron([30, 8, 4], nn.Sigmoid, partial(nn.init.normal_, std=0.1)))
     module = Descent(problem, train, Autograd(), optimizer, partial(one_cycle, steps=steps, rise=0.3))
     data = Data(train=train, test=train)
-    descend(module, data, minibatches, length, record_in(folder, length), "cpu", steps_per_call, 0, notify)
+    descend(module, data, minibatches, length, record_in(folder, length), "cpu", chunk_size, 0, notify)
     return module
 
 
 def parabola_descent(
-    folder: Path, start: float = 1.0, lr: float = 0.1, steps: int = 50, steps_per_call: int = 100, bound: float = 100
+    folder: Path,
+    start: float = 1.0,
+    lr: float = 0.1,
+    steps: int = 50,
+    chunk_size: int = 100,
+    divergence_threshold: float = 100,
 ) -> Descent:
     """Steepest descent on x²."""
-    minibatches = Minibatches(0, None, shuffled, seed=0)
+    minibatches = BatchSampler(0, None, shuffled, seed=0)
     length = plan(steps, None, minibatches.steps_per_epoch, None, 10)
     schedule = partial(constant, steps=steps)
-    module = Descent(Parabola(start), Examples(), Autograd(), partial(SteepestDescent, lr=lr), schedule, bound)
-    descend(module, Data(), minibatches, length, record_in(folder, length), "cpu", steps_per_call, 0, nobody)
+    module = Descent(
+        Parabola(start), Examples(), Autograd(), partial(SteepestDescent, lr=lr), schedule, divergence_threshold
+    )
+    descend(module, Data(), minibatches, length, record_in(folder, length), "cpu", chunk_size, 0, nobody)
     return module
 
 

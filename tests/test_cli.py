@@ -14,10 +14,10 @@ def test_a_verb_has_one_name_in_the_help() -> None:
 
 
 @pytest.mark.usefixtures("project")
-@pytest.mark.parametrize("verb", ["noisy_polynomial", "noisy-polynomial"])
-def test_a_dash_is_as_good_as_an_underscore(monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["descent", verb, "count=6"])
-    with pytest.raises(SystemExit, match=rf"^descent {verb}: count=6: it must be above degree=6"):
+@pytest.mark.parametrize("command", ["noisy_polynomial", "noisy-polynomial"])
+def test_a_dash_is_as_good_as_an_underscore(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["descent", command, "count=6"])
+    with pytest.raises(SystemExit, match=rf"^descent {command}: count=6: it must be above degree=6"):
         cli.main()
 
 

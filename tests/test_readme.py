@@ -67,7 +67,7 @@ def test_it_rounds_how_the_noisy_polynomials_runs_end(figures: list[dict[str, st
     built = re.findall(r"([\d.]+)% \([^)]*\) (\w+)", ours(figures, "how surely it gets there"))
     assert [way for _, way in built] == ["reached", "stayed", "ran"]
     seeds, *said = quoted(
-        r"of ([\d,]+) seeds (\d+) % reach the best minimum, (\d+) % stay in a local one, (\d+) % run away"
+        r"of ([\d,]+) seeds (\d+) % reach the best minimum, (\d+) % stay in a local one, (\d+) % diverge"
     )
     assert said == pytest.approx([float(share) for share, _ in built], abs=0.6)
     assert f"of {seeds:,.0f} seeds" in ours(figures, "how surely it gets there")

@@ -1,4 +1,4 @@
-"""The console command: `descent VERB ...` runs `descent.commands.VERB.main()`."""
+"""The console command: `descent COMMAND ...` runs `descent.commands.COMMAND.main()`."""
 
 import importlib
 import pkgutil
@@ -13,36 +13,36 @@ INTERRUPTED = 130
 
 
 def names() -> list[str]:
-    """Every verb, in alphabetical order; a dash is as good as an underscore."""
+    """Every command, in alphabetical order; a dash is as good as an underscore."""
     return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__))
 
 
 def usage() -> str:
-    """The help text: one line a verb, the first of its docstring."""
-    lines = ["usage: descent VERB ...", "", "verbs:"]
+    """The help text: one line a command, the first of its docstring."""
+    lines = ["usage: descent COMMAND ...", "", "commands:"]
     for name in names():
         doc = _module(name).__doc__ or ""
         lines.append(f"  {name:<18} {doc.splitlines()[0]}")
-    return "\n".join([*lines, "", "`descent VERB --help` says more of one."])
+    return "\n".join([*lines, "", "`descent COMMAND --help` says more of one."])
 
 
-def _module(verb: str) -> ModuleType:
-    return importlib.import_module(f"{commands.__name__}.{verb.replace('-', '_')}")
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"{commands.__name__}.{command.replace('-', '_')}")
 
 
 def main() -> None:
-    """Run the verb that the command line names; exit with 1 and one line on a user's error."""
+    """Run the command that the command line names; exit with 1 and one line on a user's error."""
     match sys.argv[1:]:
         case [] | ["-h" | "--help", *_]:
             print(usage())
-        case [verb, *arguments] if verb.replace("_", "-") in names():
-            sys.argv = [f"descent {verb}", *arguments]
+        case [command, *arguments] if command.replace("_", "-") in names():
+            sys.argv = [f"descent {command}", *arguments]
             try:
-                _module(verb).main()
+                _module(command).main()
             except UserError as error:
-                sys.exit(f"descent {verb}: {error}")
+                sys.exit(f"descent {command}: {error}")
             except KeyboardInterrupt:
-                print(f"descent {verb}: interrupted", file=sys.stderr)
+                print(f"descent {command}: interrupted", file=sys.stderr)
                 sys.exit(INTERRUPTED)
-        case [verb, *_]:
-            sys.exit(f"descent: there is no verb {verb!r}; choose one of {', '.join(names())}")
+        case [command, *_]:
+            sys.exit(f"descent: there is no command {command!r}; choose one of {', '.join(names())}")

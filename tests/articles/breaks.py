@@ -85,8 +85,8 @@ SMALL = (
     Break("noisy_polynomial", ("problem.start=3.4",), (PROGRAM,)),
     Break("noisy_polynomial", ("problem.degree=5",), (PROGRAM, SHOWN)),
     Break("noisy_polynomial", ("optimizer=momentum",), (PROGRAM,)),
-    Break("noisy_polynomial", ("order=shuffled", "seed=4"), (PROGRAM,)),
-    Break("noisy_polynomial", ("order=with_replacement",), (PROGRAM,)),
+    Break("noisy_polynomial", ("sampler=shuffled", "seed=4"), (PROGRAM,)),
+    Break("noisy_polynomial", ("sampler=with_replacement",), (PROGRAM,)),
     Break("noisy_polynomial", ("data.batch_size=20",), (PROGRAM, SHOWN)),
     Break("noisy_polynomial", ("trainer.max_steps=90",), (PROGRAM,)),
     Break("noisy_polynomial", ("trainer.max_steps=101",), (PROGRAM,)),
@@ -107,7 +107,7 @@ SMALL = (
     Break("patterns", ("optimizer=sgd",), (PATTERNS, ERRORS, AFTERWARDS)),
     Break("patterns", ("optimizer=nesterov",), (PATTERNS, ERRORS)),
     Break("patterns", ("optimizer.lr=0.0011",), (PATTERNS, ERRORS)),
-    Break("patterns", ("order=shuffled",), (PATTERNS, ERRORS, AFTERWARDS)),
+    Break("patterns", ("sampler=shuffled",), (PATTERNS, ERRORS, AFTERWARDS)),
     Break("patterns", ("data.batch_size=2",), (PATTERNS, AFTER, ERRORS, AFTERWARDS)),
     Break("patterns", ("trainer.max_epochs=1",), (PATTERNS, AFTER)),
     Break("patterns", ("trainer.max_steps=12",), (PATTERNS, AFTER, AFTERWARDS)),
@@ -131,13 +131,13 @@ SMALL = (
 )
 MNIST = (
     Break("mnist_three_layer", ("optimizer.lr=0.002",), (THREE_LAYERS,)),
-    Break("mnist_three_layer", ("order=shuffled",), (THREE_LAYERS,)),
+    Break("mnist_three_layer", ("sampler=shuffled",), (THREE_LAYERS,)),
     Break("mnist_two_layer", ("optimizer.lr=0.11",), (TWO_LAYERS, ONE_STEP, CURVE)),
     Break("mnist_two_layer", ("optimizer.lr=0.12",), (TWO_LAYERS, ONE_STEP, CURVE)),
     Break("mnist_two_layer", ("optimizer.lr=0.105",), (TWO_LAYERS, ONE_STEP)),
-    Break("mnist_two_layer", ("order=in_order",), (TWO_LAYERS, ONE_STEP, CURVE)),
-    Break("mnist_two_layer", ("order=shuffled",), (TWO_LAYERS, ONE_STEP)),
-    Break("mnist_two_layer", ("order=without_replacement",), (TWO_LAYERS, ONE_STEP)),
+    Break("mnist_two_layer", ("sampler=in_order",), (TWO_LAYERS, ONE_STEP, CURVE)),
+    Break("mnist_two_layer", ("sampler=shuffled",), (TWO_LAYERS, ONE_STEP)),
+    Break("mnist_two_layer", ("sampler=without_replacement",), (TWO_LAYERS, ONE_STEP)),
     Break("mnist_two_layer", ("data.batch_size=50",), (TWO_LAYERS, ONE_STEP)),
     Break("mnist_two_layer", ("network.weight.std=0.011",), (TWO_LAYERS, ONE_STEP)),
     Break("mnist_two_layer", ("network.activation._target_=torch.nn.Tanh",), (TWO_LAYERS, CURVE, TOGETHER)),
@@ -159,7 +159,7 @@ def composed(project: Path, experiment: str, *overrides: str) -> DictConfig:
 
 def beside(project: Path, folder: Path, *but: str) -> None:
     """Make a folder a project with all of another's, but for some paths in it."""
-    for name in ("dvc.yaml", "conf", "data", "gradients", "repeats", "runs"):
+    for name in ("dvc.yaml", "conf", "data", "gradients", "seeds", "runs"):
         inner = [Path(path) for path in but if Path(path).parts[0] == name]
         if not inner:
             (folder / name).symlink_to(project / name)
@@ -173,7 +173,7 @@ def beside(project: Path, folder: Path, *but: str) -> None:
 def broken(project: Path, folder: Path, fault: Break, *overrides: str, seeds: int = 0) -> Results:
     """The results of a project with one run trained wrongly, and repeated so from seeds, in a folder of their own."""
     name = fault.experiment
-    beside(project, folder, f"runs/{name}", *([f"repeats/{name}"] if seeds else []))
+    beside(project, folder, f"runs/{name}", *([f"seeds/{name}"] if seeds else []))
     config = composed(folder, name, *overrides, *fault.overrides)
     with chdir(folder):
         train(config)
@@ -229,7 +229,7 @@ def powers(curves: dict[str, Array]) -> dict[str, float]:
 
 def main() -> None:
     """Train every wrong program whole, and print which figures differ."""
-    numerics.set_up()
+    numerics.configure_torch()
     project, name = project_root(), article_004_mnist.NAME
     curves = {RIGHT: article_004_mnist.curves(Results(project))}
     print(HEADER)
@@ -242,7 +242,7 @@ def main() -> None:
                 curves[" ".join(fault.overrides)] = article_004_mnist.curves(results)
         print(table_row(fault, differ), flush=True)
     with TemporaryDirectory() as folder:
-        beside(project, Path(folder), f"repeats/{name}")
+        beside(project, Path(folder), f"seeds/{name}")
         with chdir(folder):
             repeat(composed(project, name), range(1001, 1101))
         curves[MORE] = article_004_mnist.curves(Results(Path(folder)))[1:]

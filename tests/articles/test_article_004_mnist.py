@@ -28,7 +28,7 @@ def recorded(folder: Path, runs: Array, steps: list[int]) -> Results:
     with start(folder / "runs" / figures.NAME, 10_000) as record:
         record.append(EVALUATIONS, [{"step": s, "timestamp": 1, **row} for s, row in zip(steps, own, strict=True)])
         record.finish("finished", 10_000, {})
-    table = folder / "repeats" / figures.NAME / "evaluations.csv"
+    table = folder / "seeds" / figures.NAME / "evaluations.csv"
     table.parent.mkdir(parents=True)
     with table.open("w", newline="") as file:
         writer = csv.DictWriter(file, ["seed", "step", *columns])

@@ -12,7 +12,7 @@ from tracking.runs import start
 from descent.articles import article_000, article_001, article_002, article_003, article_004, article_004_mnist
 from descent.articles.published_value import same_digits
 from descent.articles.results import Results
-from descent.core.build import Parts, assemble
+from descent.core.build import RunComponents, assemble
 from descent.records.run import EVALUATIONS
 
 
@@ -37,11 +37,13 @@ def test_a_share_has_the_interval_of_wilson() -> None:
 
 
 @pytest.fixture(scope="module")
-def patterns() -> Parts:
+def patterns() -> RunComponents:
     return assemble(composed_in(ROOT, "experiment=patterns"))
 
 
-def test_three_numbers_of_the_unknown_weights_give_all_the_errors_that_article_002_prints(patterns: Parts) -> None:
+def test_three_numbers_of_the_unknown_weights_give_all_the_errors_that_article_002_prints(
+    patterns: RunComponents,
+) -> None:
     scores = article_002.article_scores()
     errors, _ = article_002.train(patterns, patterns.optimizer, article_002.weights_with(scores))
     assert all(map(same_digits, article_002.ERRORS, errors))
@@ -51,7 +53,7 @@ def test_three_numbers_of_the_unknown_weights_give_all_the_errors_that_article_0
     assert not any(map(same_digits, article_002.ERRORS[1:], others[1:]))
 
 
-def test_the_errors_depend_on_the_weights_through_three_numbers_alone(patterns: Parts) -> None:
+def test_the_errors_depend_on_the_weights_through_three_numbers_alone(patterns: RunComponents) -> None:
     scores = np.array([0.9, 0.5, 0.3])
     weights = article_002.weights_with(scores)
     weights += np.random.default_rng(0).random((4, 16)) * (1 - article_002.A)  # where pattern A is dark
@@ -59,7 +61,7 @@ def test_the_errors_depend_on_the_weights_through_three_numbers_alone(patterns: 
     assert errors[:20] == pytest.approx(article_002.errors_from(scores, 20).tolist(), rel=1e-3, abs=1e-6)
 
 
-def test_the_articles_optimizer_trains_its_network_as_sgd_does(patterns: Parts) -> None:
+def test_the_articles_optimizer_trains_its_network_as_sgd_does(patterns: RunComponents) -> None:
     assert article_002.same_bits_as_sgd(patterns)
 
 

@@ -125,7 +125,7 @@ def test_another_number_of_steps_on_mnist_differs(inside: Path) -> None:
 
 
 def test_repeats_that_are_not_configured_as_the_run_differ(right: Path, tmp_path: Path) -> None:
-    beside(right, tmp_path, "repeats/mnist_two_layer")
+    beside(right, tmp_path, "seeds/mnist_two_layer")
     with chdir(tmp_path):
         repeat(composed(right, "mnist_two_layer", f"trainer.max_steps={STEPS}", "optimizer.lr=0.11"), range(1, 3))
         assert article_004_mnist.program(Results(tmp_path), STEPS).verdict == "differs"
@@ -140,7 +140,7 @@ def test_a_wrong_program_differs(fault: Break, right: Path, tmp_path: Path, monk
 
 @pytest.mark.parametrize("name", [name for name in PARTS if name not in PROGRAMS])
 def test_a_run_that_overflows_differs(name: str, right: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    results = broken(right, tmp_path, Break(name, ("optimizer.lr=1e30",), ()), "bound=inf")
+    results = broken(right, tmp_path, Break(name, ("optimizer.lr=1e30",), ()), "divergence_threshold=inf")
     monkeypatch.chdir(tmp_path)
     is_held = name != "two_layer_gradient"  # whose first step alone is looked at
     assert bool(differ(PARTS[name](results))) is is_held
@@ -193,7 +193,7 @@ def test_other_control_points_differ(right: Path, tmp_path: Path) -> None:
 
 def test_the_best_minimum_is_reached_as_surely_as_in_plain_numpy(right: Path, tmp_path: Path) -> None:
     assert article_000.how_surely(Results(right)).verdict == "reproduced"
-    beside(right, tmp_path, "repeats/noisy_polynomial")
+    beside(right, tmp_path, "seeds/noisy_polynomial")
     with chdir(tmp_path):
         config = composed(right, "noisy_polynomial", *FRESH, "optimizer.lr=0.2")
         repeat(config, range(3, 503))

@@ -36,7 +36,7 @@ def results(run: RunRecord, tmp_path: Path) -> Results:
         for step in (0, 2)
         for seed in (5, 6)
     ]
-    folder = tmp_path / "repeats" / "bowl"
+    folder = tmp_path / "seeds" / "bowl"
     folder.mkdir(parents=True)
     for name, table in (("evaluations.csv", rows), ("runs.csv", rows[-2:])):
         with (folder / name).open("w", newline="") as file:
@@ -103,5 +103,5 @@ def test_what_a_stage_has_not_made_yet_is_said_in_one_line(results: Results, tmp
         results.record("begun")
     with pytest.raises(UserError, match=r"gradients/bowl/differences.csv is missing; `dvc repro` makes it"):
         results.gradients("bowl")
-    with pytest.raises(UserError, match=r"repeats/cubic/runs.csv is missing; `dvc repro` makes it"):
+    with pytest.raises(UserError, match=r"seeds/cubic/runs.csv is missing; `dvc repro` makes it"):
         results.repeated("cubic")

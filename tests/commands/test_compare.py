@@ -9,7 +9,7 @@ from tracking.runs import rows
 from descent.commands.compare import main
 from descent.errors import UserError
 from descent.records.run import RunRecord
-from descent.runs.tracked_run import Asked, train
+from descent.runs.tracked_run import RunRequest, train
 from descent.tracking.sync import sync
 
 RATES = (0.01, 0.1, 0.2)
@@ -27,22 +27,22 @@ def bowls(
         patch.chdir(project)
         for rate in RATES:
             overrides = ["problem=bowl", f"optimizer.lr={rate}", "trainer.max_steps=20"]
-            outcome = train(composed_in(project, *overrides), Asked(overrides, {"problem": "bowl"}, f"lr={rate}"))
+            outcome = train(composed_in(project, *overrides), RunRequest(overrides, {"problem": "bowl"}, f"lr={rate}"))
             runs.append(RunRecord(outcome.folder))
             ids.append(sync(outcome.folder, f"sqlite:///{project}/mlflow.db").run_id)
     return project, runs, ids
 
 
 @pytest.fixture
-def called(
+def compared(
     bowls: tuple[Path, list[RunRecord], list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> "Called":
+) -> "Compared":
     monkeypatch.chdir(bowls[0])
-    return Called(monkeypatch, capsys)
+    return Compared(monkeypatch, capsys)
 
 
-class Called:
-    """The verb, and what it says."""
+class Compared:
+    """The command, and what it says."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.monkeypatch, self.capsys = monkeypatch, capsys
@@ -54,25 +54,25 @@ class Called:
 
 
 def test_runs_are_picked_by_folder_key_id_and_filter(
-    bowls: tuple[Path, list[RunRecord], list[str]], called: Called
+    bowls: tuple[Path, list[RunRecord], list[str]], compared: Compared
 ) -> None:
     project, (first, second, _), (_, _, third_id) = bowls
-    by_hand = called(str(first.folder), second.header.key[:12], third_id)
+    by_hand = compared(str(first.folder), second.header.key[:12], third_id)
     assert by_hand[0] == "bowl: comparison over lr: 3 runs: 3 finished"
     assert by_hand[1] == f"best: lr=0.2  loss/train {25 * 0.6**40:.4g}"
-    assert called("params.`optimizer.lr` != '5'")[:2] == by_hand[:2]
-    assert called("runs")[:2] == by_hand[:2]
-    assert called("runs", str(first.folder))[:2] == by_hand[:2]  # each once
+    assert compared("params.`optimizer.lr` != '5'")[:2] == by_hand[:2]
+    assert compared("runs")[:2] == by_hand[:2]
+    assert compared("runs", str(first.folder))[:2] == by_hand[:2]  # each once
     (folder,) = (project / "comparisons").iterdir()
     names = {path.name for path in folder.iterdir()}
     assert {"runs.csv", "ends.png", "curves_loss_train.png", "paths.png"} <= names
 
 
 def test_a_comparison_is_a_run_of_mlflow_and_takes_no_run_from_its_sweep(
-    bowls: tuple[Path, list[RunRecord], list[str]], called: Called
+    bowls: tuple[Path, list[RunRecord], list[str]], compared: Compared
 ) -> None:
     project, _, ids = bowls
-    said = called("runs")
+    said = compared("runs")
     store = f"sqlite:///{project}/mlflow.db"
     found = rows(store, "select run_uuid, status from runs where name like '%comparison%'")
     assert found == [(said[-1].removeprefix("MLflow run "), "FINISHED")]
@@ -81,17 +81,17 @@ def test_a_comparison_is_a_run_of_mlflow_and_takes_no_run_from_its_sweep(
 
 
 @pytest.mark.parametrize("pick", ["0123456789abcdef", "params.optimizer = 'nobody'", "f" * 32])
-def test_a_pick_that_nothing_answers_to_is_told_in_a_line(called: Called, pick: str) -> None:
+def test_a_pick_that_nothing_answers_to_is_told_in_a_line(compared: Compared, pick: str) -> None:
     with pytest.raises(UserError, match="no finished run answers to it; name a folder under runs or sweeps") as caught:
-        called(pick)
+        compared(pick)
     assert "\n" not in str(caught.value)
 
 
-def test_two_runs_are_a_comparison(bowls: tuple[Path, list[RunRecord], list[str]], called: Called) -> None:
+def test_two_runs_are_a_comparison(bowls: tuple[Path, list[RunRecord], list[str]], compared: Compared) -> None:
     first, second, *_ = bowls[1]
-    assert called(str(first.folder), str(second.folder))[0] == "bowl: comparison over lr: 2 runs: 2 finished"
+    assert compared(str(first.folder), str(second.folder))[0] == "bowl: comparison over lr: 2 runs: 2 finished"
 
 
-def test_one_run_is_no_comparison(bowls: tuple[Path, list[RunRecord], list[str]], called: Called) -> None:
+def test_one_run_is_no_comparison(bowls: tuple[Path, list[RunRecord], list[str]], compared: Compared) -> None:
     with pytest.raises(UserError, match=r"^1 of the 1 runs picked have ended; a comparison takes two$"):
-        called(str(bowls[1][0].folder))
+        compared(str(bowls[1][0].folder))

@@ -10,7 +10,7 @@ from descent.articles.published_value import Figure
 from descent.commands import report
 from descent.errors import UserError
 from descent.report import sections
-from descent.runs.tracked_run import Asked, train
+from descent.runs.tracked_run import RunRequest, train
 
 EXPERIMENTS = ("parabola_003", "bowl_001", "ackley")
 FIGURES = [
@@ -28,7 +28,7 @@ def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             path.unlink()
     for name in EXPERIMENTS:
         asked = (f"experiment={name}", "trainer.max_steps=3", f"run_dir=runs/{name}")
-        train(composed_in(project, *asked), Asked(asked))
+        train(composed_in(project, *asked), RunRequest(asked))
     for article in (article_000, article_001, article_002, article_003, article_004):
         own = [figure for figure in FIGURES if figure.article == article.ARTICLE]
         monkeypatch.setattr(article, "figures", lambda results, own=own: own)

@@ -16,7 +16,7 @@ Said = Callable[..., list[str]]
 
 @pytest.fixture
 def said(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Said]:
-    """Runs the verb without MLflow, and gives what it said."""
+    """Runs the command without MLflow, and gives what it said."""
 
     def call(*words: str) -> list[str]:
         monkeypatch.setattr("sys.argv", ["descent train", *words, "tracking=none"])

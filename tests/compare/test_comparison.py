@@ -8,12 +8,12 @@ from conftest import composed_in, make_project
 from PIL import Image
 
 from descent.compare.comparison import compare
-from descent.compare.runs import arranged, ended
+from descent.compare.runs import ended, group_runs
 from descent.records.run import Result, RunRecord
 from descent.records.sweep import State
-from descent.runs.tracked_run import Asked, train
+from descent.runs.tracked_run import RunRequest, train
 
-RATES = (0.01, 0.1, 1.5)  # the last runs away
+RATES = (0.01, 0.1, 1.5)  # the last diverges
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def bowls(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> list[Ru
         patch.chdir(project)
         for optimizer, rate in itertools.product(("steepest_descent", "momentum"), RATES):
             overrides = ["problem=bowl", f"optimizer={optimizer}", f"optimizer.lr={rate}", "trainer.max_steps=30"]
-            asked = Asked(overrides, {"optimizer": optimizer, "problem": "bowl"}, f"{optimizer} lr={rate}")
+            asked = RunRequest(overrides, {"optimizer": optimizer, "problem": "bowl"}, f"{optimizer} lr={rate}")
             records.append(RunRecord(train(composed_in(project, *overrides), asked).folder))
     return records
 
@@ -78,7 +78,7 @@ def test_the_best_run_has_the_metric_and_did_not_run_away(
     assert (comparison.best, comparison.best_record) == (best, f"id-{best}")
     (value,) = [record.metrics()[metric] for record in runs if record.header.name == best]
     assert comparison.value == value
-    assert comparison.told == f"{metric} {value}"
+    assert comparison.best_value == f"{metric} {value}"
     assert comparison.state("FAILED", failed=2) == State(
         "FAILED",
         {"runs/finished": 2, "runs/converged": 1, "runs/diverged": 1, "runs/failed": 2, f"best/{metric}": value},
@@ -114,9 +114,9 @@ def test_runs_of_several_problems_have_a_table_and_no_picture_and_no_best(tmp_pa
 
 
 def test_runs_stand_in_handfuls_along_the_learning_rate(bowls: list[RunRecord]) -> None:
-    arrangement = arranged(ended(bowls))
-    assert arrangement.number == "optimizer.lr"
-    assert [(handful.kind, handful.number) for handful in arrangement.handfuls] == [
+    grouped = group_runs(ended(bowls))
+    assert grouped.number == "optimizer.lr"
+    assert [(group.kind, group.number) for group in grouped.groups] == [
         *itertools.product(("steepest_descent", "momentum"), RATES)
     ]
 

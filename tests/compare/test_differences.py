@@ -49,7 +49,7 @@ def test_the_seed_is_told_even_where_each_experiment_has_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["run_dir", "name", "problem_name", "sweep", "tracking.uri", "objective.metric", "trainer.steps_per_call"]
+    "name", ["run_dir", "name", "problem_name", "sweep", "tracking.uri", "objective.metric", "trainer.chunk_size"]
 )
 def test_what_makes_no_difference_is_never_told(name: str) -> None:
     assert differing([run("adam", 0.1, 0, **{name: value}) for value in "ab"]) == []

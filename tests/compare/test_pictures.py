@@ -8,13 +8,13 @@ from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
 from descent.compare.pictures import pictures
-from descent.compare.runs import arranged, ended
+from descent.compare.runs import ended, group_runs
 from descent.compare.statistics import interval
 from descent.records.run import Result
 
 RATES, STEPS = ("0.1", "0.01"), (0, 5, 10)
 ENDS = {"0.1": [*map(float, range(9)), 100.0], "0.01": [6.0, 5.0, math.inf, 7.0]}
-"""The losses of the runs at each learning rate; one ran away before its last evaluation."""
+"""The losses of the runs at each learning rate; one diverged before its last evaluation."""
 
 
 @pytest.fixture(scope="module")
@@ -23,14 +23,14 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Figure]:
     records = []
     runs = [(rate, seed, end) for rate in RATES for seed, end in enumerate(ENDS[rate])]
     for rate, seed, end in runs:
-        ran_away = not math.isfinite(end)
-        steps = STEPS[:2] if ran_away else STEPS
-        evaluations = [{"step": step, "loss/train": 10.0 - step + (8.0 if ran_away else end)} for step in steps]
+        diverged = not math.isfinite(end)
+        steps = STEPS[:2] if diverged else STEPS
+        evaluations = [{"step": step, "loss/train": 10.0 - step + (8.0 if diverged else end)} for step in steps]
         params = {"optimizer.lr": rate, "seed": str(seed)}
-        metrics = {"loss/train": 1.0 if ran_away else end}  # what one that ran away says of itself is not looked at
-        result: Result = "diverged" if ran_away else "finished"
+        metrics = {"loss/train": 1.0 if diverged else end}  # what one that diverged says of itself is not looked at
+        result: Result = "diverged" if diverged else "finished"
         records.append(ended_run(tmp_path_factory.mktemp("run"), params, metrics, result, evaluations))
-    return pictures("a sweep", arranged(ended(records)))
+    return pictures("a sweep", group_runs(ended(records)))
 
 
 def test_runs_without_positions_have_no_paths_and_those_without_accuracies_no_curves_of_them(
@@ -69,5 +69,5 @@ def test_what_was_never_evaluated_in_a_metric_has_no_curve_of_it(tmp_path: Path)
         ended_run(tmp_path / name, {"optimizer.lr": "0.1", "data": name}, {"loss/train": 1.0, **accuracy})
         for name, accuracy in {"points": {}, "images": {"accuracy/test": 0.9}}.items()
     ]
-    (axes,) = pictures("a sweep", arranged(ended(records)))["curves_accuracy_test"].axes
+    (axes,) = pictures("a sweep", group_runs(ended(records)))["curves_accuracy_test"].axes
     assert (axes.get_title(), len(axes.lines)) == ("images", 1)

@@ -5,7 +5,7 @@ import pytest
 from compare.records import ended_run
 from tracking.runs import evaluate, start
 
-from descent.compare.runs import Arrangement, arranged, called, ended
+from descent.compare.runs import GroupedRuns, ended, group_runs, run_label
 from descent.records.run import Result
 
 METRICS = {"loss/train": 0.5, "accuracy/test": 0.9}
@@ -19,7 +19,7 @@ def test_a_run_that_ran_away_is_infinitely_bad_at_its_end(
     tmp_path: Path, result: Result, loss: float, accuracy: float
 ) -> None:
     (run,) = ended([ended_run(tmp_path, {}, METRICS, result)])
-    assert run.ran_away == (result == "diverged")
+    assert run.diverged == (result == "diverged")
     assert (run.final("loss/train"), run.final("accuracy/test")) == (loss, accuracy)
 
 
@@ -53,7 +53,7 @@ def test_evaluations_are_told_by_the_steps_after_which_they_were_made(tmp_path: 
 
 
 def test_a_run_is_called_by_what_it_chose_and_set() -> None:
-    assert called({"optimizer": "adam", "optimizer.lr": "0.01", "seed": "2"}) == "adam lr=0.01 seed=2"
+    assert run_label({"optimizer": "adam", "optimizer.lr": "0.01", "seed": "2"}) == "adam lr=0.01 seed=2"
 
 
 @pytest.mark.parametrize(
@@ -68,26 +68,26 @@ def test_a_run_is_called_by_what_it_chose_and_set() -> None:
     ],
 )
 def test_of_long_numbers_four_digits_are_told(number: str, told: str) -> None:
-    assert called({"optimizer.lr": number}) == f"lr={told}"
+    assert run_label({"optimizer.lr": number}) == f"lr={told}"
 
 
-def arrangement(folder: Path, *runs: dict[str, str]) -> Arrangement:
-    return arranged(ended([ended_run(folder / str(number), params, {}) for number, params in enumerate(runs)]))
+def grouped(folder: Path, *runs: dict[str, str]) -> GroupedRuns:
+    return group_runs(ended([ended_run(folder / str(number), params, {}) for number, params in enumerate(runs)]))
 
 
-def seeds(found: Arrangement) -> list[tuple[str, float | None, list[str]]]:
-    return [(each.kind, each.number, [run.params["seed"] for run in each.runs]) for each in found.handfuls]
+def seeds(found: GroupedRuns) -> list[tuple[str, float | None, list[str]]]:
+    return [(each.kind, each.number, [run.params["seed"] for run in each.runs]) for each in found.groups]
 
 
 def test_runs_that_differ_in_their_seed_alone_are_one_handful(tmp_path: Path) -> None:
     runs = [{"optimizer.lr": lr, "seed": seed} for lr in ("0.1", "0.01") for seed in "12"]
-    found = arrangement(tmp_path, *runs)
+    found = grouped(tmp_path, *runs)
     assert (found.number, found.differing) == ("optimizer.lr", ["optimizer.lr", "seed"])
     assert seeds(found) == [("", 0.01, ["1", "2"]), ("", 0.1, ["1", "2"])]
 
 
 def test_runs_that_differ_in_nothing_else_have_no_number(tmp_path: Path) -> None:
-    found = arrangement(tmp_path, {"seed": "1"}, {"seed": "2"})
+    found = grouped(tmp_path, {"seed": "1"}, {"seed": "2"})
     assert (found.number, seeds(found)) == (None, [("", None, ["1", "2"])])
 
 
@@ -97,8 +97,8 @@ def test_runs_that_differ_in_nothing_else_have_no_number(tmp_path: Path) -> None
         ({"data.batch_size": "123", "trainer.max_steps": "122"}, "data.batch_size"),
         ({"data.batch_size": "122", "trainer.max_steps": "123"}, "trainer.max_steps"),
         ({"data.batch_size": "123", "optimizer.lr": "122"}, "optimizer.lr"),  # before any other
-        ({"order": "abc", "trainer.max_steps": "122"}, "trainer.max_steps"),
-        ({"order": "abc"}, None),
+        ({"sampler": "abc", "trainer.max_steps": "122"}, "trainer.max_steps"),
+        ({"sampler": "abc"}, None),
         ({"data.batch_size": ["1", "null", "3"], "trainer.max_steps": "122"}, "trainer.max_steps"),
         ({"data.batch_size": ["1", "inf", "nan"], "trainer.max_steps": "122"}, "trainer.max_steps"),
     ],
@@ -107,12 +107,12 @@ def test_runs_are_arranged_along_the_number_with_most_values(
     tmp_path: Path, params: dict[str, list[str]], number: str | None
 ) -> None:
     runs = [{name: values[place] for name, values in params.items()} for place in range(3)]
-    assert arrangement(tmp_path, *runs).number == number
+    assert grouped(tmp_path, *runs).number == number
 
 
 def test_kinds_stand_in_the_order_of_the_runs_and_numbers_in_their_own(tmp_path: Path) -> None:
     given = [("sgd", "1"), ("adam", "10"), ("adam", "9"), ("sgd", "0.5")]
     runs = [{"optimizer": optimizer, "optimizer.lr": lr, "seed": "0"} for optimizer, lr in given]
-    assert [(kind, number) for kind, number, _ in seeds(arrangement(tmp_path, *runs))] == [
+    assert [(kind, number) for kind, number, _ in seeds(grouped(tmp_path, *runs))] == [
         ("sgd", 0.5), ("sgd", 1), ("adam", 9), ("adam", 10),
     ]  # fmt: skip

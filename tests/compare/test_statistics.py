@@ -15,7 +15,7 @@ from descent.compare.statistics import interquartile_mean, interval
         ([5.0], 5.0),
         ([1.0, 2.0, 6.0], 3.0),  # of three, none is left out
         ([0.0, 1.0, 2.0, 100.0], 1.5),
-        ([1.0, 2.0, 3.0, np.inf], 2.5),  # one run of four that ran away is left out
+        ([1.0, 2.0, 3.0, np.inf], 2.5),  # one run of four that diverged is left out
         ([1.0, 2.0, np.inf, np.inf], np.inf),
         ([-np.inf, 1.0, 2.0, 3.0], 1.5),
     ],

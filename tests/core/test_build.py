@@ -28,13 +28,13 @@ SHORT = "trainer.max_steps=60"
         (["trainer.max_steps=0"], "trainer.max_steps=0: choose a whole number from 1"),
         (["trainer.max_steps=1.5"], "trainer.max_steps=1.5: choose a whole number from 1"),
         (["trainer.max_steps=null"], "the run has no end: set trainer.max_steps or trainer.max_epochs"),
-        (["trainer.steps_per_call=0"], "trainer.steps_per_call=0: choose a whole number from 1"),
+        (["trainer.chunk_size=0"], "trainer.chunk_size=0: choose a whole number from 1"),
         (["data.batch_size=1.5"], "data.batch_size=1.5: choose a whole number from 0"),
         (["optimizer._target_=torch.optim.Nothing"], "optimizer: "),
         (["seed=-1"], "seed=-1: choose a whole number from 0"),
         (["evaluation.first=0"], "evaluation.first=0: choose a whole number from 1"),
         (["evaluation.every=0"], "evaluation.every=0: choose a whole number from 1"),
-        (["tracking.points=1"], "tracking.points=1: choose a whole number from 2"),
+        (["tracking.max_points=1"], "tracking.max_points=1: choose a whole number from 2"),
         (["gradient=central_difference"], "would evaluate this problem 79,520 times a step"),
         (["network.sizes=[100,50,10]"], "problem mnist does not fit its data: "),
         (["optimizer=momentum", "optimizer.momentum=-1"], "Invalid momentum value: -1"),
@@ -49,8 +49,8 @@ def test_what_cannot_be_trained_is_refused_in_a_line(composed: Composed, overrid
 
 
 def test_the_least_that_makes_sense_can_be_trained(composed: Composed) -> None:
-    least = ("evaluation.first=1", "evaluation.every=1", "tracking.points=2", "trainer.max_steps=1", "seed=0")
-    assert assemble(composed("experiment=bowl_001", *least, "trainer.steps_per_call=1")).plan.steps == 1
+    least = ("evaluation.first=1", "evaluation.every=1", "tracking.max_points=2", "trainer.max_steps=1", "seed=0")
+    assert assemble(composed("experiment=bowl_001", *least, "trainer.chunk_size=1")).plan.steps == 1
 
 
 @pytest.mark.skipif(torch.cuda.is_available() or torch.backends.mps.is_available(), reason="there is a GPU")

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-SET_UP = "import sys, torch, descent.runs.tracked_run; from descent.core import numerics; numerics.set_up(); "
+SET_UP = "import sys, torch, descent.runs.tracked_run; from descent.core import numerics; numerics.configure_torch(); "
 
 
 def printed(code: str) -> str:

@@ -7,7 +7,7 @@ from tracking.runs import rows
 
 COMMAND = ("descent", "train", "-m", "problem=himmelblau", "problem.start=[0.5,-1]", UNDRAWN)
 JOBS = ("optimizer=sgd,adam", "optimizer.lr=1e-2,10")
-"""Four, of which the second runs away."""
+"""Four, of which the second diverges."""
 
 
 def children(project: Path) -> list[tuple[object, ...]]:

@@ -63,7 +63,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, training:
 
     resumed = here(*TRAIN, "run_dir=runs/killed", cwd=project)
     assert resumed.returncode == 0, resumed.stderr
-    straight = here(*TRAIN, "run_dir=runs/straight", "tracking=none", "trainer.steps_per_call=7", cwd=project)
+    straight = here(*TRAIN, "run_dir=runs/straight", "tracking=none", "trainer.chunk_size=7", cwd=project)
     assert straight.returncode == 0, straight.stderr
 
     killed, whole = project / "runs" / "killed", project / "runs" / "straight"

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, ViewportSize
 from descent.articles.published_value import Figure
 from descent.report.cards import cards
 from descent.report.page import Picture, Section, Table, write_page
-from descent.runs.tracked_run import Asked, train
+from descent.runs.tracked_run import RunRequest, train
 
 LAPTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
 EXPERIMENTS = {"parabola_002": 8, "bowl_004": 8, "mnist_two_layer": 20}
@@ -31,7 +31,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
         runs = []
         for name, steps in EXPERIMENTS.items():
             overrides = [f"experiment={name}", f"trainer.max_steps={steps}"]
-            runs.append(train(composed_in(project, *overrides), Asked(overrides)))
+            runs.append(train(composed_in(project, *overrides), RunRequest(overrides)))
         shown = cards([run.folder for run in runs], {})
     Image.new("RGB", (1200, 300), "white").save(project / "wide.png")
     picture = Picture((project / "wide.png").read_bytes(), "Nothing.")

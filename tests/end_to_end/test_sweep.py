@@ -51,7 +51,7 @@ def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Pat
     parallel = (
         "hydra/launcher=joblib",
         "hydra.launcher.n_jobs=2",
-        "tracking.patience=300",
+        "tracking.flush_timeout=300",
         "optimizer=sgd",
         "optimizer.lr=1e-3,1e-2",
         "seed=range(4)",
@@ -74,7 +74,7 @@ def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Pat
 
 def test_two_sweeps_at_once_share_the_job_that_both_have(project: Path) -> None:
     store = f"sqlite:///{project}/mlflow.db"
-    common = (*SHORT, "tracking.patience=300")
+    common = (*SHORT, "tracking.flush_timeout=300")
     here, there = project / "here", project / "there"
     here.mkdir()
     there.mkdir()

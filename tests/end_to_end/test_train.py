@@ -53,10 +53,10 @@ def test_a_wrong_number_is_told_in_a_line(project: Path, override: str, says: st
     assert not (project / "runs").exists()
 
 
-def test_a_verb_that_does_not_exist_is_told_with_the_choices(project: Path) -> None:
+def test_a_command_that_does_not_exist_is_told_with_the_choices(project: Path) -> None:
     failed = run("descent", "ascend", cwd=project)
     assert failed.returncode == 1
-    assert failed.stderr == f"descent: there is no verb 'ascend'; choose one of {', '.join(names())}\n"
+    assert failed.stderr == f"descent: there is no command 'ascend'; choose one of {', '.join(names())}\n"
 
 
 def test_a_server_that_is_away_costs_the_run_nothing_and_sync_brings_it_later(project: Path) -> None:

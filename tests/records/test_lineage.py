@@ -17,11 +17,11 @@ from descent.records.run import Input
 CANNOT_CHANGE_A_RESULT = {
     "run_dir",  # where the record goes
     "tracking.uri",  # where the record is shown
-    "tracking.points",  # how much of it
-    "tracking.patience",  # how long the run waits for that after its end
+    "tracking.max_points",  # how much of it
+    "tracking.flush_timeout",  # how long the run waits for that after its end
     "objective.metric",  # how the runs of a sweep are ranked
     "objective.direction",
-    "trainer.steps_per_call",  # tests/training: a chunk's length changes no result
+    "trainer.chunk_size",  # tests/training: a chunk's length changes no result
     "trainer.checkpoint_seconds",  # a run that is interrupted and resumed ends as one that is not
 }
 """The settings that leave a run's key as it is, and why they may; every other setting must change the key."""
@@ -73,11 +73,11 @@ def test_a_run_of_a_dvc_experiment_has_its_name(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the package, taken for the package itself."""
+    """A copy of the core, taken for the core itself."""
     copy = tmp_path / "descent"
     shutil.copytree(Path(descent.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(lineage, "__file__", str(copy / "tracking" / "lineage.py"))
-    return copy
+    monkeypatch.setattr(lineage, "__file__", str(copy / "records" / "lineage.py"))
+    return copy / "core"
 
 
 def append(path: Path, text: str) -> None:
@@ -87,7 +87,7 @@ def append(path: Path, text: str) -> None:
 
 def test_a_line_more_in_any_module_changes_the_key(package: Path) -> None:
     modules = sorted(package.rglob("*.py"))
-    assert {"seeds.py", "schedules.py", "sync.py"} <= {path.name for path in modules}
+    assert {"random_streams.py", "schedules.py", "module.py"} <= {path.name for path in modules}
     keys = [run_key({}, [])]
     for path in modules:
         append(path, "# one line more\n")
@@ -95,10 +95,17 @@ def test_a_line_more_in_any_module_changes_the_key(package: Path) -> None:
     assert len(set(keys)) == len(modules) + 1
 
 
+def test_the_source_of_what_shows_runs_leaves_the_key_as_it_is(package: Path) -> None:
+    before = run_key({}, [])
+    for name in ("render/field.py", "tracking/sync.py", "report/page.py", "commands/train.py"):
+        append(package.parent / name, "# one line more\n")
+    assert run_key({}, []) == before
+
+
 def test_the_same_source_elsewhere_has_the_same_key(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = run_key({}, [])
-    elsewhere = package.rename(package.with_name("elsewhere"))
-    monkeypatch.setattr(lineage, "__file__", str(elsewhere / "tracking" / "lineage.py"))
+    elsewhere = package.parent.rename(package.parent.with_name("elsewhere"))
+    monkeypatch.setattr(lineage, "__file__", str(elsewhere / "records" / "lineage.py"))
     assert run_key({}, []) == key
 
 
@@ -111,9 +118,9 @@ def test_the_order_in_which_files_are_listed_leaves_the_key_as_it_is(monkeypatch
 @pytest.mark.parametrize(
     "change",
     [
-        lambda package: (package / "seeds.py").rename(package / "seed.py"),
-        lambda package: (package / "plots").rename(package / "plotz"),
-        lambda package: (package / "seeds.py").unlink(),
+        lambda package: (package / "numerics.py").rename(package / "numeric.py"),
+        lambda package: (package / "optim").rename(package / "optima"),
+        lambda package: (package / "numerics.py").unlink(),
         lambda package: (package / "new.py").touch(),
     ],
     ids=["renamed", "moved", "removed", "added"],

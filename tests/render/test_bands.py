@@ -18,7 +18,7 @@ def test_each_kind_has_a_panel_and_each_handful_a_line_with_its_band() -> None:
     first, second = figure.axes
     assert (first.get_title(), second.get_title()) == ("sgd", "adam")
     np.testing.assert_allclose(np.array(first.lines[0].get_xydata()), [[0, 3], [10, 2], [20, 1]])
-    np.testing.assert_allclose(np.array(first.lines[1].get_xydata()), [[0, 3], [10, 4]])  # up to where it ran away
+    np.testing.assert_allclose(np.array(first.lines[1].get_xydata()), [[0, 3], [10, 4]])  # up to where it diverged
     legend = first.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["lr=0.1", "lr=1"]

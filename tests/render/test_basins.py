@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 from descent.render.basins import MINIMA, OTHERS, outcomes_picture, shares_picture
 
 STARTS, RATES = np.linspace(-2, 2, 5), np.logspace(-3, 0, 4)
-OUTCOMES = ["at the minimum 1", "at the minimum 2", "at rest elsewhere", "not at rest yet", "ran away"]
+OUTCOMES = ["at the minimum 1", "at the minimum 2", "at rest elsewhere", "not at rest yet", "diverged"]
 WHICH = np.array([[3, 3, 3, 3, 3], [0, 0, 3, 1, 1], [0, 0, 1, 1, 1], [4, 4, 4, 4, 4]])
 
 
@@ -30,7 +30,7 @@ def test_the_legend_says_how_many_cells_come_to_what_and_names_nothing_that_is_n
         "at the minimum 1 (20%)",
         "at the minimum 2 (25%)",
         "not at rest yet (30%)",
-        "ran away (25%)",
+        "diverged (25%)",
         "the experiment",
     ]
 

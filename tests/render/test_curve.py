@@ -114,7 +114,7 @@ def test_of_a_long_path_so_many_positions_are_drawn_as_can_be_told_apart(factor:
 def test_a_long_path_that_runs_away_is_drawn_up_to_where_it_leaves() -> None:
     long = descent(np.append(1.0 + 1e-5 * np.arange(20_000), [8.0, -90, 1000]), diverged=True)
     figure = curve_picture(long)
-    assert line(figure, "ran away after step 19,999") == [[value] for value in long.path[19_999]]
+    assert line(figure, "diverged after step 19,999") == [[value] for value in long.path[19_999]]
     (dots,) = figure.axes[0].collections
     assert np.asarray(dots.get_array())[-2:].tolist() == [19_999, 20_000]
 
@@ -131,9 +131,9 @@ def test_a_path_that_ends_out_of_view_says_so() -> None:
 def test_where_a_path_ran_away_its_last_position_in_the_picture_is_marked(
     tmp_path: Path, name: str, inside: int
 ) -> None:
-    ran_away = descent(RAN_AWAY[name], diverged=True)
-    figure = curve_picture(ran_away)
-    assert line(figure, f"ran away after step {inside}") == [[value] for value in ran_away.path[inside]]
+    diverged = descent(RAN_AWAY[name], diverged=True)
+    figure = curve_picture(diverged)
+    assert line(figure, f"diverged after step {inside}") == [[value] for value in diverged.path[inside]]
     assert "end" not in labels(figure.axes[0])
     figure.savefig(tmp_path / "a.png")
     assert_drawn(tmp_path / "a.png", frames=1)
@@ -167,9 +167,9 @@ def test_the_animation_can_be_read_and_has_its_frames(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["as far as float64 goes", "to nan", "at once"])
 def test_a_path_that_ran_away_is_animated_too(tmp_path: Path, name: str) -> None:
-    ran_away = descent(RAN_AWAY[name], diverged=True)
-    curve_animation(ran_away, tmp_path / "a.gif")
-    assert_drawn(tmp_path / "a.gif", frames=len(ran_away.frames))
+    diverged = descent(RAN_AWAY[name], diverged=True)
+    curve_animation(diverged, tmp_path / "a.gif")
+    assert_drawn(tmp_path / "a.gif", frames=len(diverged.frames))
 
 
 def test_a_step_that_sees_no_finite_curve_is_drawn_too(tmp_path: Path) -> None:

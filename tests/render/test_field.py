@@ -175,12 +175,12 @@ RAN_AWAY: dict[str, tuple[FieldDescent, int]] = {
 def test_where_a_path_ran_away_its_last_position_in_the_picture_is_marked(
     draw: Draw, tmp_path: Path, name: str
 ) -> None:
-    ran_away, inside = RAN_AWAY[name]
-    figure = draw(ran_away)
-    assert line(figure, f"ran away after step {inside:,}") == [[value] for value in ran_away.path[inside]]
+    diverged, inside = RAN_AWAY[name]
+    figure = draw(diverged)
+    assert line(figure, f"diverged after step {inside:,}") == [[value] for value in diverged.path[inside]]
     assert "end" not in labels(figure)
     assert_drawn(tmp_path / "a.png", frames=1)
-    assert_drawn(tmp_path / "a.gif", frames=min(inside + 2, len(ran_away.path), FRAMES))
+    assert_drawn(tmp_path / "a.gif", frames=min(inside + 2, len(diverged.path), FRAMES))
 
 
 def test_a_path_that_ends_out_of_view_says_so(draw: Draw) -> None:

@@ -52,7 +52,7 @@ def test_the_picture_says_what_it_shows() -> None:
     figure = paths_picture("Three rates", bowl(), ARTICLE)
     assert figure.get_suptitle() == "Three rates"
     assert labels(figure) == [
-        "lr 1e-10: finished", "lr 0.1: converged", "lr 10: diverged", "minimum", "start", "end", "ran away",
+        "lr 1e-10: finished", "lr 0.1: converged", "lr 10: diverged", "minimum", "start", "end", "diverged",
     ]  # fmt: skip
     plane, losses = figure.axes[:2]
     assert (plane.get_xlabel(), plane.get_ylabel()) == ("x", "y")
@@ -104,8 +104,8 @@ def test_a_run_that_leaves_is_marked_where_it_crosses_the_edge() -> None:
 def test_wherever_a_run_goes_it_has_its_mark_in_view(
     tmp_path: Path, path: list[tuple[float, float]], edge: tuple[float, float]
 ) -> None:
-    ran_away = LabelledPath("lr 10", np.array(path), np.array([25.0, *[np.inf] * (len(path) - 1)]), diverged=True)
-    figure = paths_picture("", bowl(), [ran_away])
+    diverged = LabelledPath("lr 10", np.array(path), np.array([25.0, *[np.inf] * (len(path) - 1)]), diverged=True)
+    figure = paths_picture("", bowl(), [diverged])
     assert list(marks(figure, "X").values()) == [pytest.approx(edge)]
     figure.savefig(tmp_path / "a.png")
 

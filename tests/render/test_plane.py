@@ -143,7 +143,7 @@ def red_in_the_panels(image: Image.Image) -> int:
 
 
 def test_a_path_that_ran_away_says_so(panels: Panels) -> None:
-    assert texts(panels(descent(diverged=True))["plane"]) == ["start", "ran away"]
+    assert texts(panels(descent(diverged=True))["plane"]) == ["start", "diverged"]
 
 
 def test_the_curves_are_those_of_steps_and_evaluations(panels: Panels) -> None:
@@ -172,7 +172,7 @@ def test_the_animation_takes_six_seconds_however_long_the_path(
     assert durations == [6000 // frames] * (frames - 1) + [2000]
 
 
-def ran_away(scale: float) -> PlaneDescent:
+def diverged(scale: float) -> PlaneDescent:
     """A path that goes far, with evaluations that are no longer finite there."""
     near = descent(4, diverged=True)
     with np.errstate(over="ignore"):
@@ -192,12 +192,12 @@ def ran_away(scale: float) -> PlaneDescent:
 
 
 ENDS: dict[str, PlaneDescent] = {
-    "far": ran_away(1e12),
-    "as far as float32 goes": ran_away(1e36),
-    "where losses are infinite": replace(ran_away(1e6), losses=np.where(np.eye(7, 9) > 0, np.inf, 1e9)),
-    "where some losses are nan": replace(ran_away(1e6), losses=np.where(np.eye(7, 9) > 0, np.nan, descent().losses)),
-    "where all losses are nan": replace(ran_away(1e6), losses=np.full((7, 9), np.nan)),
-    "where all losses are infinite": replace(ran_away(1e6), losses=np.full((7, 9), np.inf)),
+    "far": diverged(1e12),
+    "as far as float32 goes": diverged(1e36),
+    "where losses are infinite": replace(diverged(1e6), losses=np.where(np.eye(7, 9) > 0, np.inf, 1e9)),
+    "where some losses are nan": replace(diverged(1e6), losses=np.where(np.eye(7, 9) > 0, np.nan, descent().losses)),
+    "where all losses are nan": replace(diverged(1e6), losses=np.full((7, 9), np.nan)),
+    "where all losses are infinite": replace(diverged(1e6), losses=np.full((7, 9), np.inf)),
     "over a level floor": replace(descent(), losses=np.full((7, 9), 2.5)),
     "nowhere": replace(
         descent(2, diverged=True), path=np.zeros((2, 2)), explained=np.zeros(2), loss={"step": (np.ones(1), np.ones(1))}

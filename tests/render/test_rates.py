@@ -12,7 +12,7 @@ SGD = Line(
     y=np.array([1.0, 0.1, np.inf]),
     low=np.array([0.9, 0.05, 0.2]),
     high=np.array([1.2, np.inf, np.inf]),
-    ran_away=[0, 1, 3],
+    diverged=[0, 1, 3],
     of=[3, 3, 3],
 )
 
@@ -44,25 +44,25 @@ def test_what_ran_away_is_marked_where_it_did_and_counted_where_not_all_did() ->
     marks = [np.array(line.get_xdata()).tolist() for line in axes.lines if line.get_marker() == "X"]
     assert marks == [[1e-2], [1e-1], []]  # the last stands for them in the legend
     assert [text.get_text() for text in axes.texts] == ["1 of 3"]
-    assert legend(figure) == ["sgd", "ran away"]
+    assert legend(figure) == ["sgd", "diverged"]
 
 
 def test_where_nothing_ran_away_nothing_says_so() -> None:
-    tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), ran_away=[0, 0, 0])
+    tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), diverged=[0, 0, 0])
     assert legend(picture(tame, replace(tame, label="adam"))) == ["sgd", "adam"]
 
 
 def test_the_legend_tells_of_what_ran_away_in_any_panel() -> None:
-    tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), ran_away=[0, 0, 0])
+    tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), diverged=[0, 0, 0])
     figure = rates_picture("A sweep", "optimizer.lr", {"loss/train": [tame], "accuracy/test": [tame, SGD]})
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss/train", "accuracy/test"]
-    assert "ran away" in legend(figure)
+    assert "diverged" in legend(figure)
 
 
 @pytest.mark.parametrize(("least", "scale"), [(0.1, "log"), (0.1001, "linear")])
 def test_ten_times_is_another_order(least: float, scale: str) -> None:
     numbers = np.array([least, 0.5, 1.0])
-    (axes,) = picture(replace(SGD, x=numbers, y=numbers, low=numbers, high=numbers, ran_away=[0, 0, 0])).axes
+    (axes,) = picture(replace(SGD, x=numbers, y=numbers, low=numbers, high=numbers, diverged=[0, 0, 0])).axes
     assert (axes.get_xscale(), axes.get_yscale()) == (scale, scale)
 
 
@@ -70,17 +70,17 @@ def test_axes_are_logarithmic_where_numbers_are_of_different_orders() -> None:
     (axes,) = picture(SGD).axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     near = replace(
-        SGD, x=np.array([1.0, 2.0, 3.0]), y=np.full(3, 1.1), low=np.ones(3), high=np.full(3, 2.0), ran_away=[0, 0, 0]
+        SGD, x=np.array([1.0, 2.0, 3.0]), y=np.full(3, 1.1), low=np.ones(3), high=np.full(3, 2.0), diverged=[0, 0, 0]
     )
     (axes,) = picture(near).axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
 
 
 def test_a_sweep_in_which_all_ran_away_has_its_picture() -> None:
-    gone = replace(SGD, y=np.full(3, np.inf), low=np.full(3, np.inf), high=np.full(3, np.inf), ran_away=[3, 3, 3])
+    gone = replace(SGD, y=np.full(3, np.inf), low=np.full(3, np.inf), high=np.full(3, np.inf), diverged=[3, 3, 3])
     figure = picture(gone)
     figure.draw_without_rendering()
-    assert "ran away" in legend(figure)
+    assert "diverged" in legend(figure)
 
 
 def test_two_kinds_that_ran_away_at_one_rate_are_both_seen() -> None:

@@ -7,18 +7,18 @@ from tracking.runs import start
 from descent.errors import UserError
 from descent.records.run import RunRecord
 from descent.report.cards import cards
-from descent.runs.tracked_run import Asked, train
+from descent.runs.tracked_run import RunRequest, train
 
 SHORT = ("experiment=noisy_polynomial", "run_dir=runs/noisy_polynomial", "trainer.max_steps=20", "optimizer.lr=0.2")
 
 
 def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -> None:
-    outcome = train(composed(*SHORT), Asked(SHORT))
+    outcome = train(composed(*SHORT), RunRequest(SHORT))
     record = RunRecord(outcome.folder)
     (card,) = cards([outcome.folder], {record.header.id: "ab12", "another": "cd34"})
     assert (card.name, card.article) == ("noisy_polynomial", "000")
     assert card.about == (
-        "Seed article 000: each of 100 steps fits 10 of the 100 points, drawn anew, and descends on that curve."
+        "Source article 000: each of 100 steps fits 10 of the 100 points, drawn anew, and descends on that curve."
     )
     assert (card.result, card.steps, card.metrics) == ("finished", 20, outcome.metrics)
     assert card.picture == project / "runs" / "noisy_polynomial" / "descent.png"
@@ -31,7 +31,7 @@ def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -
 
 
 def test_an_experiment_nobody_described(composed: Composed) -> None:
-    outcome = train(composed(*SHORT, "name=mine"), Asked([*SHORT, "name=mine"]))
+    outcome = train(composed(*SHORT, "name=mine"), RunRequest([*SHORT, "name=mine"]))
     (card,) = cards([outcome.folder], {})
     assert (card.name, card.about, card.article, card.run_id) == ("mine", "", None, None)
 

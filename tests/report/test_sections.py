@@ -23,7 +23,7 @@ from descent.runs.tracked_run import train
 BOWLS = {"bowl_001": 0.1, "bowl_001_too_large": 1.0, "bowl_001_too_small": 1e-6}
 BOWLS |= {"bowl_004": 0.1, "bowl_004_too_large": 10.0, "bowl_004_too_small": 1e-10}
 ENDS = [("finished", x) for x in (0.0, 0.1, -0.1, 0.2, 4.0)] + [("diverged", 1e9)]
-"""Of the noisy polynomial: four in the basin of the best minimum, near 0, one in another, one that ran away."""
+"""Of the noisy polynomial: four in the basin of the best minimum, near 0, one in another, one that diverged."""
 ACCURACIES = [0.94, 0.95, 0.96]
 
 
@@ -42,7 +42,7 @@ def evaluated(project: Path, name: str, step: int) -> None:
         record.append(EVALUATIONS, [{"step": at, "timestamp": 0, **metrics[0]} for at in (0, step)])
         record.finish("finished", step, {})
     repeats = [{"seed": seed, "step": step, **metrics[seed]} for seed in (1, 2)]
-    write(project / "repeats" / name / "evaluations.csv", repeats)
+    write(project / "seeds" / name / "evaluations.csv", repeats)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory, small_data: Path, drawn: lis
         for name in BOWLS:
             train(composed_in(project, f"experiment={name}", "trainer.max_steps=20", f"run_dir=runs/{name}"))
         write(
-            project / "repeats" / "noisy_polynomial" / "runs.csv",
+            project / "seeds" / "noisy_polynomial" / "runs.csv",
             [{"seed": seed, "result": result, "x": x} for seed, (result, x) in enumerate(ENDS)],
         )
         evaluated(project, "mnist_two_layer", 9601)
@@ -144,7 +144,7 @@ def test_how_the_noisy_polynomials_runs_ended_is_told_with_wilsons_intervals(sho
         ["end", "runs", "rate"],
         ["reached the best minimum", "4", "66.7% (30.0% to 90.3%)"],
         ["stayed in a local minimum", "1", "16.7% (3.0% to 56.4%)"],
-        ["ran away", "1", "16.7% (3.0% to 56.4%)"],
+        ["diverged", "1", "16.7% (3.0% to 56.4%)"],
     ]
 
 

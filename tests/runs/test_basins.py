@@ -21,19 +21,19 @@ def outcome(found: Basins, row: int, column: int) -> str:
     return found.outcomes[which]
 
 
-@pytest.mark.parametrize("bound", [100, 1])
-def test_on_a_parabola_every_cell_is_what_the_closed_form_says(undrawn: Composed, bound: float) -> None:
+@pytest.mark.parametrize("threshold", [100, 1])
+def test_on_a_parabola_every_cell_is_what_the_closed_form_says(undrawn: Composed, threshold: float) -> None:
     steps = 40
     config = undrawn(
         "problem=parabola", f"trainer.max_steps={steps}", "sweep=basin", "basin.cells=25", "basin.rates=[1e-3,4]",
-        f"bound={bound}",
+        f"divergence_threshold={threshold}",
     )  # fmt: skip
     found = basins(config)
     seen = set()
     for row, rate in enumerate(found.rates):
         for column, start in enumerate(found.starts):
             path = [start * (1 - 2 * rate) ** step for step in range(steps + 1)]
-            if any(abs(x) > bound for x in path[1:]):
+            if any(abs(x) > threshold for x in path[1:]):
                 expected = AWAY
             else:
                 expected = "at the minimum 0" if abs(2 * path[-1]) <= config.tolerance else NOT_YET

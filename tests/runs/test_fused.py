@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from descent.core.build import assemble
 from descent.core.data.examples import Data, Examples, unchanged
 from descent.core.problems.problem import Problem
-from descent.records.run import EVALUATIONS, STEPS, VISITED, RunRecord
+from descent.records.run import EVALUATIONS, STEPS, TRAJECTORY, RunRecord
 from descent.runs.fused import LARGEST, Waiting, begin, go_together, groups, take_steps_together
-from descent.runs.tracked_run import Outcome, Run, course, take_steps, train
+from descent.runs.tracked_run import Run, RunResult, course, take_steps, train
 
-SURFACE = ("problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=150", "bound=100")
+SURFACE = ("problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=150", "divergence_threshold=100")
 JOBS = [
     ("optimizer=sgd", "optimizer.lr=0.01"),
-    ("optimizer=sgd", "optimizer.lr=1"),  # runs away
+    ("optimizer=sgd", "optimizer.lr=1"),  # diverges
     ("optimizer=adam", "optimizer.lr=0.1"),
     ("optimizer=momentum", "schedule=cosine", "problem.start=[2,2]"),
     ("optimizer=rmsprop", "schedule=one_cycle", "seed=5"),
@@ -118,7 +118,7 @@ def test_a_network_that_runs_away_leaves_the_others_as_they_are_alone(undrawn: C
         take_steps(single)
         for table in (STEPS, EVALUATIONS):
             assert [row[0] for row in timeless(run.record, table)] == [row[0] for row in timeless(single.record, table)]
-        visited = [(record.folder / VISITED).stat().st_size for record in (run.record, single.record)]
+        visited = [(record.folder / TRAJECTORY).stat().st_size for record in (run.record, single.record)]
         assert visited[0] == visited[1]
         if not number:
             assert losses(run.record) == pytest.approx(losses(single.record), rel=1e-5)
@@ -236,17 +236,17 @@ CONFIGURATION = {
     "problem/placed": """
         # @package _global_
         problem_name: placed
-        problem: {_target_: test_fused.Placed, start: {name: x, values: [1.0, 2.0], dtype: float64}}
+        problem: {_target_: runs.test_fused.Placed, start: {name: x, values: [1.0, 2.0], dtype: float64}}
         picture: {_target_: descents.undrawn, _partial_: true}
         """,
     "problem/weighted": """
         # @package _global_
         problem_name: weighted
-        problem: {_target_: test_fused.Weighted, start: 1.0}
+        problem: {_target_: runs.test_fused.Weighted, start: 1.0}
         picture: {_target_: descents.undrawn, _partial_: true}
         """,
     "data/tenths": """
-        source: {_target_: test_fused.tenths, count: 12, width: 1, dtype: float64}
+        source: {_target_: runs.test_fused.tenths, count: 12, width: 1, dtype: float64}
         batch_size: 4
         """,
 }
@@ -263,7 +263,7 @@ def own_problems(project: Path) -> None:
 @pytest.mark.parametrize(
     ("common", "other"),
     [
-        (FINISHES, "bound=2"),
+        (FINISHES, "divergence_threshold=2"),
         (FINISHES, "trainer.max_steps=180"),
         (FINISHES, "evaluation.every=7"),
         (FINISHES, "problem=booth"),
@@ -289,7 +289,7 @@ def test_what_differs_in_more_than_it_may_is_trained_by_itself(
     assert capsys.readouterr().err == ""  # where it would be said that they had been tried together
 
 
-def assert_same(ours: Outcome, its: Outcome) -> None:
+def assert_same(ours: RunResult, its: RunResult) -> None:
     """One run ended as another did, after the same steps to the last bit."""
     assert ours.result == its.result
     for table in (STEPS, EVALUATIONS):
@@ -365,7 +365,7 @@ def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
     undrawn: Composed, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sgd = ("optimizer=sgd", "optimizer.lr=0.01")
-    jobs = [sgd, (*sgd, "optimizer._target_=test_fused.Faulty")]
+    jobs = [sgd, (*sgd, "optimizer._target_=runs.test_fused.Faulty")]
     begun = [waiting(undrawn, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(jobs)]
     with pytest.raises(RuntimeError, match="out of steps"):
         go_together(begun)
@@ -374,7 +374,7 @@ def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
     kept = RunRecord(project / "runs" / "0")
     assert timeless(kept, STEPS) == timeless(RunRecord(alone.folder), STEPS)
     (failed,) = [folder for folder in (project / "runs").iterdir() if RunRecord(folder).failed()]
-    assert RunRecord(failed).header.params["optimizer._target_"] == "test_fused.Faulty"
+    assert RunRecord(failed).header.params["optimizer._target_"] == "runs.test_fused.Faulty"
 
 
 def test_ctrl_c_ends_all_and_says_once_how_to_go_on(
@@ -384,7 +384,7 @@ def test_ctrl_c_ends_all_and_says_once_how_to_go_on(
         raise KeyboardInterrupt
 
     begun = [waiting(undrawn, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(JOBS[:2])]
-    monkeypatch.setattr("descent.runs.fused.Together", stopped)
+    monkeypatch.setattr("descent.runs.fused.RunBatch", stopped)
     with pytest.raises(KeyboardInterrupt):
         go_together(begun)
     del begun

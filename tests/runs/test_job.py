@@ -13,20 +13,20 @@ from descent.records.run import RunRecord
 from descent.records.sweep import Job, State, SweepRecord
 from descent.runs.job import Noting, job, of_sweep, ranked_by
 from descent.runs.sweep import open_sweep
-from descent.runs.tracked_run import Asked, Outcome, go_alone
+from descent.runs.tracked_run import RunRequest, RunResult, go_alone
 
-ASKED = Asked(["problem=bowl", "optimizer.lr=0.1"])
+ASKED = RunRequest(["problem=bowl", "optimizer.lr=0.1"])
 
 
 def test_a_run_is_ranked_by_the_objective(composed: Composed) -> None:
-    outcome = Outcome(ROOT, "finished", {"loss/train": 0.5, "accuracy/test": 0.9})
+    outcome = RunResult(ROOT, "finished", {"loss/train": 0.5, "accuracy/test": 0.9})
     assert ranked_by(composed("problem=bowl"), outcome) == 0.5
     assert ranked_by(composed("experiment=mnist_two_layer"), outcome) == 0.9
     assert ranked_by(composed("problem=bowl", "objective.metric=x"), outcome) is None
 
 
 def test_a_run_that_ran_away_is_the_worst(composed: Composed) -> None:
-    outcome = Outcome(ROOT, "diverged", {"loss/train": 0.5, "accuracy/test": 0.9})
+    outcome = RunResult(ROOT, "diverged", {"loss/train": 0.5, "accuracy/test": 0.9})
     assert ranked_by(composed("problem=bowl"), outcome) == math.inf
     assert ranked_by(composed("experiment=mnist_two_layer"), outcome) == -math.inf
 
@@ -82,7 +82,7 @@ def test_a_job_is_trained_once(sweep: SweepRecord, config: DictConfig) -> None:
 
 def test_a_job_that_cannot_be_trained_is_noted_with_the_reason(sweep: SweepRecord, composed: Composed) -> None:
     wrong = composed("problem=bowl", "trainer.max_steps=5", "optimizer.lr=-1")
-    assert go_alone(job(wrong, sweep, Asked(["problem=bowl", "optimizer.lr=-1"]))) is None
+    assert go_alone(job(wrong, sweep, RunRequest(["problem=bowl", "optimizer.lr=-1"]))) is None
     failed = noted(sweep)
     assert (failed.name, failed.stage, failed.folder, failed.record) == ("lr=-1", "failed", None, None)
     assert str(failed.reason).startswith("optimizer.lr=-1: choose a number from 0")
@@ -121,7 +121,7 @@ def test_a_job_whose_sweep_was_ended_meanwhile_ends_as_well(sweep: SweepRecord, 
 def test_a_job_that_does_not_see_its_sweep_knows_it_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESCENT_SWEEP", "0123")
     monkeypatch.setenv("DESCENT_SWEPT", "optimizer.lr seed")
-    assert of_sweep(ASKED) == Asked(ASKED.overrides, {}, "lr=0.1", "0123")
+    assert of_sweep(ASKED) == RunRequest(ASKED.overrides, {}, "lr=0.1", "0123")
 
 
 def test_where_a_job_runs_is_noted_once(sweep: SweepRecord, project: Path) -> None:

@@ -18,16 +18,16 @@ from omegaconf import DictConfig
 from quick_pictures import QUICK
 from tracking.runs import contents, new_store, start
 
-from descent.core.training.checkpoint import CHECKPOINT, Checkpoint, Standing, taken_up
+from descent.core.training.checkpoint import CHECKPOINT, Checkpoint, TrainState, taken_up
 from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, STEPS, RunRecord, records
 from descent.records.study import StudyFile
 from descent.records.sweep import STATE, SWEEP, Job, State, SweepHeader, SweepRecord
 from descent.runs.fused import Waiting, begin, go_together
-from descent.runs.tracked_run import Outcome, course
+from descent.runs.tracked_run import RunResult, course
 from descent.tracking.sync import sync
 
 TABLES = (STEPS, EVALUATIONS)
-SHORT = ("trainer.max_steps=4", "trainer.steps_per_call=2", "trainer.checkpoint_seconds=0", "evaluation.every=2")
+SHORT = ("trainer.max_steps=4", "trainer.chunk_size=2", "trainer.checkpoint_seconds=0", "evaluation.every=2")
 NETWORK = (
     "experiment=mnist_two_layer", "network.sizes=[784,3,10]", "data.batch_size=50", "optimizer=adam",
     "schedule=cosine", "evaluation.first=1",
@@ -35,7 +35,7 @@ NETWORK = (
 POLYNOMIAL = ("experiment=noisy_polynomial", "optimizer=momentum", "optimizer.lr=0.01")
 
 
-def train(configs: Sequence[DictConfig]) -> list[Outcome]:
+def train(configs: Sequence[DictConfig]) -> list[RunResult]:
     """Train runs, together if they are several."""
     begun = [begin(course(config)) for config in configs]
     ended = iter(go_together([run for run in begun if isinstance(run, Waiting)]))
@@ -153,7 +153,7 @@ def test_no_file_that_others_read_is_written_in_its_place(tmp_path: Path) -> Non
     writers: dict[str, Callable[[int], object]] = {
         f"run/{HEADER}": lambda number: start(tmp_path / "run", number),
         f"run/{COMMITTED}": lambda number: record.commit({STEPS: number}),
-        f"run/{CHECKPOINT}": lambda number: Checkpoint(Standing(number), {}, {}, None, {}).save(record.folder),
+        f"run/{CHECKPOINT}": lambda number: Checkpoint(TrainState(number), {}, {}, None, {}).save(record.folder),
         f"run/{FAULT}": lambda number: record.fail(f"fault {number}"),
         "run/metrics.json": lambda number: record.finish("finished", number, {"loss/train": number}),
         "run/result.json": lambda number: record.finish("finished", number, {}),

@@ -35,7 +35,7 @@ def test_every_repeat_ends_as_the_same_run_alone_with_noise_and_draws_of_its_own
         assert row["result"] == outcome.result
         for name in ("x", "loss/train"):
             assert float(row[name]) == pytest.approx(outcome.metrics[name], rel=1e-6)
-    assert len({row["result"] for row in repeated}) == 2  # some ran away
+    assert len({row["result"] for row in repeated}) == 2  # some diverged
 
 
 def test_where_all_run_away_each_is_evaluated_where_it_did(undrawn: Composed) -> None:
@@ -72,7 +72,7 @@ def test_networks_share_their_data_and_are_evaluated_as_planned(undrawn: Compose
 def test_nothing_is_overwritten(undrawn: Composed) -> None:
     config = undrawn("experiment=mnist_two_layer", "trainer.max_steps=2")
     repeat(config, range(2))
-    with pytest.raises(UserError, match="repeats/mnist_two_layer is there already; remove it"):
+    with pytest.raises(UserError, match="seeds/mnist_two_layer is there already; remove it"):
         repeat(config, range(2))
 
 

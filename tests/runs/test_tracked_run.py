@@ -14,13 +14,13 @@ from PIL import Image
 from descent.errors import UserError
 from descent.records.lineage import flat, run_key
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
-from descent.runs.tracked_run import Asked, course, go_on, take_steps, train
+from descent.runs.tracked_run import RunRequest, course, go_on, take_steps, train
 
 SMALL = ("experiment=mnist_two_layer", "trainer.max_steps=40", "evaluation.every=10", "data.batch_size=50")
 
 
 def test_a_run_leaves_a_whole_record_with_its_picture(composed: Composed, project: Path) -> None:
-    outcome = train(composed(*SMALL, "run_dir=runs/here"), Asked(["experiment=mnist_two_layer"]))
+    outcome = train(composed(*SMALL, "run_dir=runs/here"), RunRequest(["experiment=mnist_two_layer"]))
     assert outcome.folder == project / "runs" / "here"
     assert outcome.result == "finished"
     record = RunRecord(outcome.folder)
@@ -40,7 +40,7 @@ def test_a_run_leaves_a_whole_record_with_its_picture(composed: Composed, projec
 
 
 def test_a_record_says_where_the_run_comes_from(composed: Composed) -> None:
-    header = RunRecord(train(composed(*SMALL), Asked(["a=1", "b=2"])).folder).header
+    header = RunRecord(train(composed(*SMALL), RunRequest(["a=1", "b=2"])).folder).header
     assert header.params["optimizer.lr"] == "0.1"
     assert header.params["network.sizes"] == "[784, 50, 10]"
     assert header.tags["hydra.overrides"] == "a=1 b=2"
@@ -53,13 +53,13 @@ def test_a_record_says_where_the_run_comes_from(composed: Composed) -> None:
 
 
 def test_a_run_that_is_finished_is_not_trained_again(composed: Composed) -> None:
-    first, second = train(composed(*SMALL)), train(composed(*SMALL, "trainer.steps_per_call=7"))
+    first, second = train(composed(*SMALL)), train(composed(*SMALL, "trainer.chunk_size=7"))
     assert not first.was_finished
     assert second.was_finished
     assert (second.folder, second.metrics) == (first.folder, first.metrics)
 
 
-def header_of(config: DictConfig, asked: Asked | None = None) -> Header:
+def header_of(config: DictConfig, asked: RunRequest | None = None) -> Header:
     """The header of the record of a run that is begun, and takes no step."""
     with closing(course(config, asked)) as begun:
         return next(begun).record.header
@@ -71,7 +71,7 @@ def test_what_can_change_a_result_makes_another_run(composed: Composed, change: 
 
 
 @pytest.mark.parametrize(
-    "change", ["run_dir=there", "tracking=mlflow", "tracking.points=9", "trainer.steps_per_call=7"]
+    "change", ["run_dir=there", "tracking=mlflow", "tracking.max_points=9", "trainer.chunk_size=7"]
 )
 def test_what_cannot_change_a_result_does_not(composed: Composed, change: str) -> None:
     assert header_of(composed(*SMALL)).key == header_of(composed(*SMALL, change)).key
@@ -88,7 +88,7 @@ def test_the_key_is_of_the_whole_configuration_and_all_data(composed: Composed) 
 
 
 def test_the_key_is_the_same_however_the_run_was_asked_for(composed: Composed) -> None:
-    asked = Asked(["a=1"], {"optimizer": "sgd"}, "a job", "0123")
+    asked = RunRequest(["a=1"], {"optimizer": "sgd"}, "a job", "0123")
     assert header_of(composed(*SMALL), asked).key == header_of(composed(*SMALL)).key
 
 

@@ -19,7 +19,7 @@ from tracking.runs import start, step
 from descent.tracking.background import BackgroundSync
 
 folder, uri = Path(sys.argv[1]), sys.argv[2]
-background = BackgroundSync(uri, 100, patience=60, every=0)
+background = BackgroundSync(uri, 100, flush_timeout=60, every=0)
 record = start(folder, 100)
 step(record, 0, 40)
 record.commit(record.position())
@@ -42,7 +42,7 @@ def gone(pid: int) -> bool:
 
 
 def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> None:
-    background = BackgroundSync(uri, 100, patience=PATIENCE, every=0)
+    background = BackgroundSync(uri, 100, flush_timeout=PATIENCE, every=0)
     with start(tmp_path / "a", 20) as record:
         step(record, 0, 10)
         record.commit(record.position())
@@ -58,7 +58,7 @@ def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> N
 
 
 def test_one_process_brings_the_records_of_many_runs(uri: str, tmp_path: Path) -> None:
-    background = BackgroundSync(uri, 100, patience=PATIENCE)
+    background = BackgroundSync(uri, 100, flush_timeout=PATIENCE)
     processes = set()
     for name in "abc":
         whole(tmp_path / name)
@@ -76,7 +76,7 @@ def test_each_record_that_did_not_get_there_is_told_of(
         (tmp_path / name).mkdir()
         (tmp_path / name / "run.json").write_text("{")
     whole(tmp_path / "b")
-    with BackgroundSync(uri, 100, patience=PATIENCE) as background:
+    with BackgroundSync(uri, 100, flush_timeout=PATIENCE) as background:
         for name in "abc":
             background.bring(tmp_path / name)
     told = capsys.readouterr().err.splitlines()
@@ -85,11 +85,11 @@ def test_each_record_that_did_not_get_there_is_told_of(
 
 
 def test_without_a_run_there_is_no_process_and_nothing_to_tell(tmp_path: Path) -> None:
-    assert BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=PATIENCE).finish() == []
+    assert BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, flush_timeout=PATIENCE).finish() == []
 
 
 def test_a_process_that_was_told_of_no_run_is_not_waited_for(tmp_path: Path) -> None:
-    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=PATIENCE)
+    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, flush_timeout=PATIENCE)
     process = background.start()
     assert background.finish() == []
     assert process.poll() == -signal.SIGTERM  # it would have ended by itself, once it had imported MLflow
@@ -115,7 +115,7 @@ def test_a_trainer_that_is_killed_has_its_committed_rows_brought(uri: str, tmp_p
 
 def test_a_process_that_hears_nothing_costs_the_trainer_no_more_than_its_patience(tmp_path: Path) -> None:
     whole(tmp_path / "a")
-    background = BackgroundSync("http://127.0.0.1:9", 100, patience=0.1, every=0)
+    background = BackgroundSync("http://127.0.0.1:9", 100, flush_timeout=0.1, every=0)
     process = background.start()
     process.send_signal(signal.SIGSTOP)
     rescue = Timer(60, process.kill)  # a trainer that waits for it would wait for ever
@@ -132,7 +132,7 @@ def test_a_process_that_hears_nothing_costs_the_trainer_no_more_than_its_patienc
 
 def test_nothing_is_raised_when_the_process_is_gone(tmp_path: Path) -> None:
     whole(tmp_path / "a")
-    background = BackgroundSync("http://127.0.0.1:9", 100, patience=PATIENCE, every=0)
+    background = BackgroundSync("http://127.0.0.1:9", 100, flush_timeout=PATIENCE, every=0)
     background.start().send_signal(signal.SIGKILL)
     background.start().wait()
     background.notify(tmp_path / "a")
@@ -146,7 +146,7 @@ def test_records_that_grow_are_named_no_more_often_than_every_so_many_seconds(
     clock = 1000.0
     with monkeypatch.context() as patch:
         patch.setattr("descent.tracking.background.time", SimpleNamespace(monotonic=lambda: clock))
-        background = BackgroundSync(uri, 100, patience=PATIENCE, every=20)
+        background = BackgroundSync(uri, 100, flush_timeout=PATIENCE, every=20)
         for seconds in (0, 19.9, 20, 20.1, 39.9, 40, 59.9, 60):
             clock = 1000 + seconds
             background.notify(whole(tmp_path / f"at {seconds}").folder)
@@ -155,7 +155,7 @@ def test_records_that_grow_are_named_no_more_often_than_every_so_many_seconds(
 
 
 def test_a_run_that_ends_before_a_sync_is_due_starts_no_process(tmp_path: Path) -> None:
-    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=PATIENCE, every=3600)
+    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, flush_timeout=PATIENCE, every=3600)
     background.notify(whole(tmp_path / "a").folder)
     assert background.finish() == []
     assert not (tmp_path / "no.db").exists()
@@ -164,7 +164,7 @@ def test_a_run_that_ends_before_a_sync_is_due_starts_no_process(tmp_path: Path) 
 def test_the_reason_is_told(tmp_path: Path) -> None:
     whole(tmp_path / "a")
     (tmp_path / "no.db").write_text("this is not a database, whoever asks" * 10)
-    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, patience=PATIENCE)
+    background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, flush_timeout=PATIENCE)
     background.bring(tmp_path / "a")
     (said,) = background.finish()
     assert said == f"MLflow store sqlite:///{tmp_path}/no.db: file is not a database; `descent sync` tries again"

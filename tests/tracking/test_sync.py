@@ -128,7 +128,7 @@ def test_a_run_that_is_killed_and_resumed_has_each_step_once(uri: str, tmp_path:
     record.commit(position)
     step(record, 10, 17)
     record.position()
-    first = sync(tmp_path / "a", uri, points=30)
+    first = sync(tmp_path / "a", uri, max_points=30)
     assert points(uri) == list(range(10))
     record.fail("Traceback: killed\n")
     assert sync(tmp_path / "a", uri).what == "updated"
@@ -156,7 +156,7 @@ def test_a_run_that_is_killed_and_resumed_has_each_step_once(uri: str, tmp_path:
 
 def test_a_key_gets_so_many_points_and_no_more(uri: str, tmp_path: Path) -> None:
     whole(tmp_path / "a", 10_000)
-    sync(tmp_path / "a", uri, points=1000)
+    sync(tmp_path / "a", uri, max_points=1000)
     steps = points(uri)
     assert len(steps) == 1000
     assert (steps[0], steps[-1]) == (0, 9999)
@@ -171,7 +171,7 @@ def test_no_batch_is_larger_than_servers_take(uri: str, tmp_path: Path, monkeypa
         log(client, run_id, metrics, params)
 
     monkeypatch.setattr(MlflowClient, "log_batch", noted)
-    sync(whole(tmp_path / "a", 3_000).folder, uri, points=2_500)
+    sync(whole(tmp_path / "a", 3_000).folder, uri, max_points=2_500)
     assert sum(metrics for metrics, _ in sizes) > 2_500
     assert max(metrics for metrics, _ in sizes) <= validation.MAX_METRICS_PER_BATCH
     assert max(params for _, params in sizes) <= validation.MAX_PARAMS_TAGS_PER_BATCH
@@ -181,10 +181,10 @@ def test_the_points_of_a_run_stay_where_they_were_when_it_was_new(uri: str, tmp_
     record = start(tmp_path / "a", 100)
     step(record, 0, 50)
     record.commit(record.position())
-    sync(tmp_path / "a", uri, points=10)
+    sync(tmp_path / "a", uri, max_points=10)
     step(record, 50, 100)
     record.finish("finished", 100, {})
-    sync(tmp_path / "a", uri, points=50)
+    sync(tmp_path / "a", uri, max_points=50)
     assert points(uri) == [0, 11, 22, 33, 44, 55, 66, 77, 88, 99]
 
 
@@ -193,10 +193,10 @@ def test_a_run_that_diverges_early_shows_its_last_step(uri: str, tmp_path: Path)
     step(record, 0, 122)
     record.append(STEPS, [{"step": 122, "timestamp": CREATED, "loss/step": math.nan}])
     record.commit(record.position())
-    sync(tmp_path / "a", uri, points=100)
+    sync(tmp_path / "a", uri, max_points=100)
     assert points(uri) == [0, 101]
     record.finish("diverged", 123, {"diverged": 1.0})
-    sync(tmp_path / "a", uri, points=100)
+    sync(tmp_path / "a", uri, max_points=100)
     assert points(uri) == [0, 101, 122]
     assert rows(uri, "SELECT is_nan FROM metrics WHERE step = 122") == [(1,)]
 
@@ -221,7 +221,7 @@ def test_two_syncs_at_once_make_one_run(uri: str, tmp_path: Path) -> None:
 
 def test_more_metrics_than_mlflow_takes_at_once_are_all_there(uri: str, tmp_path: Path) -> None:
     whole(tmp_path / "a", 2001)
-    sync(tmp_path / "a", uri, points=3000)
+    sync(tmp_path / "a", uri, max_points=3000)
     assert points(uri) == list(range(2001))
 
 

@@ -31,5 +31,5 @@ def test_an_early_end_is_a_point_as_well(length: int, points: int) -> None:
 
 
 def test_one_point_is_too_few() -> None:
-    with pytest.raises(UserError, match=r"tracking\.points is 1"):
+    with pytest.raises(UserError, match=r"tracking\.max_points is 1"):
         thinned(10, 1)

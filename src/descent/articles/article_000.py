@@ -1,4 +1,4 @@
-"""Seed article 000: stochastic gradient descent on a noisy polynomial."""
+"""Source article 000: stochastic gradient descent on a noisy polynomial."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from scipy.stats import binomtest, chi2_contingency
 from descent.articles.by_hand import EPSILON
 from descent.articles.published_value import Cause, Check, Figure, animation, claim
 from descent.articles.results import Array, Results
-from descent.core.build import Parts, assemble
+from descent.core.build import RunComponents, assemble
 from descent.core.data.control_points import read_control_points
 from descent.core.data.noisy_polynomial import fit, read_points
 
@@ -20,14 +20,14 @@ NOISE = 0.2
 POINTS, BATCH = 100, 10
 START, LR, STEPS = 3.5, 0.3, 100
 BOUND = 100.0
-"""Farther from 0 than this, a descent has run away; ours, the article has none."""
+"""Farther from 0 than this, a descent has diverged; ours, the article has none."""
 RARELY = 1e-4
 """How improbable a difference of two programs' draws may be, before they count as different programs."""
 CONTROL_POINTS = (
     (-5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0),
     (5.0, 1.5, 2.0, 1.5, 0.0, -3.0, -1.0, 2.0, 3.0, 2.5, 5.0),
 )
-BEST, LOCAL, AWAY = "reached the best minimum", "stayed in a local minimum", "ran away"
+BEST, LOCAL, AWAY = "reached the best minimum", "stayed in a local minimum", "diverged"
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def ends(results: Results) -> dict[str, Share]:
     return {name: Share(counts[name], len(rows)) for name in (BEST, LOCAL, AWAY)}
 
 
-@np.errstate(over="ignore", invalid="ignore")  # of runs that run away
-def step_check(results: Results, parts: Parts) -> Check:
+@np.errstate(over="ignore", invalid="ignore")  # of runs that diverge
+def step_check(results: Results, parts: RunComponents) -> Check:
     """Where each step of the run leads, held against a fit and its slope in plain NumPy from where the step begins."""
     path = results.path("noisy_polynomial", ["x"])[:, 0]
     points = np.stack(read_points(results.root / "data/noisy_polynomial/points.csv"))
@@ -89,7 +89,7 @@ def step_check(results: Results, parts: Parts) -> Check:
     return Check(path[1:], expected, within)
 
 
-def draws(parts: Parts) -> tuple[int, float]:
+def draws(parts: RunComponents) -> tuple[int, float]:
     """How many distinct points a step draws at least, and how many of all points ten steps leave out, on average."""
     rows = parts.minibatches.chunk(0, STEPS).numpy()
     left_out = [POINTS - len(np.unique(rows[first : first + 10])) for first in range(0, STEPS, 10)]

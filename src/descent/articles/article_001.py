@@ -1,4 +1,4 @@
-"""Seed article 001: the gradient method, and learning rates that are too high and too low."""
+"""Source article 001: the gradient method, and learning rates that are too high and too low."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,7 +35,8 @@ def figures(results: Results) -> list[Figure]:
     """Its figures."""
     paths = {name: results.path(name) for name in RATES}
     checks = {
-        name: Check(paths[name], *on_bowl(START, lr, STEPS, results.config(name).bound)) for name, lr in RATES.items()
+        name: Check(paths[name], *on_bowl(START, lr, STEPS, results.config(name).divergence_threshold))
+        for name, lr in RATES.items()
     }
 
     def end(name: str, rate: str, published: Sequence[str], cause: str) -> Figure:

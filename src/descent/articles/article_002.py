@@ -1,4 +1,4 @@
-"""Seed article 002: two patterns told apart by a convolution, and an optimizer of one's own."""
+"""Source article 002: two patterns told apart by a convolution, and an optimizer of one's own."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -14,7 +14,7 @@ from descent.articles import by_hand
 from descent.articles.by_hand import Minibatch, Momentum, float32_rounding, on_parabola
 from descent.articles.published_value import Check, Figure, animation, claim, numbers
 from descent.articles.results import Array, Results
-from descent.core.build import Parts, assemble
+from descent.core.build import RunComponents, assemble
 from descent.core.optim.steepest_descent import SteepestDescent
 
 ARTICLE = "002"
@@ -65,7 +65,7 @@ def images() -> list[Minibatch]:
     ]
 
 
-def train(parts: Parts, optimizer: Callable[..., Optimizer], weights: Array) -> tuple[Array, Array]:
+def train(parts: RunComponents, optimizer: Callable[..., Optimizer], weights: Array) -> tuple[Array, Array]:
     """Take the steps of a run from other weights, (classes, pixels): the loss of each step, and the final weights."""
     problem = deepcopy(parts.problem)
     (convolution,) = problem.parameters()
@@ -80,7 +80,7 @@ def train(parts: Parts, optimizer: Callable[..., Optimizer], weights: Array) -> 
     return np.array(losses), convolution.detach().flatten(1).numpy().copy()
 
 
-def training_check(results: Results, parts: Parts) -> Check:
+def training_check(results: Results, parts: RunComponents) -> Check:
     """The losses that the run recorded, held against plain NumPy from the weights that the run's seed draws."""
     (convolution,) = parts.problem.parameters()
     weights = convolution.detach().flatten(1).double().numpy()
@@ -88,7 +88,7 @@ def training_check(results: Results, parts: Parts) -> Check:
     return Check(results.losses("patterns"), expected, float32_rounding(expected))
 
 
-def same_bits_as_sgd(parts: Parts) -> bool:
+def same_bits_as_sgd(parts: RunComponents) -> bool:
     """Whether the article's optimizer takes the article's network where torch.optim.SGD does."""
     weights = weights_with(article_scores())
     own, sgd = (train(parts, partial(optimizer, lr=LR), weights)[1] for optimizer in (SteepestDescent, SGD))

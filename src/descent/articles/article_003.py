@@ -1,4 +1,4 @@
-"""Seed article 003: descent on x² and x³ - 0.75x + 1, and MNIST with three layers."""
+"""Source article 003: descent on x² and x³ - 0.75x + 1, and MNIST with three layers."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Seed article 004: a notebook on the gradient."""
+"""Source article 004: a notebook on the gradient."""
 
 from ast import literal_eval
 from collections.abc import Sequence
@@ -101,7 +101,7 @@ def descents(results: Results) -> list[Figure]:
 
     def end(name: str, published: Sequence[str], cause: str) -> Figure:
         path = results.path(name)
-        check = Check(path, *on_bowl(START, RATES[name], STEPS, results.config(name).bound))
+        check = Check(path, *on_bowl(START, RATES[name], STEPS, results.config(name).divergence_threshold))
         return numbers(
             ARTICLE,
             f"from (-3, 4) at rate {RATES[name]:g}",
@@ -117,7 +117,7 @@ def descents(results: Results) -> list[Figure]:
         end(
             "bowl_004_too_large",
             far_out,
-            f"{moved}: at the bottom. It runs away 19-fold a step all the same, and stands still near 1e12, where x + "
+            f"{moved}: at the bottom. It diverges 19-fold a step all the same, and stands still near 1e12, where x + "
             "h and x - h square to the same float and the numerical gradient is 0. Ours starts at (-3, 4) and is ended "
             f"as diverged; let run, it would stand still at ({alone[0]:.3g}, {alone[1]:.3g}).",
         ),

@@ -1,4 +1,4 @@
-"""Seed article 004: two layers on MNIST."""
+"""Source article 004: two layers on MNIST."""
 
 from collections.abc import Sequence
 
@@ -49,7 +49,7 @@ LOOKED_AT = 100
 """How many steps are taken a second time, in plain NumPy."""
 ON_THE_VERGE = 0.001
 """The share of images between whose two best classes rounding to float32 may decide after one step."""
-SAME = ("data", "order", "problem", "optimizer", "schedule", "gradient", "trainer.max_steps")
+SAME = ("data", "sampler", "problem", "optimizer", "schedule", "gradient", "trainer.max_steps")
 """What the repeats' configuration has in common with the run's."""
 SEEDS = 20
 """Of the runs that the article's is held against: the experiment's own and its repeats."""
@@ -57,9 +57,9 @@ TOLD_APART = {
     "optimizer.lr=0.11": "100%",
     "optimizer.lr=0.12": "100%",
     "optimizer.lr=0.105": "77%",
-    "order=in_order": "58%",
-    "order=shuffled": "29%",
-    "order=without_replacement": "15%",
+    "sampler=in_order": "58%",
+    "sampler=shuffled": "29%",
+    "sampler=without_replacement": "15%",
     "data.batch_size=50": "7%",
     "network.weight.std=0.011": "26%",
     "network.activation._target_=torch.nn.Tanh": "100%",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from descent.articles.faults import STEP
 from descent.articles.published_value import Check
 from descent.articles.results import Array
-from descent.core.build import Parts
+from descent.core.build import RunComponents
 from descent.core.data.examples import Data
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -21,8 +21,8 @@ Update = Callable[[list[Array], list[Array]], list[Array]]
 """Where an optimizer takes parameters of which it is given the gradients."""
 
 
-def on_bowl(start: Sequence[float], lr: float, steps: int, bound: float) -> tuple[Array, Array]:
-    """Gradient descent on x² + y² by central differences, until it goes beyond a bound.
+def on_bowl(start: Sequence[float], lr: float, steps: int, divergence_threshold: float) -> tuple[Array, Array]:
+    """Gradient descent on x² + y² by central differences, until it goes beyond a threshold.
 
     Each step multiplies the position by 1 - 2 lr, since central differences of squares are exact but for rounding.
 
@@ -30,7 +30,7 @@ def on_bowl(start: Sequence[float], lr: float, steps: int, bound: float) -> tupl
         The positions, (steps + 1, 2), and how far rounding may put each off.
     """
     path, rounding = [np.array(start, dtype=np.float64)], [np.zeros(2)]
-    while len(path) <= steps and np.abs(path[-1]).max() <= bound:
+    while len(path) <= steps and np.abs(path[-1]).max() <= divergence_threshold:
         position = path[-1]
         # Two heights are rounded, and where they are taken; their difference is divided by 2 h.
         of_gradient = 4 * EPSILON * (position @ position + STEP**2) / STEP
@@ -164,19 +164,19 @@ def train(
     return np.array(losses), parameters
 
 
-def parameters_of(parts: Parts) -> list[Array]:
+def parameters_of(parts: RunComponents) -> list[Array]:
     """Those that a run starts from, in float64."""
     return [parameter.detach().double().numpy() for parameter in parts.problem.parameters()]
 
 
 def of_mnist(data: Data, indices: NDArray[np.int64]) -> Iterator[Minibatch]:
-    """Minibatches, (steps, batch) indices, from the bytes that MNIST is stored in."""
+    """BatchSampler, (steps, batch) indices, from the bytes that MNIST is stored in."""
     pixels, labels = (column.numpy() for column in data.train.columns)
     for rows in indices:
         yield pixels[rows] / 255, labels[rows].astype(np.int64)
 
 
-def first_losses(parts: Parts, losses: Array, steps: int, activations: Sequence[str], update: Update) -> Check:
+def first_losses(parts: RunComponents, losses: Array, steps: int, activations: Sequence[str], update: Update) -> Check:
     """The losses that a run on MNIST recorded of its first steps, held against those of plain NumPy.
 
     Args:

@@ -19,7 +19,7 @@ class Figure:
     """A row of reports/figures.csv.
 
     Args:
-        article: the number of the seed article.
+        article: the number of the source article.
         name: what the figure is of.
         published: as the article prints or says it.
         ours: the same from Descent's program.
@@ -130,7 +130,7 @@ def numbers(
     Where they differ, a cause explains it if ours is right and a program with the fault gives the published digits.
 
     Args:
-        article: the number of the seed article.
+        article: the number of the source article.
         name: what the figure is of.
         published: its numbers, with the digits that the article prints.
         ours: those of Descent's program.

@@ -70,11 +70,11 @@ class Results:
 
     def repeated(self, name: str, table: str = "runs.csv") -> list[Row]:
         """The rows of an experiment's repeats."""
-        return _rows(self.root / "repeats" / name / table)
+        return _rows(self.root / "seeds" / name / table)
 
     def repeated_config(self, name: str) -> DictConfig:
         """The configuration that an experiment's repeats were trained with, but for their seeds."""
-        return _config(self.root / "repeats" / name)
+        return _config(self.root / "seeds" / name)
 
     def repeated_at(self, name: str, step: int, metric: str) -> list[float]:
         """A metric of every repeat after a number of steps."""

@@ -1,1 +1,1 @@
-"""What people and dvc.yaml call: each module is one command, `descent VERB`."""
+"""What people and dvc.yaml call: each module is one command, `descent COMMAND`."""

@@ -35,7 +35,7 @@ def main() -> None:
     results = ", ".join(f"{count} {result}" for result, count in sorted(comparison.results.items()))
     print(f"{record.header.name}: {len(runs)} runs: {results}")
     if comparison.best:
-        print(f"best: {comparison.best}  {comparison.told}")
+        print(f"best: {comparison.best}  {comparison.best_value}")
     print(f"table {where}/runs.csv  pictures {where}/*.png")
     print(f"MLflow run {sync_sweep(record.folder, arguments.uri).run_id}")
 
@@ -47,7 +47,7 @@ def compared(runs: "list[RunRecord]") -> "tuple[SweepRecord, Comparison]":
         UserError: where there are no two that have ended.
     """
     from descent.compare.comparison import compare
-    from descent.compare.runs import arranged, ended
+    from descent.compare.runs import ended, group_runs
     from descent.records.run import now
     from descent.records.sweep import SEVERAL, SweepHeader, SweepRecord
 
@@ -57,7 +57,7 @@ def compared(runs: "list[RunRecord]") -> "tuple[SweepRecord, Comparison]":
     key = hashlib.sha256("\0".join(sorted(run.record.header.id for run in finished)).encode()).hexdigest()
     problems = {run.record.header.problem for run in finished}
     problem = problems.pop() if len(problems) == 1 else SEVERAL
-    differ = " × ".join(name.rpartition(".")[2] for name in arranged(finished).differing)
+    differ = " × ".join(name.rpartition(".")[2] for name in group_runs(finished).differing)
     header = SweepHeader(key, f"{problem}: comparison over {differ or 'nothing'}", problem, now(), {}, {})
     record = SweepRecord.create(project_root() / "comparisons" / key[:8], header, "")
     params = finished[0].params

@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Repeat what the command line composes, into repeats/NAME."""
+    """Repeat what the command line composes, into seeds/NAME."""
     from descent.runs import composition
 
-    parser = argparse.ArgumentParser("descent repeat", description=__doc__, epilog="the rest is as for descent train")
+    parser = argparse.ArgumentParser("descent seeds", description=__doc__, epilog="the rest is as for descent train")
     parser.add_argument(
-        "--seeds", type=int, default=100, metavar="N", help="those after its own (default: %(default)s)"
+        "--count", type=int, default=100, metavar="N", help="those after its own (default: %(default)s)"
     )
     arguments, sys.argv[1:] = parser.parse_known_args()
-    if arguments.seeds < 2:
-        raise UserError(f"--seeds {arguments.seeds}: choose 2 or more")
-    composition.run(partial(_repeat, arguments.seeds), "train")
+    if arguments.count < 2:
+        raise UserError(f"--count {arguments.count}: choose 2 or more")
+    composition.run(partial(_repeat, arguments.count), "train")
 
 
 def _repeat(seeds: int, config: "DictConfig") -> None:
@@ -34,6 +34,6 @@ def _repeat(seeds: int, config: "DictConfig") -> None:
     from descent.core import numerics
     from descent.runs.seeds import repeat
 
-    numerics.set_up()
+    numerics.configure_torch()
     folder = repeat(config, range(config.seed + 1, config.seed + 1 + seeds))
     print(f"{config.name} from {seeds:,} more seeds: {os.path.relpath(folder)}/runs.csv")

@@ -10,16 +10,16 @@ from descent.records.run import records
 from descent.records.sweep import sweeps
 from descent.tracking.store import DEFAULT_URI, connect
 from descent.tracking.sweep_sync import sync_record
-from descent.tracking.sync import POINTS
+from descent.tracking.sync import MAX_POINTS
 
 
-def sync_all(folders: list[Path], uri: str, points: int = POINTS) -> None:
+def sync_all(folders: list[Path], uri: str, max_points: int = MAX_POINTS) -> None:
     """Bring these records to MLflow, and print what was done to each."""
     connect(uri)
     done: Counter[str] = Counter()
     for folder in folders:
         try:
-            synced = sync_record(folder, uri, points)
+            synced = sync_record(folder, uri, max_points)
             done[synced.what] += 1
             print(f"{folder}: {synced.what}, run {synced.run_id}")
         except UserError as error:
@@ -41,13 +41,15 @@ def main() -> None:
         help="default: all under runs and sweeps",
     )
     parser.add_argument("--uri", default=DEFAULT_URI, help="the MLflow store (default: %(default)s)")
-    parser.add_argument("--points", type=int, default=POINTS, help="of a metric a run, at most (default: %(default)s)")
+    parser.add_argument(
+        "--max-points", type=int, default=MAX_POINTS, help="of a metric a run, at most (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     for folder in arguments.folders:
         if not _found([folder]):
             raise UserError(f"{folder} holds no record (run.json or sweep.json); name the folder of a run or a sweep")
     everywhere = [project_root() / name for name in ("runs", "sweeps")]
-    sync_all(_found(arguments.folders or everywhere), arguments.uri, arguments.points)
+    sync_all(_found(arguments.folders or everywhere), arguments.uri, arguments.max_points)
 
 
 def _found(folders: list[Path]) -> list[Path]:

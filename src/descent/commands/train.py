@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from descent.records.listener import Follower, Nobody
+from descent.records.listener import NullListener, RecordListener
 from descent.runs import composition
 from descent.tracking.background import BackgroundSync
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from omegaconf import DictConfig
 
-    from descent.core.training.checkpoint import Standing
+    from descent.core.training.checkpoint import TrainState
     from descent.records.sweep import SweepRecord
-    from descent.runs.tracked_run import Asked, Outcome, Run
+    from descent.runs.tracked_run import Run, RunRequest, RunResult
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def _train(until_synced: ExitStack, config: "DictConfig") -> None:
     from descent.core.training.progress import tell
     from descent.runs.tracked_run import train
 
-    numerics.set_up()
+    numerics.configure_torch()
     tell()
     _say(config.name, train(config, _asked(), follower))
 
@@ -63,7 +63,7 @@ def _map(common: "DictConfig", sweep: "SweepRecord") -> None:
     from descent.runs.sweep_identity import without_hydra
 
     composition.require_experiment(common)
-    numerics.set_up()
+    numerics.configure_torch()
     draw_map(without_hydra(common), sweep)
 
 
@@ -76,12 +76,12 @@ class Job:
 
         return go_alone(self.course(config))
 
-    def course(self, config: "DictConfig") -> "Generator[Run, Standing, float | None]":
+    def course(self, config: "DictConfig") -> "Generator[Run, TrainState, float | None]":
         """Its course, which waits for its run's steps."""
         return _course(config)
 
 
-def _course(config: "DictConfig") -> "Generator[Run, Standing, float | None]":
+def _course(config: "DictConfig") -> "Generator[Run, TrainState, float | None]":
     from hydra.core.hydra_config import HydraConfig
 
     from descent.core import numerics
@@ -90,7 +90,7 @@ def _course(config: "DictConfig") -> "Generator[Run, Standing, float | None]":
     from descent.runs.job import job, of_sweep, ranked_by
     from descent.runs.tracked_run import course
 
-    numerics.set_up()
+    numerics.configure_torch()
     hydra = HydraConfig.get()
     if Path(hydra.runtime.cwd).is_dir():
         os.chdir(hydra.runtime.cwd)  # the node of a cluster starts a job wherever it was started itself
@@ -109,21 +109,21 @@ def _course(config: "DictConfig") -> "Generator[Run, Standing, float | None]":
         return ranked_by(config, outcome)
 
 
-def _follower(until_synced: ExitStack, config: "DictConfig") -> Follower:
+def _follower(until_synced: ExitStack, config: "DictConfig") -> RecordListener:
     """The background sync that the configuration asks for, if it does, until its end."""
     tracking = config.tracking
     if tracking.uri is None:
-        return Nobody()
-    sync = until_synced.enter_context(BackgroundSync(tracking.uri, tracking.points, tracking.patience))
+        return NullListener()
+    sync = until_synced.enter_context(BackgroundSync(tracking.uri, tracking.max_points, tracking.flush_timeout))
     sync.start()  # so that it imports MLflow while this process imports Lightning
     return sync
 
 
-def _asked() -> "Asked":
+def _asked() -> "RunRequest":
     """What the command line asked of this run."""
     from hydra.core.hydra_config import HydraConfig
 
-    from descent.runs.tracked_run import Asked
+    from descent.runs.tracked_run import RunRequest
 
     hydra = HydraConfig.get()
     choices = {
@@ -131,10 +131,10 @@ def _asked() -> "Asked":
         for group, choice in hydra.runtime.choices.items()
         if choice is not None and not group.startswith("hydra/")
     }
-    return Asked(list(hydra.overrides.task), choices)
+    return RunRequest(list(hydra.overrides.task), choices)
 
 
-def _say(name: str, outcome: "Outcome") -> None:
+def _say(name: str, outcome: "RunResult") -> None:
     where = os.path.relpath(outcome.folder)
     if outcome.was_finished:
         print(f"{name}: {where} holds this run already, {outcome.result}; remove it to train again")

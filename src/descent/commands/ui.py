@@ -5,7 +5,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from descent.tracking.store import DEFAULT_URI, connect, resolve, told
+from descent.tracking.store import DEFAULT_URI, as_user_errors, connect, resolve
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,7 +20,7 @@ def main() -> None:
     is_served = arguments.uri.startswith(("http://", "https://"))
     server = arguments.uri.rstrip("/") if is_served else f"http://127.0.0.1:{arguments.port}"
     client = connect(arguments.uri)
-    with told(arguments.uri):
+    with as_user_errors(arguments.uri):
         found = pages(client)
     width = max(len(name) for name, _ in found)
     for name, page in found:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from descent.compare import table
 from descent.compare.pictures import pictures, save
-from descent.compare.runs import Run, arranged, ended
+from descent.compare.runs import Run, ended, group_runs
 from descent.records.run import RunRecord
 from descent.records.sweep import BEST, RUNS, State, Status
 
@@ -19,7 +19,7 @@ class Comparison:
 
     Args:
         results: how many runs ended how.
-        best: what the best run is called; None where all ran away, or are of several problems.
+        best: what the best run is called; None where all diverged, or are of several problems.
         best_record: the id of its record.
         metric: what runs are ranked by.
         value: the best run's.
@@ -38,7 +38,7 @@ class Comparison:
         return State(status, {**counts, "runs/failed": float(failed), **best}, self.best, self.best_record)
 
     @property
-    def told(self) -> str:
+    def best_value(self) -> str:
         """The best run's metric, in words."""
         return f"{self.metric} {self.value:.4g}"
 
@@ -56,11 +56,11 @@ def compare(title: str, records: Sequence[RunRecord], metric: str, direction: st
     runs = ended(records)
     if not runs:
         return Comparison(Counter(), None, None, metric, math.nan)
-    arrangement = arranged(runs)
-    table.write(folder / RUNS, table.rows(arrangement))
+    grouped = group_runs(runs)
+    table.write(folder / RUNS, table.rows(grouped))
     best = None
     if len({run.record.header.problem for run in runs}) == 1:  # else their losses have nothing in common
-        save(pictures(title, arrangement), folder)
+        save(pictures(title, grouped), folder)
         best = _best(runs, metric, direction)
     results: Counter[str] = Counter(run.result for run in runs)
     if best is None:
@@ -70,9 +70,9 @@ def compare(title: str, records: Sequence[RunRecord], metric: str, direction: st
 
 
 def _best(runs: Sequence[Run], metric: str, direction: str) -> Run | None:
-    """The best of those that have the metric and did not run away; None where there is none."""
+    """The best of those that have the metric and did not diverge; None where there is none."""
     ranked = sorted(
-        (run for run in runs if not run.ran_away and metric in run.metrics), key=lambda run: run.metrics[metric]
+        (run for run in runs if not run.diverged and metric in run.metrics), key=lambda run: run.metrics[metric]
     )
     if not ranked:
         return None

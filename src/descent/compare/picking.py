@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from descent.errors import UserError
 from descent.records.run import HEADER, RunRecord, records
 from descent.records.sweep import SweepRecord, sweeps
-from descent.tracking.store import connect, told
+from descent.tracking.store import as_user_errors, connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,7 +51,7 @@ def _in_folder(folder: Path) -> Iterable[RunRecord]:
 
 def _in_mlflow(pick: str, uri: str) -> Iterable[RunRecord]:
     client = connect(uri)
-    with told(uri):
+    with as_user_errors(uri):
         everywhere = [experiment.experiment_id for experiment in client.search_experiments()]
         for run in _answering(client, everywhere, pick):
             children = client.search_runs(

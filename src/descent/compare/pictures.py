@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from omegaconf import DictConfig, OmegaConf
 
-from descent.compare.runs import Arrangement, Handful, Run
+from descent.compare.runs import GroupedRuns, Run, SeedGroup
 from descent.compare.statistics import interquartile_mean, interval
 from descent.core.build import data_of, problem_of
 from descent.core.problems.landscape import losses_at
@@ -22,85 +22,85 @@ from descent.runs.pictures import field_of, path_of
 ENDS = ("loss/train", "accuracy/test")
 """The metrics whose ends and curves are shown, as far as the runs have them."""
 LABELS = 12
-"""Up to how many handfuls are told apart by colour among the paths; of more, kinds are."""
+"""Up to how many groups are told apart by colour among the paths; of more, kinds are."""
 
 
-def pictures(title: str, arrangement: Arrangement) -> dict[str, Figure]:
+def pictures(title: str, grouped: GroupedRuns) -> dict[str, Figure]:
     """All that the runs have something to show in, by name."""
-    runs = [run for handful in arrangement.handfuls for run in handful.runs]
+    runs = [run for group in grouped.groups for run in group.runs]
     metrics = [metric for metric in ENDS if any(metric in run.metrics for run in runs)]
-    drawn = {"ends": _ends(title, arrangement, metrics)}
+    drawn = {"ends": _ends(title, grouped, metrics)}
     for metric in metrics:
-        drawn[f"curves_{metric.replace('/', '_')}"] = _curves(title, arrangement, metric)
+        drawn[f"curves_{metric.replace('/', '_')}"] = _curves(title, grouped, metric)
     small = [run for run in runs if "x" in run.record.read(STEPS).columns]
     if small:
-        drawn["paths"] = _paths(title, arrangement)
+        drawn["paths"] = _paths(title, grouped)
     return drawn
 
 
-def _ends(title: str, arrangement: Arrangement, metrics: Sequence[str]) -> Figure:
+def _ends(title: str, grouped: GroupedRuns, metrics: Sequence[str]) -> Figure:
     panels = {}
     for metric in metrics:
-        by_kind: dict[str, list[Handful]] = {}
-        for handful in arrangement.handfuls:
-            by_kind.setdefault(handful.kind, []).append(handful)
-        panels[f"{metric} at the end"] = [_line(kind, handfuls, metric) for kind, handfuls in by_kind.items()]
-    return rates_picture(title, arrangement.number or "", panels)
+        by_kind: dict[str, list[SeedGroup]] = {}
+        for group in grouped.groups:
+            by_kind.setdefault(group.kind, []).append(group)
+        panels[f"{metric} at the end"] = [_line(kind, groups, metric) for kind, groups in by_kind.items()]
+    return rates_picture(title, grouped.number or "", panels)
 
 
-def _line(kind: str, handfuls: Sequence[Handful], metric: str) -> Line:
-    finals = [np.array([run.final(metric) for run in handful.runs]) for handful in handfuls]
+def _line(kind: str, groups: Sequence[SeedGroup], metric: str) -> Line:
+    finals = [np.array([run.final(metric) for run in group.runs]) for group in groups]
     low, high = zip(*(interval(values) for values in finals), strict=True)
     return Line(
         label=kind,
-        x=np.array([handful.number or 0.0 for handful in handfuls]),
+        x=np.array([group.number or 0.0 for group in groups]),
         y=np.array([interquartile_mean(values) for values in finals]),
         low=np.array(low),
         high=np.array(high),
-        ran_away=[sum(run.ran_away for run in handful.runs) for handful in handfuls],
-        of=[len(handful.runs) for handful in handfuls],
+        diverged=[sum(run.diverged for run in group.runs) for group in groups],
+        of=[len(group.runs) for group in groups],
     )
 
 
-def _curves(title: str, arrangement: Arrangement, metric: str) -> Figure:
+def _curves(title: str, grouped: GroupedRuns, metric: str) -> Figure:
     panels: dict[str, list[Band]] = {}
-    for handful in arrangement.handfuls:
-        band = _band(arrangement, handful, metric)
+    for group in grouped.groups:
+        band = _band(grouped, group, metric)
         if band is not None:
-            panels.setdefault(handful.kind, []).append(band)
+            panels.setdefault(group.kind, []).append(band)
     return bands_picture(title, metric, panels)
 
 
-def _band(arrangement: Arrangement, handful: Handful, metric: str) -> Band | None:
-    """The handful's middle at all steps at which one of its runs was evaluated; None where none was."""
-    evaluated = [run.evaluations(metric) for run in handful.runs]
+def _band(grouped: GroupedRuns, group: SeedGroup, metric: str) -> Band | None:
+    """The group's middle at all steps at which one of its runs was evaluated; None where none was."""
+    evaluated = [run.evaluations(metric) for run in group.runs]
     steps = sorted({step for found in evaluated for step in found})
     if not steps:
         return None
     values = np.array(
         [
             [found.get(step, run.final(metric)) for step in steps]
-            for run, found in zip(handful.runs, evaluated, strict=True)
+            for run, found in zip(group.runs, evaluated, strict=True)
         ]
     )
     low, high = interval(values)
-    return Band(_numbered(arrangement, handful), np.array(steps, float), interquartile_mean(values), low, high)
+    return Band(_numbered(grouped, group), np.array(steps, float), interquartile_mean(values), low, high)
 
 
-def _numbered(arrangement: Arrangement, handful: Handful) -> str:
-    if arrangement.number is None or handful.number is None:
-        return handful.kind or "all"
-    return f"{arrangement.number.rpartition('.')[2]}={handful.number:g}"
+def _numbered(grouped: GroupedRuns, group: SeedGroup) -> str:
+    if grouped.number is None or group.number is None:
+        return group.kind or "all"
+    return f"{grouped.number.rpartition('.')[2]}={group.number:g}"
 
 
-def _paths(title: str, arrangement: Arrangement) -> Figure:
-    ground = _ground(arrangement.handfuls[0].runs[0])
-    told_apart = len(arrangement.handfuls) <= LABELS
+def _paths(title: str, grouped: GroupedRuns) -> Figure:
+    ground = _ground(grouped.groups[0].runs[0])
+    told_apart = len(grouped.groups) <= LABELS
     paths = []
-    for handful in arrangement.handfuls:
-        numbered = _numbered(arrangement, handful)
-        label = " ".join(filter(None, [handful.kind, numbered])) if told_apart else handful.kind
-        paths += [_labelled(label, run, ground) for run in handful.runs]
+    for group in grouped.groups:
+        numbered = _numbered(grouped, group)
+        label = " ".join(filter(None, [group.kind, numbered])) if told_apart else group.kind
+        paths += [_labelled(label, run, ground) for run in group.runs]
     return paths_picture(title, ground, paths)
 
 
@@ -109,7 +109,7 @@ def _labelled(label: str, run: Run, ground: Ground) -> LabelledPath:
     losses = _losses(run)
     if isinstance(ground, LossCurve):
         path = np.column_stack([path[:, 0], losses])
-    return LabelledPath(label, path, losses, run.ran_away)
+    return LabelledPath(label, path, losses, run.diverged)
 
 
 def _losses(run: Run) -> np.ndarray:

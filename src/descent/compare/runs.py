@@ -30,13 +30,13 @@ class Run:
     metrics: dict[str, float]
 
     @property
-    def ran_away(self) -> bool:
+    def diverged(self) -> bool:
         """Whether it diverged."""
         return self.result == "diverged"
 
     def final(self, metric: str) -> float:
-        """A metric at its end, infinitely bad where it ran away."""
-        if not self.ran_away:
+        """A metric at its end, infinitely bad where it diverged."""
+        if not self.diverged:
             return self.metrics.get(metric, math.nan)
         return -math.inf if is_better_high(metric) else math.inf
 
@@ -65,7 +65,7 @@ def is_better_high(metric: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Handful:
+class SeedGroup:
     """Runs that differ in nothing but chance.
 
     Args:
@@ -80,21 +80,21 @@ class Handful:
 
 
 @dataclass(frozen=True)
-class Arrangement:
-    """Runs in handfuls, along one of the numbers they differ in.
+class GroupedRuns:
+    """Runs in groups, along one of the numbers they differ in.
 
     Args:
         number: the number's name; None where they differ in none.
         differing: the names of all parameters in which they differ.
-        handfuls: by kind, in the order of the runs, then by number.
+        groups: by kind, in the order of the runs, then by number.
     """
 
     number: str | None
     differing: list[str]
-    handfuls: list[Handful]
+    groups: list[SeedGroup]
 
 
-def arranged(runs: Sequence[Run]) -> Arrangement:
+def group_runs(runs: Sequence[Run]) -> GroupedRuns:
     """Arrange runs along the number that has most values, the learning rate before others."""
     names = differing([run.params for run in runs])
     kinds = [name for name in names if name != REPLICATE]
@@ -103,23 +103,23 @@ def arranged(runs: Sequence[Run]) -> Arrangement:
         key=lambda name: (name == "optimizer.lr", len({run.params[name] for run in runs})),
         default=None,
     )
-    handfuls: dict[str, dict[float | None, list[Run]]] = {}
+    groups: dict[str, dict[float | None, list[Run]]] = {}
     for run in runs:
-        kind = called({name: run.params.get(name, "") for name in kinds if name != number})
+        kind = run_label({name: run.params.get(name, "") for name in kinds if name != number})
         value = _number(run.params[number]) if number else None
-        handfuls.setdefault(kind, {}).setdefault(value, []).append(run)
-    return Arrangement(
+        groups.setdefault(kind, {}).setdefault(value, []).append(run)
+    return GroupedRuns(
         number,
         names,
         [
-            Handful(kind, value, by_number[value])
-            for kind, by_number in handfuls.items()
+            SeedGroup(kind, value, by_number[value])
+            for kind, by_number in groups.items()
             for value in sorted(by_number, key=lambda value: value or 0)
         ],
     )
 
 
-def called(values: dict[str, str]) -> str:
+def run_label(values: dict[str, str]) -> str:
     """What tells a run from others, in a few words: `adam lr=0.01 seed=2`; of long numbers, four digits."""
     return " ".join(
         value if "." not in name and name != REPLICATE else f"{name.rpartition('.')[2]}={_short(value)}"

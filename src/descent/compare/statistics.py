@@ -1,4 +1,4 @@
-"""What a handful of runs say of all: the interquartile mean and its bootstrap interval.
+"""What a group of runs say of all: the interquartile mean and its bootstrap interval.
 
 Agarwal, Schwarzer, Castro, Courville and Bellemare, Deep Reinforcement Learning at the Edge of the Statistical
 Precipice, NeurIPS 2021: the mean of the middle half is steadier than the median and does not follow a single outlier.
@@ -15,7 +15,7 @@ CONFIDENCE = 0.95
 def interquartile_mean(values: ArrayLike, axis: int = 0) -> NDArray[np.float64]:
     """The mean of the middle half along an axis: a quarter of the values, rounded down, is left out on either side.
 
-    A value of infinity, as a run that ran away has, stands above all others.
+    A value of infinity, as a run that diverged has, stands above all others.
     """
     mean: NDArray[np.float64] = stats.trim_mean(values, 0.25, axis=axis)
     return mean

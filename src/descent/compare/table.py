@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from descent.compare.runs import Arrangement
+from descent.compare.runs import GroupedRuns
 
 Row = dict[str, Any]
 
 
-def rows(arrangement: Arrangement) -> list[Row]:
+def rows(grouped: GroupedRuns) -> list[Row]:
     """What differs between the runs, how each ended and what it reached."""
-    runs = [run for handful in arrangement.handfuls for run in handful.runs]
+    runs = [run for group in grouped.groups for run in group.runs]
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
     return [
         {
             "run": run.record.header.name,
-            **{name: run.params.get(name, "") for name in arrangement.differing},
+            **{name: run.params.get(name, "") for name in grouped.differing},
             "result": run.result,
             "steps": run.steps,
             **{name: run.metrics.get(name) for name in metrics},

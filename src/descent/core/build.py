@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data, Minibatch
-from descent.core.data.minibatches import Minibatches
 from descent.core.optim.elementwise import is_elementwise, scales_with_rate
 from descent.core.problems.problem import Problem
 from descent.core.random_streams import generator
@@ -31,7 +31,7 @@ FASTEST = 1e6
 
 
 @dataclass(frozen=True)
-class Parts:
+class RunComponents:
     """What a run is made of.
 
     Args:
@@ -48,7 +48,7 @@ class Parts:
 
     problem: Problem
     data: Data
-    minibatches: Minibatches
+    minibatches: BatchSampler
     plan: Plan
     gradient: Callable[[Problem, Minibatch], Tensor]
     optimizer: Callable[[Any], Optimizer]
@@ -57,7 +57,7 @@ class Parts:
     draw: Callable[..., None]
 
 
-def assemble(config: DictConfig) -> Parts:
+def assemble(config: DictConfig) -> RunComponents:
     """Build every part of a run.
 
     Raises:
@@ -74,7 +74,7 @@ def assemble(config: DictConfig) -> Parts:
         config.evaluation.first,
         config.evaluation.every,
     )
-    parts = Parts(
+    parts = RunComponents(
         problem_of(config),
         data,
         minibatches,
@@ -110,9 +110,9 @@ def _stamps(files: Sequence[Path]) -> tuple[tuple[Path, int, int], ...]:
     return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in found)
 
 
-def minibatches_of(config: DictConfig, data: Data) -> Minibatches:
+def minibatches_of(config: DictConfig, data: Data) -> BatchSampler:
     """The minibatches that its seed draws."""
-    return Minibatches(len(data.train), config.data.batch_size, _built("order", config.order), config.seed)
+    return BatchSampler(len(data.train), config.data.batch_size, _built("sampler", config.sampler), config.seed)
 
 
 def problem_of(config: DictConfig) -> Problem:
@@ -122,7 +122,7 @@ def problem_of(config: DictConfig) -> Problem:
     return problem
 
 
-def shared_settings(config: DictConfig, parts: Parts) -> tuple[Hashable, float]:
+def shared_settings(config: DictConfig, parts: RunComponents) -> tuple[Hashable, float]:
     """What is equal for runs of which one optimizer may take the steps, and the learning rate they may differ in.
 
     The first is None for an optimizer that can't take the steps of several.
@@ -157,12 +157,12 @@ def _check_numbers(config: DictConfig) -> None:
     counts: dict[str, tuple[Any, int, bool]] = {
         "seed": (config.seed, 0, False),
         "data.batch_size": (config.data.batch_size, 0, True),
-        "trainer.steps_per_call": (config.trainer.steps_per_call, 1, False),
+        "trainer.chunk_size": (config.trainer.chunk_size, 1, False),
         "trainer.max_steps": (config.trainer.max_steps, 1, True),
         "trainer.max_epochs": (config.trainer.max_epochs, 1, True),
         "evaluation.first": (config.evaluation.first, 1, True),
         "evaluation.every": (config.evaluation.every, 1, True),
-        "tracking.points": (config.tracking.points, 2, False),
+        "tracking.max_points": (config.tracking.max_points, 2, False),
     }
     for name, (value, least, optional) in counts.items():
         if value is None and optional:
@@ -180,7 +180,7 @@ def _built(group: str, config: DictConfig) -> Any:
         raise UserError(f"{group}: {error.__cause__ or error}".replace("\n", " ")) from error
 
 
-def _try_out(parts: Parts, config: DictConfig) -> None:
+def _try_out(parts: RunComponents, config: DictConfig) -> None:
     """Let the optimizer and the schedule see their settings, and the problem the shape of its data."""
     problem, examples = parts.problem, parts.data.train
     try:

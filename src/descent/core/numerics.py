@@ -7,7 +7,7 @@ import torch
 ASK_NVML = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
-def set_up() -> None:
+def configure_torch() -> None:
     """What makes it compute fast; to be called when all is imported.
 
     Numbers too small to be normal floats are taken for 0, in this thread and all that it starts: Adam's moments of

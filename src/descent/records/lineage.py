@@ -1,4 +1,4 @@
-"""Where a run comes from: its configuration, its data, the package's source, and the commit."""
+"""Where a run comes from: its configuration, its data, the core's source, and the commit."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 from descent.records.run import Input
 
-NO_EFFECT = ("run_dir", "tracking", "objective", "trainer.steps_per_call", "trainer.checkpoint_seconds")
+NO_EFFECT = ("run_dir", "tracking", "objective", "trainer.chunk_size", "trainer.checkpoint_seconds")
 """What of a configuration cannot change a result."""
 
 
@@ -36,8 +36,8 @@ def inputs(files: Iterable[Path], root: Path) -> list[Input]:
 
 
 def source_hash() -> str:
-    """SHA-256 over the package's source."""
-    package = Path(__file__).resolve().parents[1]
+    """SHA-256 over the source of `descent.core`, which is all that can change a number of a run."""
+    package = Path(__file__).resolve().parents[1] / "core"
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol
 
 
-class Follower(Protocol):
+class RecordListener(Protocol):
     """Is told of the folders that hold records; what it is told costs the teller nothing."""
 
     def notify(self, folder: Path) -> None:
@@ -14,7 +14,7 @@ class Follower(Protocol):
         """The record there is whole, or has failed."""
 
 
-class Nobody:
+class NullListener:
     """A follower where none is wanted."""
 
     def notify(self, folder: Path) -> None:

@@ -4,7 +4,7 @@
     config.yaml      its resolved configuration
     steps.csv        a row for every step
     evaluations.csv  a row for every evaluation
-    visited.f32      positions a network visited, all its parameters in float32 each; gone once its picture is drawn
+    trajectory.f32      positions a network visited, all its parameters in float32 each; gone once its picture is drawn
     committed.json   up to which byte of each table a checkpoint covers the run; gone once it has ended
     metrics.json     the final metrics
     result.json      how it ended; written last, so that its presence says that the record is whole
@@ -27,7 +27,7 @@ from typing import Literal, Self
 HEADER = "run.json"
 STEPS = "steps.csv"
 EVALUATIONS = "evaluations.csv"
-VISITED = "visited.f32"
+TRAJECTORY = "trajectory.f32"
 COMMITTED = "committed.json"
 FAULT = "traceback.txt"
 APPENDED = (".csv", ".f32")
@@ -88,7 +88,7 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Ending:
+class Termination:
     """How a run ended: its result, the number of steps it took, and when (milliseconds since the epoch)."""
 
     result: Result
@@ -185,14 +185,14 @@ class RunRecord:
         self.close()
         write_whole(self.folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
         (self.folder / COMMITTED).unlink(missing_ok=True)
-        write_whole(self.folder / "result.json", json.dumps(asdict(Ending(result, step, now())), indent=2) + "\n")
+        write_whole(self.folder / "result.json", json.dumps(asdict(Termination(result, step, now())), indent=2) + "\n")
 
     # What others read
 
-    def ending(self) -> Ending | None:
+    def ending(self) -> Termination | None:
         """How the run ended, or None while it has not."""
         path = self.folder / "result.json"
-        return Ending(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        return Termination(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def failed(self) -> bool:
         """Whether a fault stopped the run, and it has not been taken up again."""

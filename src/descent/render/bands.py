@@ -1,4 +1,4 @@
-"""How runs go: a metric over the steps, a line for each handful, with a band that holds its middle."""
+"""How runs go: a metric over the steps, a line for each group, with a band that holds its middle."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ COLUMNS = 3
 
 @dataclass(frozen=True)
 class Band:
-    """A handful of runs.
+    """A group of runs.
 
     Args:
         label: what tells them from the others in their panel.
         steps: (points,), the steps taken where the metric is known.
-        middle: (points,), what the handful comes to there; not finite where it has run away.
+        middle: (points,), what the group comes to there; not finite where it has diverged.
         low: (points,), the lower edge of its band.
         high: (points,), the upper edge.
     """
@@ -34,7 +34,7 @@ class Band:
 
 
 def bands_picture(title: str, metric: str, panels: Mapping[str, Sequence[Band]]) -> Figure:
-    """A panel for each kind of run, by its name, with its handfuls, from dark to light in their order."""
+    """A panel for each kind of run, by its name, with its groups, from dark to light in their order."""
     columns = min(len(panels), COLUMNS)
     rows = -(-len(panels) // columns)
     figure = new_figure(5.2 * columns + 0.8, 4 * rows + 0.8)

@@ -49,7 +49,7 @@ class CurveDescent:
         grid: (points,), where the curves are known.
         curve: (points,), the loss over all examples.
         path: (steps + 1, 2), x and the loss there, from the start on.
-        diverged: whether the path ran away at its end.
+        diverged: whether the path diverged at its end.
         examples: x and y of the data, which lie in the same plane as the curve; None where the loss needs no data.
         frames: for some steps, in order, the number of steps taken before it and the curve, (points,), that it
             descended on.

@@ -67,7 +67,7 @@ class FieldDescent:
         title: of the picture.
         field: what it leads through.
         path: (steps + 1, 2), the positions, from the start on.
-        diverged: whether the path ran away at its end.
+        diverged: whether the path diverged at its end.
     """
 
     title: str

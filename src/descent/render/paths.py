@@ -41,7 +41,7 @@ class LabelledPath:
         label: what tells it from the others, and what became of it.
         path: (steps + 1, 2), where it is drawn, from the start on.
         losses: (steps + 1,), the loss at each; the last may be missing.
-        diverged: whether the path ran away at its end.
+        diverged: whether the path diverged at its end.
     """
 
     label: str
@@ -79,7 +79,7 @@ def paths_picture(title: str, ground: Ground, paths: Sequence[LabelledPath]) -> 
 
 def _mark_end(axes: Axes, path: LabelledPath, colour: str, size: float, *view: Range) -> None:
     if path.diverged or last_inside(path.path, *view) < len(path.path) - 1:
-        marker, label = "X", "ran away" if path.diverged else "left the view"
+        marker, label = "X", "diverged" if path.diverged else "left the view"
     else:
         marker, label = "*", "end"
     look: dict[str, Any] = {"marker": marker, "markeredgecolor": "black", "linestyle": ""}
@@ -101,7 +101,7 @@ def _exit(path: Array, *view: Range) -> Array:
 
 
 def _limit(axes: Axes, paths: Sequence[LabelledPath], *view: Range) -> None:
-    """Show losses in view whole, on a logarithmic scale if none is negative, and let those that run away run out."""
+    """Show losses in view whole, on a logarithmic scale if none is negative, and let those that diverge run out."""
     everywhere = np.concatenate([path.losses for path in paths])
     in_view = np.concatenate([path.losses[: last_inside(path.path, *view) + 1] for path in paths])
     shown = in_view[np.isfinite(in_view)]

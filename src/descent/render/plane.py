@@ -30,7 +30,7 @@ class PlaneDescent:
         path: (positions, 2).
         steps: (positions,), the number of steps taken at each position.
         explained: (2,), the share of the path's extent along each direction.
-        diverged: whether the path ran away at its end.
+        diverged: whether the path diverged at its end.
         loss: every step's loss and, by their names, the evaluations'.
         accuracy: the evaluations', by their names.
     """
@@ -80,7 +80,7 @@ def _figure(descent: PlaneDescent) -> tuple[Figure, Axes, list[Axes]]:
 def _mark_ends(plane: Axes, descent: PlaneDescent) -> list[Line2D]:
     style: dict[str, Any] = {"linestyle": "", "markeredgecolor": "black"}
     starts = plane.plot(*descent.path[0], marker="o", markersize=10, markerfacecolor="white", label="start", **style)
-    marker, label = ("X", "ran away") if descent.diverged else ("*", "end")
+    marker, label = ("X", "diverged") if descent.diverged else ("*", "end")
     ends = plane.plot(*descent.path[-1], marker=marker, markersize=14, color=RED, label=label, **style)
     plane.legend(loc="best", fontsize=9)
     return [*starts, *ends]

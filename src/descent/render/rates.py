@@ -1,4 +1,4 @@
-"""Where runs end, against a number they differ in: a line for each kind of run, an interval for each handful."""
+"""Where runs end, against a number they differ in: a line for each kind of run, an interval for each group."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from descent.render.style import COLOURS, GREY, new_figure
 from descent.render.trail import Array
 
 ROW = 0.045
-"""How far below the marks of one line those of the next stand, of the height: they may have run away at one rate."""
+"""How far below the marks of one line those of the next stand, of the height: they may have diverge at one rate."""
 SPAN = 10
 """From how many times the least number on the greatest is so far away that the axis is logarithmic."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Runs of one kind, a handful at each of some numbers.
+    """Runs of one kind, a group at each of some numbers.
 
     Args:
         label: what tells them from the others.
         x: (points,), the numbers, in order.
-        y: (points,), what a handful comes to; not finite where it ran away.
+        y: (points,), what a group comes to; not finite where it diverged.
         low: (points,), the lower end of its interval.
         high: (points,), the upper end.
-        ran_away: (points,), how many of a handful did.
+        diverged: (points,), how many of a group did.
         of: (points,), how many runs it has.
     """
 
@@ -37,7 +37,7 @@ class Line:
     y: Array
     low: Array
     high: Array
-    ran_away: Sequence[int]
+    diverged: Sequence[int]
     of: Sequence[int]
 
 
@@ -51,11 +51,11 @@ def rates_picture(title: str, x: str, panels: Mapping[str, Sequence[Line]]) -> F
         _scale(axes, lines)
         rows = cycle(np.arange(0.97, 0.0, -ROW))
         for line, colour in zip(lines, cycle(COLOURS)):
-            _draw(axes, line, colour, next(rows) if any(line.ran_away) else 0.0)
+            _draw(axes, line, colour, next(rows) if any(line.diverged) else 0.0)
     handles, labels = axes.get_legend_handles_labels()
-    if any(any(line.ran_away) for lines in panels.values() for line in lines):
+    if any(any(line.diverged) for lines in panels.values() for line in lines):
         handles += axes.plot([], [], "X", color=GREY, markersize=8)
-        labels += ["ran away"]
+        labels += ["diverged"]
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=9)
     return figure
 
@@ -72,13 +72,13 @@ def _scale(axes: Axes, lines: Sequence[Line]) -> None:
 
 
 def _draw(axes: Axes, line: Line, colour: str, gone: float) -> None:
-    """A line with its intervals; what ran away is marked at the height `gone` of the axes, from 0 to 1."""
+    """A line with its intervals; what diverged is marked at the height `gone` of the axes, from 0 to 1."""
     finite = np.isfinite(line.y)
     top = np.where(np.isfinite(line.high), line.high, line.y)  # an interval that reaches infinity ends at its mean
     x, y = line.x[finite], line.y[finite]
     span = np.stack([y - line.low[finite], top[finite] - y]).clip(0)
     axes.errorbar(x, y, span, fmt="o-", color=colour, markersize=5, linewidth=1.4, capsize=3, label=line.label)
-    for at, count, of in zip(line.x, line.ran_away, line.of, strict=True):
+    for at, count, of in zip(line.x, line.diverged, line.of, strict=True):
         if count:
             along_top = axes.get_xaxis_transform()
             axes.plot([at], [gone], "X", color=colour, markersize=8, transform=along_top, clip_on=False, zorder=5)

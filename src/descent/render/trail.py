@@ -58,7 +58,7 @@ def mark_end(axes: Axes, path: Array, *view: Range, diverged: bool) -> Line2D:
     last = last_inside(path, *view)
     marker, size, label = "*", 16, "end"
     if diverged or last < len(path) - 1:
-        marker, size, label = "X", 13, f"{'ran away' if diverged else 'left the view'} after step {last:,}"
+        marker, size, label = "X", 13, f"{'diverged' if diverged else 'left the view'} after step {last:,}"
     (mark,) = axes.plot(
         *path[last],
         marker,

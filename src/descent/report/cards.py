@@ -7,7 +7,7 @@ from pathlib import Path
 
 from descent.errors import UserError
 from descent.project import project_root
-from descent.records.run import Ending, RunRecord
+from descent.records.run import RunRecord, Termination
 from descent.report.page import Card
 
 PICTURE, ANIMATION = "descent.png", "descent.gif"
@@ -64,7 +64,7 @@ def _about(experiment: Path) -> str:
     return " ".join(line.lstrip("# ") for line in top if "@package" not in line)
 
 
-def _shows(record: RunRecord, ending: Ending) -> str:
+def _shows(record: RunRecord, ending: Termination) -> str:
     drawn = record.header.params.get("picture._target_", "").rpartition(".")[2]
     metrics = record.metrics()
     position = ", ".join(f"{axis} = {metrics[axis]:.4g}" for axis in ("x", "y") if axis in metrics)

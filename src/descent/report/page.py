@@ -21,7 +21,7 @@ class Card:
     Args:
         name: the experiment's.
         about: what it is.
-        article: the number of the seed article that it follows, if it follows one.
+        article: the number of the source article that it follows, if it follows one.
         result: how it ended.
         steps: how many it took.
         metrics: the final ones.
@@ -77,7 +77,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Article:
-    """A seed article: its title, the language of that, and what to say of it in English."""
+    """A source article: its title, the language of that, and what to say of it in English."""
 
     title: str
     lang: str

@@ -108,7 +108,7 @@ def _noisy_polynomial(results: Results) -> Section:
         inside,
         np.linspace(-7, 7, 141),
         dict(zip(("local minimum", "best minimum", "local minimum "), minima, strict=True)),
-        [f"{away.count:,} more ran away"],
+        [f"{away.count:,} more diverged"],
     )
     return Section(
         id="chance-000",
@@ -116,11 +116,11 @@ def _noisy_polynomial(results: Results) -> Section:
         paragraphs=[
             "The article shows one descent that leaves the local minimum near 4 for the best one near 0, and says "
             "that it may not work. Here it is repeated with new noise and new draws for every seed. What throws it "
-            "out of the local minimum is the fit of a polynomial to ten points alone; what makes it run away is the "
+            "out of the local minimum is the fit of a polynomial to ten points alone; what makes it diverge is the "
             "same: once in a while the fitted curve is steep, and one step at rate 0.3 leads far out, where every "
             "curve is steeper still.",
         ],
-        picture=_picture(plot, "A histogram of where the runs that did not run away ended, with peaks at the minima"),
+        picture=_picture(plot, "A histogram of where the runs that did not diverge ended, with peaks at the minima"),
         table=Table(
             caption="How the runs ended, with 95 % intervals (Wilson)",
             header=["end", "runs", "rate"],
@@ -155,7 +155,7 @@ def _networks(results: Results) -> Section:
             "A seed draws the initial weights and, with two layers, the minibatches. One published run is one draw; "
             "these are the means over the seeds, with 95 % intervals (Student), and what they range over. With three "
             "layers they are those after ten of the hundred epochs, which take minutes for each seed: "
-            "`descent repeat --seeds 4 experiment=mnist_three_layer` goes all the way."
+            "`descent seeds --count 4 experiment=mnist_three_layer` goes all the way."
         ],
         table=Table(
             caption="Accuracies over the seeds",

@@ -24,10 +24,10 @@ from descent.core.problems.landscape import gradients_at
 from descent.core.problems.minima import minima_of
 from descent.core.problems.problem import Problem
 from descent.core.training.plan import Plan
-from descent.core.training.together import Member, Together
+from descent.core.training.together import BatchedRun, RunBatch
 from descent.errors import UserError
 
-ELSEWHERE, NOT_YET, AWAY = "at rest elsewhere", "not at rest yet", "ran away"
+ELSEWHERE, NOT_YET, AWAY = "at rest elsewhere", "not at rest yet", "diverged"
 """What becomes of runs that reach no minimum."""
 REACH = 0.05
 """How far from a minimum a run at rest may be that has reached it."""
@@ -42,7 +42,7 @@ class Basins:
         rates: (rows,), in order.
         minima: (minima, components), the lowest first.
         counts: (minima + 3, rows, columns), how many of a cell's runs reached each of the minima, are at rest
-            elsewhere, are not at rest yet, and ran away.
+            elsewhere, are not at rest yet, and diverged.
     """
 
     starts: NDArray[np.float64]
@@ -99,9 +99,9 @@ def basins(config: DictConfig) -> Basins:
     with tqdm(desc=config.name, total=asked.seeds * steps, unit="step", disable=None, leave=False) as bar:
         for own in _with(config, "seed", range(config.seed, config.seed + asked.seeds)):
             members = _members(own, rows, problem, starts)
-            together = Together(members, config.bound)
+            together = RunBatch(members, config.divergence_threshold)
             begun = bar.n
-            for _ in together.descend(Plan(steps, evaluations=(0, steps), visits=(0, steps))):
+            for _ in together.descend(Plan(steps, evaluations=(0, steps), snapshots=(0, steps))):
                 bar.update(begun + together.steps_taken - bar.n)
             counts += _outcomes(members, minima, everything, config.tolerance).view_as(counts)
     return Basins(starts.numpy(), rates.numpy(), minima.numpy(), counts.numpy())
@@ -128,16 +128,16 @@ def _with(config: DictConfig, key: str, values: Iterable[Any]) -> Iterator[DictC
         yield own
 
 
-def _row(config: DictConfig) -> Callable[..., Member]:
+def _row(config: DictConfig) -> Callable[..., BatchedRun]:
     """Makes the runs of a rate."""
     parts = assemble(config)
     settings, rate = shared_settings(config, parts)
-    return partial(Member, optimizer=parts.optimizer, schedule=parts.schedule, settings=settings, rate=rate)
+    return partial(BatchedRun, optimizer=parts.optimizer, schedule=parts.schedule, settings=settings, rate=rate)
 
 
 def _members(
-    config: DictConfig, rows: Sequence[Callable[..., Member]], problem: Problem, starts: Tensor
-) -> list[Member]:
+    config: DictConfig, rows: Sequence[Callable[..., BatchedRun]], problem: Problem, starts: Tensor
+) -> list[BatchedRun]:
     """The runs of a seed, those of a rate beside each other."""
     data = data_of(config)
     minibatches = minibatches_of(config, data)
@@ -153,12 +153,12 @@ def _at(problem: Problem, start: Tensor) -> Problem:
     return moved
 
 
-def _outcomes(members: Sequence[Member], minima: Tensor, everything: Minibatch, tolerance: float) -> Tensor:
+def _outcomes(members: Sequence[BatchedRun], minima: Tensor, everything: Minibatch, tolerance: float) -> Tensor:
     """Which of the outcomes each run came to, (outcomes, runs), a 1 for each run."""
     problem = members[0].problem
     ends = torch.tensor([member.problem.position() for member in members], dtype=torch.float64)
     away = torch.tensor([member.standing.diverged for member in members])
-    elsewhere, not_yet, ran_away = (len(minima) + place for place in range(3))
+    elsewhere, not_yet, diverged = (len(minima) + place for place in range(3))
     distances = torch.cdist(ends.nan_to_num(), minima) if len(minima) else torch.full((len(ends), 1), math.inf)
     nearest = distances.argmin(dim=1)
     if everything:
@@ -167,5 +167,5 @@ def _outcomes(members: Sequence[Member], minima: Tensor, everything: Minibatch, 
         at_rest = gradients_at(problem, everything, ends).norm(dim=1) <= tolerance
         arrived = torch.where(distances.amin(dim=1) <= REACH, nearest, elsewhere)
         outcome = torch.where(at_rest, arrived, not_yet)
-    outcome = torch.where(away, ran_away, outcome)
-    return F.one_hot(outcome, ran_away + 1).T
+    outcome = torch.where(away, diverged, outcome)
+    return F.one_hot(outcome, diverged + 1).T

@@ -1,4 +1,4 @@
-"""Hydra's entry for a verb: composes `conf/NAME.yaml`, and tells a user's error in one line."""
+"""Hydra's entry for a command: composes `conf/NAME.yaml`, and tells a user's error in one line."""
 
 import functools
 import itertools
@@ -31,7 +31,7 @@ def one_line(error: BaseException) -> str:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def as_user_errors() -> Iterator[None]:
     """Tell what is wrong with a configuration in one line: a UserError."""
     try:
         yield
@@ -59,7 +59,7 @@ def run(task: Callable[[DictConfig], object], config_name: str) -> None:
             refused.append(error)
             return None
 
-    with told():
+    with as_user_errors():
         hydra.main(version_base="1.3", config_path=str(project_root() / "conf"), config_name=config_name)(job)()
     if refused:
         raise UserError("; ".join(map(str, refused)))
@@ -81,7 +81,7 @@ def multirun(config_name: str) -> DictConfig | None:
     if not asked and not any(word.lstrip("+").startswith(("sweep=", "hydra.mode=")) for word in words):
         return None
     overrides = [word for word in words if _is_override(word)]
-    with told(), initialize_config_dir(str(project_root() / "conf"), version_base="1.3"):
+    with as_user_errors(), initialize_config_dir(str(project_root() / "conf"), version_base="1.3"):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration(config_name, overrides, run_mode=RunMode.MULTIRUN)
     return config if asked or config.hydra.mode == RunMode.MULTIRUN else None

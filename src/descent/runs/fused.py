@@ -17,10 +17,10 @@ from tqdm import tqdm
 from descent.core.build import shared_settings
 from descent.core.data.examples import Data
 from descent.core.optim.gradients import Autograd
-from descent.core.training.checkpoint import Standing, save, taken_up
+from descent.core.training.checkpoint import TrainState, save, taken_up
 from descent.core.training.evaluation import evaluate
 from descent.core.training.rows import append_evaluation, rows_of, visit
-from descent.core.training.together import Member, Taken, Together
+from descent.core.training.together import BatchedRun, RunBatch, StepBlock
 from descent.records.run import STEPS, RunRecord
 from descent.runs.composition import one_line
 from descent.runs.tracked_run import Run, Value, go_on, take_steps
@@ -34,11 +34,11 @@ longer than it does in a smaller batch."""
 class Waiting(Generic[Value]):
     """A course that waits for its run's steps."""
 
-    course: Generator[Run, Standing, Value]
+    course: Generator[Run, TrainState, Value]
     run: Run
 
 
-def begin(course: Generator[Run, Standing, Value]) -> Waiting[Value] | Value:
+def begin(course: Generator[Run, TrainState, Value]) -> Waiting[Value] | Value:
     """Go through a course as far as its run's steps; what it returns, where it comes to none."""
     try:
         return Waiting(course, next(course))
@@ -60,12 +60,12 @@ def go_together(waiting: Sequence[Waiting[Value]]) -> list[Value]:
     return [values[place] for place in range(len(waiting))]
 
 
-def _taken(runs: Sequence[Run]) -> list[Callable[[], Standing]]:
+def _taken(runs: Sequence[Run]) -> list[Callable[[], TrainState]]:
     """For each run what gives how it stands once its steps are taken, or raises what went wrong with them.
 
     What goes wrong with one goes wrong with all that are trained together, and each is then tried by itself.
     """
-    each: list[Callable[[], Standing]] = [partial(take_steps, run) for run in runs]
+    each: list[Callable[[], TrainState]] = [partial(take_steps, run) for run in runs]
     if len(runs) == 1:
         return each
     starts = [[parameter.detach().clone() for parameter in run.parts.problem.parameters()] for run in runs]
@@ -81,11 +81,11 @@ def _taken(runs: Sequence[Run]) -> list[Callable[[], Standing]]:
         return [partial(_raised, stop) for _ in runs]
 
 
-def _given(standing: Standing) -> Standing:
+def _given(standing: TrainState) -> TrainState:
     return standing
 
 
-def _raised(stop: BaseException) -> Standing:
+def _raised(stop: BaseException) -> TrainState:
     raise stop
 
 
@@ -130,22 +130,22 @@ def _kind(run: Run) -> Hashable:
         parts.minibatches.size,
         parts.plan,
         parts.accelerator,
-        config.bound,
+        config.divergence_threshold,
         standing.steps_taken,
     )
 
 
-def _standing(record: RunRecord) -> Standing:
+def _standing(record: RunRecord) -> TrainState:
     checkpoint = taken_up(record)
-    return Standing() if checkpoint is None else checkpoint.standing
+    return TrainState() if checkpoint is None else checkpoint.standing
 
 
-def _member(run: Run) -> Member:
+def _member(run: Run) -> BatchedRun:
     parts, config = run.parts, run.config
     # An optimizer for several runs rounds as it would for one of them, up to the last bits, which are all that a
     # small problem has to show.
     settings, rate = (None, 1.0) if parts.problem.is_small() else shared_settings(config, parts)
-    return Member(
+    return BatchedRun(
         parts.problem,
         parts.data.train,
         parts.minibatches,
@@ -157,12 +157,12 @@ def _member(run: Run) -> Member:
     )
 
 
-def take_steps_together(runs: Sequence[Run]) -> list[Standing]:
+def take_steps_together(runs: Sequence[Run]) -> list[TrainState]:
     """Take the steps of runs of one kind, each into its own record, as `take_steps` does for one."""
     first = runs[0]
     plan = first.parts.plan
     members = {_member(run): run for run in runs}
-    together = Together(list(members), first.config.bound, torch.device(first.parts.accelerator))
+    together = RunBatch(list(members), first.config.divergence_threshold, torch.device(first.parts.accelerator))
     with ExitStack() as until_closed:
         for run in runs:
             until_closed.enter_context(run.record)
@@ -177,7 +177,7 @@ def take_steps_together(runs: Sequence[Run]) -> list[Standing]:
         saved = time.monotonic()
         for chunk in together.descend(plan):
             for taken in chunk:
-                _write(taken, members[taken.member].record, plan.visits)
+                _write(taken, members[taken.member].record, plan.snapshots)
             _evaluate([taken.member for taken in chunk if _is_due(taken.member, plan.evaluations)], members)
             is_time = time.monotonic() - saved >= first.config.trainer.checkpoint_seconds
             is_over = together.steps_taken == plan.steps
@@ -192,20 +192,20 @@ def take_steps_together(runs: Sequence[Run]) -> list[Standing]:
     return [member.standing for member in members]
 
 
-def _is_due(member: Member, steps: Sequence[int]) -> bool:
+def _is_due(member: BatchedRun, steps: Sequence[int]) -> bool:
     return member.standing.steps_taken in steps or member.standing.diverged
 
 
-def _write(taken: Taken, record: RunRecord, visits: Sequence[int]) -> None:
+def _write(taken: StepBlock, record: RunRecord, snapshots: Sequence[int]) -> None:
     first = taken.member.standing.steps_taken - len(taken.losses) + 1
     record.append(STEPS, rows_of(first, taken.losses.tolist(), taken.norms.tolist(), taken.positions.tolist()))
-    if _is_due(taken.member, visits):
+    if _is_due(taken.member, snapshots):
         visit(taken.member.problem, record)
 
 
-def _evaluate(members: Sequence[Member], runs: dict[Member, Run]) -> None:
+def _evaluate(members: Sequence[BatchedRun], runs: dict[BatchedRun, Run]) -> None:
     """Evaluate members, those that share their data at once."""
-    sharing: dict[int, tuple[Data, list[Member]]] = {}
+    sharing: dict[int, tuple[Data, list[BatchedRun]]] = {}
     for member in members:
         data = runs[member].parts.data
         sharing.setdefault(id(data), (data, []))[1].append(member)

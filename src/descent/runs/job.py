@@ -7,17 +7,17 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from descent.core.training.checkpoint import Standing
+from descent.core.training.checkpoint import TrainState
 from descent.errors import UserError
 from descent.project import project_root
 from descent.records.run import RunRecord
 from descent.records.sweep import Job, Stage, SweepRecord
 from descent.runs.composition import require_experiment
 from descent.runs.sweep_identity import SWEEP_ID, SWEPT_NAMES, job_name
-from descent.runs.tracked_run import Asked, Outcome, Run, course
+from descent.runs.tracked_run import Run, RunRequest, RunResult, course
 
 
-def of_sweep(asked: Asked) -> Asked:
+def of_sweep(asked: RunRequest) -> RunRequest:
     """What was asked of a run, as a job of the sweep that its environment tells of."""
     return asked.named(job_name(list(asked.overrides), os.environ[SWEPT_NAMES].split()), os.environ[SWEEP_ID])
 
@@ -50,8 +50,8 @@ class Noting:
         self.folder = folder
 
 
-def job(config: DictConfig, sweep: SweepRecord, asked: Asked) -> Generator[Run, Standing, float | None]:
-    """The course of a job, its run's; what it is ranked by, infinitely bad where it ran away, or None where it failed.
+def job(config: DictConfig, sweep: SweepRecord, asked: RunRequest) -> Generator[Run, TrainState, float | None]:
+    """The course of a job, its run's; what it is ranked by, infinitely bad where it diverged, or None where it failed.
 
     A job that fails is noted, with its reason, and does not stop the others. One whose sweep was ended while it waited
     for its turn, or elsewhere, ends as well: KeyboardInterrupt.
@@ -76,14 +76,14 @@ def job(config: DictConfig, sweep: SweepRecord, asked: Asked) -> Generator[Run, 
     return None
 
 
-def _stage(outcome: Outcome) -> Stage:
+def _stage(outcome: RunResult) -> Stage:
     if outcome.was_finished:
         return "skipped"
     return "resumed" if outcome.was_begun else "trained"
 
 
-def ranked_by(config: DictConfig, outcome: Outcome) -> float | None:
-    """The metric that the configuration names as the objective; infinitely bad where it ran away, None if missing."""
+def ranked_by(config: DictConfig, outcome: RunResult) -> float | None:
+    """The metric that the configuration names as the objective; infinitely bad where it diverged, None if missing."""
     if outcome.result == "diverged":
         return -math.inf if config.objective.direction == "maximize" else math.inf
     return outcome.metrics.get(config.objective.metric)

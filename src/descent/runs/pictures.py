@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data, Minibatch
-from descent.core.data.minibatches import Minibatches
 from descent.core.problems.landscape import gradients_at, leading_plane, losses_at
 from descent.core.problems.problem import COORDINATES, Problem
 from descent.core.problems.surface import Surface
 from descent.core.training.plan import Plan
-from descent.records.run import EVALUATIONS, STEPS, VISITED, RunRecord, Table
+from descent.records.run import EVALUATIONS, STEPS, TRAJECTORY, RunRecord, Table
 from descent.render.animation import frames_along
 from descent.render.curve import CurveDescent, curve_animation, curve_picture
 from descent.render.field import Field, FieldDescent, field_pictures
@@ -35,7 +35,7 @@ class Descended:
     title: str
     problem: Problem
     data: Data
-    minibatches: Minibatches
+    minibatches: BatchSampler
     plan: Plan
     record: RunRecord
     diverged: bool
@@ -118,7 +118,7 @@ def _between(side: Range) -> torch.Tensor:
 
 def plane(run: Descended, examples: int) -> None:
     """The path of a network in the plane it spans, over the loss on the first `examples` training examples."""
-    visited = np.fromfile(run.record.folder / VISITED, dtype=np.float32).reshape(-1, run.problem.size())
+    visited = np.fromfile(run.record.folder / TRAJECTORY, dtype=np.float32).reshape(-1, run.problem.size())
     finite = np.isfinite(visited).all(axis=1)
     spanned = leading_plane(torch.from_numpy(visited[finite]))
     sides = [_around(spanned.path[:, axis]) for axis in (0, 1)]
@@ -138,7 +138,7 @@ def plane(run: Descended, examples: int) -> None:
         losses=losses.view(GRID, GRID).numpy(),
         losses_of=f"{len(minibatch[0]):,} training images",
         path=spanned.path.numpy(),
-        steps=np.unique([*(visit for visit in run.plan.visits if visit < len(taken.rows)), len(taken.rows)])[finite],
+        steps=np.unique([*(visit for visit in run.plan.snapshots if visit < len(taken.rows)), len(taken.rows)])[finite],
         explained=spanned.explained.numpy(),
         diverged=run.diverged,
         loss={"step": (_column(taken, "step"), _column(taken, "loss/step")), **curves("loss")},

@@ -9,12 +9,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from descent.core.build import Parts, assemble, data_of, problem_of, shared_settings
+from descent.core.build import RunComponents, assemble, data_of, problem_of, shared_settings
+from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data
-from descent.core.data.minibatches import Minibatches
 from descent.core.optim.gradients import Autograd
 from descent.core.training.evaluation import evaluate, result_of
-from descent.core.training.together import Member, Together
+from descent.core.training.together import BatchedRun, RunBatch
 from descent.errors import UserError
 from descent.project import project_root
 
@@ -28,27 +28,27 @@ class Repeated:
 
     seed: int
     data: Data
-    member: Member
+    member: BatchedRun
 
 
 def repeat(config: DictConfig, seeds: Sequence[int]) -> Path:
     """Train an experiment from every seed, all together, and write what became of each run.
 
     Returns:
-        The folder, repeats/NAME, with runs.csv (a row a seed: its result, the steps it took, its last evaluation),
+        The folder, seeds/NAME, with runs.csv (a row a seed: its result, the steps it took, its last evaluation),
         evaluations.csv (a row for every evaluation of every run) and config.yaml.
 
     Raises:
         UserError: for a configuration that can't be trained, or a folder that is there already.
     """
-    folder: Path = project_root() / "repeats" / config.name
+    folder: Path = project_root() / "seeds" / config.name
     if folder.exists():
         raise UserError(f"{folder} is there already; remove it to repeat {config.name} again")
     parts = assemble(config)
     if not isinstance(parts.gradient, Autograd):
         raise UserError("runs are repeated together, which takes gradient=autograd")
     runs = _runs(config, parts, seeds)
-    together = Together([run.member for run in runs], config.bound)
+    together = RunBatch([run.member for run in runs], config.divergence_threshold)
 
     evaluations: list[Row] = []
 
@@ -58,7 +58,7 @@ def repeat(config: DictConfig, seeds: Sequence[int]) -> Path:
 
     evaluated(0)
     with tqdm(desc=config.name, total=parts.plan.steps, unit="step") as bar:
-        for _ in together.descend(replace(parts.plan, visits=parts.plan.evaluations)):
+        for _ in together.descend(replace(parts.plan, snapshots=parts.plan.evaluations)):
             bar.update(together.steps_taken - bar.n)
             if together.steps_taken in parts.plan.evaluations or not together.members:
                 evaluated(together.steps_taken)
@@ -74,7 +74,7 @@ def repeat(config: DictConfig, seeds: Sequence[int]) -> Path:
     return folder
 
 
-def _runs(config: DictConfig, parts: Parts, seeds: Sequence[int]) -> list[Repeated]:
+def _runs(config: DictConfig, parts: RunComponents, seeds: Sequence[int]) -> list[Repeated]:
     """The runs."""
     settings, rate = shared_settings(config, parts)
     runs = []
@@ -82,8 +82,8 @@ def _runs(config: DictConfig, parts: Parts, seeds: Sequence[int]) -> list[Repeat
     for seed in tqdm(seeds, desc="seeds", leave=False):
         own.seed = seed
         data = data_of(own)
-        minibatches = Minibatches(len(data.train), config.data.batch_size, parts.minibatches.order, seed)
-        member = Member(problem_of(own), data.train, minibatches, parts.optimizer, parts.schedule, settings, rate)
+        minibatches = BatchSampler(len(data.train), config.data.batch_size, parts.minibatches.order, seed)
+        member = BatchedRun(problem_of(own), data.train, minibatches, parts.optimizer, parts.schedule, settings, rate)
         runs.append(Repeated(seed, data, member))
     return runs
 

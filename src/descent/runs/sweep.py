@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from descent.errors import UserError
 from descent.project import project_root
-from descent.records.listener import Follower
+from descent.records.listener import RecordListener
 from descent.records.run import now
 from descent.records.sweep import SWEEP, Job, State, SweepRecord
 from descent.runs.composition import one_line
@@ -49,7 +49,7 @@ def open_sweep(config: DictConfig) -> SweepRecord:
     return sweep
 
 
-def sweep_through(sweep: SweepRecord, launch: Callable[[], object], follower: Follower) -> None:
+def sweep_through(sweep: SweepRecord, launch: Callable[[], object], follower: RecordListener) -> None:
     """Run all jobs of a sweep, and compare their runs.
 
     Args:
@@ -101,7 +101,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _watched(sweep: SweepRecord, follower: Follower, started: int) -> Iterator[None]:
+def _watched(sweep: SweepRecord, follower: RecordListener, started: int) -> Iterator[None]:
     """Tell the follower of the runs as their jobs note them, wherever those are."""
     over = Event()
     told: set[str] = set()
@@ -153,5 +153,5 @@ def _tell(sweep: SweepRecord, jobs: list[Job], comparison: "Comparison") -> None
         + (f", {stages['running']} without an end" if stages["running"] else "")
     )
     if comparison.best:
-        print(f"best: {comparison.best}  {comparison.told}")
+        print(f"best: {comparison.best}  {comparison.best_value}")
     print(f"table {where}/runs.csv  pictures {where}/*.png")

@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
-from descent.compare.runs import called
+from descent.compare.runs import run_label
 from descent.errors import UserError
 from descent.records.lineage import NO_EFFECT, flat, source_hash
 from descent.records.run import now
@@ -87,7 +87,7 @@ def job_name(overrides: list[str], swept: list[str]) -> str:
     values = {
         override.get_key_element().lstrip("+"): override.get_value_element_as_str() for override in _parsed(overrides)
     }
-    return called({name: str(value) for name, value in values.items() if name in swept})
+    return run_label({name: str(value) for name, value in values.items() if name in swept})
 
 
 def _parsed(overrides: list[str]) -> list[Override]:

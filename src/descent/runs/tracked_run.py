@@ -14,23 +14,23 @@ from typing import Self, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from descent.core.build import Parts, assemble
-from descent.core.training.checkpoint import Standing
+from descent.core.build import RunComponents, assemble
+from descent.core.training.checkpoint import TrainState
 from descent.core.training.evaluation import result_of
 from descent.core.training.loop import descend
 from descent.core.training.module import Descent
 from descent.errors import UserError
 from descent.project import project_root
 from descent.records.lineage import dvc_tags, flat, git_tags, inputs, run_key
-from descent.records.listener import Follower, Nobody
-from descent.records.run import EVALUATIONS, HEADER, STEPS, SWEEP_OF, VISITED, Header, Result, RunRecord, now
+from descent.records.listener import NullListener, RecordListener
+from descent.records.run import EVALUATIONS, HEADER, STEPS, SWEEP_OF, TRAJECTORY, Header, Result, RunRecord, now
 from descent.runs.pictures import Descended
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunRequest:
     """How a run was asked for.
 
     Args:
@@ -51,7 +51,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """What became of a run.
 
     Args:
@@ -81,19 +81,19 @@ class Run:
     """
 
     config: DictConfig
-    parts: Parts
+    parts: RunComponents
     record: RunRecord
     notify: Callable[[], None]
 
 
-def train(config: DictConfig, asked: Asked | None = None, follower: Follower | None = None) -> Outcome:
+def train(config: DictConfig, asked: RunRequest | None = None, follower: RecordListener | None = None) -> RunResult:
     """Train what a configuration describes, by itself, as `course` has it."""
     return go_alone(course(config, asked, follower))
 
 
 def course(
-    config: DictConfig, asked: Asked | None = None, follower: Follower | None = None
-) -> Generator[Run, Standing, Outcome]:
+    config: DictConfig, asked: RunRequest | None = None, follower: RecordListener | None = None
+) -> Generator[Run, TrainState, RunResult]:
     """The course of a run, unless it is done, from where it stands if it was interrupted.
 
     It waits, once, for whoever takes the run's steps, alone or together with others, and is told how it then stands.
@@ -110,7 +110,7 @@ def course(
     Raises:
         UserError: for a configuration that can't be trained.
     """
-    asked, follower = asked or Asked(), follower or Nobody()
+    asked, follower = asked or RunRequest(), follower or NullListener()
     root = project_root()
     parts = assemble(config)
     header = _header(config, parts, asked, root)
@@ -136,13 +136,13 @@ def course(
                 record.fail(traceback.format_exc())
                 follower.bring(growing)
                 raise
-        (growing / VISITED).unlink(missing_ok=True)
+        (growing / TRAJECTORY).unlink(missing_ok=True)
         growing.replace(folder)
     follower.bring(folder)
     return _outcome(RunRecord(folder), was_begun=was_begun)
 
 
-def _header(config: DictConfig, parts: Parts, asked: Asked, root: Path) -> Header:
+def _header(config: DictConfig, parts: RunComponents, asked: RunRequest, root: Path) -> Header:
     container = OmegaConf.to_container(config, resolve=True)
     assert isinstance(container, dict)
     params = flat({str(name): value for name, value in container.items()})
@@ -216,7 +216,7 @@ def _open(folder: Path, header: Header, config: str) -> tuple[RunRecord, bool]:
     return RunRecord.create(folder, header, config), False
 
 
-def go_alone(course: Generator[Run, Standing, Value]) -> Value:
+def go_alone(course: Generator[Run, TrainState, Value]) -> Value:
     """Go through a course with a run that is trained by itself, if it comes to one; what it returns."""
     try:
         run = next(course)
@@ -225,7 +225,7 @@ def go_alone(course: Generator[Run, Standing, Value]) -> Value:
     return go_on(course, partial(take_steps, run))
 
 
-def go_on(course: Generator[Run, Standing, Value], take_steps: Callable[[], Standing]) -> Value:
+def go_on(course: Generator[Run, TrainState, Value], take_steps: Callable[[], TrainState]) -> Value:
     """Go through a course that waits for its run's steps; what it returns."""
     try:
         try:
@@ -239,11 +239,16 @@ def go_on(course: Generator[Run, Standing, Value], take_steps: Callable[[], Stan
     raise AssertionError("a course waits once")
 
 
-def take_steps(run: Run) -> Standing:
+def take_steps(run: Run) -> TrainState:
     """Take the steps of a run by itself."""
     parts, trainer = run.parts, run.config.trainer
     module = Descent(
-        parts.problem, parts.data.train, parts.gradient, parts.optimizer, parts.schedule, bound=run.config.bound
+        parts.problem,
+        parts.data.train,
+        parts.gradient,
+        parts.optimizer,
+        parts.schedule,
+        divergence_threshold=run.config.divergence_threshold,
     )
     descend(
         module,
@@ -252,14 +257,14 @@ def take_steps(run: Run) -> Standing:
         parts.plan,
         run.record,
         parts.accelerator,
-        trainer.steps_per_call,
+        trainer.chunk_size,
         trainer.checkpoint_seconds,
         run.notify,
     )
     return module.standing
 
 
-def _end(run: Run, standing: Standing) -> None:
+def _end(run: Run, standing: TrainState) -> None:
     """Draw the descent, and close the record with the last evaluation."""
     config, parts, record = run.config, run.parts, run.record
     last = record.read(EVALUATIONS)
@@ -282,7 +287,7 @@ def _end(run: Run, standing: Standing) -> None:
     record.finish(result, standing.steps_taken, metrics)
 
 
-def _outcome(record: RunRecord, *, was_finished: bool = False, was_begun: bool = False) -> Outcome:
+def _outcome(record: RunRecord, *, was_finished: bool = False, was_begun: bool = False) -> RunResult:
     ending = record.ending()
     assert ending is not None
-    return Outcome(record.folder, ending.result, record.metrics(), was_finished, was_begun)
+    return RunResult(record.folder, ending.result, record.metrics(), was_finished, was_begun)

@@ -21,14 +21,14 @@ class BackgroundSync:
 
     Args:
         uri: the store.
-        points: of a metric, at most.
-        patience: seconds to wait in `finish`.
+        max_points: of a metric, at most.
+        flush_timeout: seconds to wait in `finish`.
         every: seconds before the first sync, and between two.
     """
 
-    def __init__(self, uri: str, points: int, patience: float, every: float = EVERY) -> None:
-        self._command = [sys.executable, "-m", "descent.tracking.sync_worker", resolve(uri), str(points)]
-        self._patience, self._every = patience, every
+    def __init__(self, uri: str, max_points: int, flush_timeout: float, every: float = EVERY) -> None:
+        self._command = [sys.executable, "-m", "descent.tracking.sync_worker", resolve(uri), str(max_points)]
+        self._flush_timeout, self._every = flush_timeout, every
         self._due = time.monotonic() + every
         self._process: subprocess.Popen[bytes] | None = None
         self._named = False
@@ -86,7 +86,7 @@ class BackgroundSync:
             return []
         if not self._named:
             self._process.terminate()
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + self._flush_timeout
         while not self._name_unheard() and time.monotonic() < deadline:
             time.sleep(0.01)
         self._names.close()
@@ -94,7 +94,7 @@ class BackgroundSync:
             try:
                 code = self._process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                return [f"MLflow has not got it all after {self._patience:g} s; the background sync goes on"]
+                return [f"MLflow has not got it all after {self._flush_timeout:g} s; the background sync goes on"]
             self._says.seek(0)
             lines = self._says.read().decode(errors="replace").splitlines()
         if code == 0 or not self._named:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from descent.tracking.store import connect, database, told
+from descent.tracking.store import as_user_errors, connect, database
 from descent.tracking.sync import RECORD
 
 
@@ -16,7 +16,7 @@ def run_ids(uri: str, records: Sequence[str]) -> dict[str, str]:
     if path is not None and not path.exists():  # or a look would make it
         return {}
     client = connect(uri)
-    with told(uri):
+    with as_user_errors(uri):
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         # One by one: MLflow finds no tag IN a list, and all runs of a store may be ten thousand.
         found = {

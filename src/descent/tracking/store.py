@@ -49,7 +49,7 @@ def locked(path: Path, mode: str) -> Iterator[None]:
 
 
 @contextmanager
-def told(uri: str) -> Iterator[None]:
+def as_user_errors(uri: str) -> Iterator[None]:
     """Tell whatever goes wrong with a store in one line: a UserError."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
@@ -76,7 +76,7 @@ def connect(uri: str) -> "MlflowClient":
     new_client = client_class()
     uri = resolve(uri)
     path = database(uri)
-    with told(uri), _first_contact(path) if path else nullcontext():
+    with as_user_errors(uri), _first_contact(path) if path else nullcontext():
         client = new_client(uri)
         client.search_experiments(max_results=1)
         return client

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from descent.records.sweep import BEST, RUNS, SWEEP, State, SweepRecord
 from descent.tracking.saved_view import SAVED_VIEW, page, view
-from descent.tracking.store import connect, experiment_id, locked, told
+from descent.tracking.store import as_user_errors, connect, experiment_id, locked
 from descent.tracking.sync import RECORD, RESULT, Synced, find, fitting_tags, log_params, show, sync
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def sync_sweep(folder: Path, uri: str) -> Synced:
     """Bring how a sweep stands to its run in MLflow, and the runs of its jobs under it; again is as good as once."""
     sweep = SweepRecord(folder)
     client = connect(uri)
-    with locked(folder / SWEEP, "r"), told(uri):
+    with locked(folder / SWEEP, "r"), as_user_errors(uri):
         experiment = experiment_id(client, sweep.header.problem)
         run = find(client, sweep.header.id, experiment)
         is_new = run is None
@@ -38,9 +38,9 @@ def sync_sweep(folder: Path, uri: str) -> Synced:
         return Synced("new" if is_new else "updated" if changed else "unchanged", run.info.run_id)
 
 
-def sync_record(folder: Path, uri: str, points: int) -> Synced:
+def sync_record(folder: Path, uri: str, max_points: int) -> Synced:
     """Bring the record in a folder, be it of a run or of a sweep."""
-    return sync_sweep(folder, uri) if (folder / SWEEP).exists() else sync(folder, uri, points)
+    return sync_sweep(folder, uri) if (folder / SWEEP).exists() else sync(folder, uri, max_points)
 
 
 def _bring(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:

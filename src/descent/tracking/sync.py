@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from descent.records.run import EVALUATIONS, FAULT, HEADER, STEPS, SWEEP_OF, Ending, RunRecord, Table
-from descent.tracking.store import connect, experiment_id, locked, told
+from descent.records.run import EVALUATIONS, FAULT, HEADER, STEPS, SWEEP_OF, RunRecord, Table, Termination
+from descent.tracking.store import as_user_errors, connect, experiment_id, locked
 from descent.tracking.thinning import chosen
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Run
 
-POINTS = 1000
+MAX_POINTS = 1000
 """How many points of a metric a run gets at most, unless told otherwise."""
 
 RECORD, SYNCED, RESULT = "descent.record", "descent.synced", "descent.result"
@@ -32,18 +32,18 @@ class Synced:
     run_id: str
 
 
-def sync(folder: Path, uri: str, points: int = POINTS) -> Synced:
+def sync(folder: Path, uri: str, max_points: int = MAX_POINTS) -> Synced:
     """Bring what is certain of a record to its run in MLflow; again is as good as once."""
     record = RunRecord(folder)
     client = connect(uri)
     # Two syncs at once of a record that is new to the store would make two runs of it.
-    with locked(folder / HEADER, "r"), told(uri):
+    with locked(folder / HEADER, "r"), as_user_errors(uri):
         experiment = experiment_id(client, record.header.problem)
         run = find(client, record.header.id, experiment)
         if run is not None:
-            return Synced("updated" if _bring(client, run, record, points) else "unchanged", run.info.run_id)
+            return Synced("updated" if _bring(client, run, record, max_points) else "unchanged", run.info.run_id)
         run = _create(client, experiment, record)
-        _bring(client, run, record, points)
+        _bring(client, run, record, max_points)
         return Synced("new", run.info.run_id)
 
 
@@ -70,7 +70,7 @@ def _create(client: "MlflowClient", experiment: str, record: RunRecord) -> "Run"
     )
 
 
-def _bring(client: "MlflowClient", run: "Run", record: RunRecord, points: int) -> bool:
+def _bring(client: "MlflowClient", run: "Run", record: RunRecord, max_points: int) -> bool:
     """Bring the record to its run; False where there was nothing to bring."""
     status, run_id = run.info.status, run.info.run_id
     if status == "FINISHED":
@@ -82,7 +82,7 @@ def _bring(client: "MlflowClient", run: "Run", record: RunRecord, points: int) -
     if SYNCED not in run.data.tags:
         _describe(client, run_id, record)
     # The number of points stays what it was when the run was new, or there would be more of them.
-    synced: dict[str, int] = json.loads(run.data.tags.get(SYNCED, json.dumps({"points": points})))
+    synced: dict[str, int] = json.loads(run.data.tags.get(SYNCED, json.dumps({"max_points": max_points})))
     grown = _bring_tables(client, run_id, record, synced, ending is not None)
     if ending:
         _end(client, run, record, ending)
@@ -132,8 +132,8 @@ def _bring_tables(client: "MlflowClient", run_id: str, record: RunRecord, synced
         before, planned = synced.get(name, 0), record.header.rows[name]
         # A run that is just ending shows no rows for a moment; those it showed stay brought.
         lengths[name] = max(before, len(table.rows))
-        there = set(chosen(before, planned, synced["points"], ended=False))
-        wanted = chosen(len(table.rows), planned, synced["points"], ended)
+        there = set(chosen(before, planned, synced["max_points"], ended=False))
+        wanted = chosen(len(table.rows), planned, synced["max_points"], ended)
         metrics += _metrics(table, [row for row in wanted if row not in there], brought)
         brought |= set(table.columns)
     for start in range(0, len(metrics), METRICS_A_BATCH):
@@ -156,7 +156,7 @@ def _metrics(table: Table, rows: list[int], skipped: set[str]) -> "Iterator[Metr
                 yield Metric(key, value, int(timestamp), int(step))
 
 
-def _end(client: "MlflowClient", run: "Run", record: RunRecord, ending: Ending) -> None:
+def _end(client: "MlflowClient", run: "Run", record: RunRecord, ending: Termination) -> None:
     """Bring what an ended run leaves behind; FINISHED comes last, since no sync looks behind it."""
     from mlflow.entities import Metric
     from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES

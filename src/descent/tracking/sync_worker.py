@@ -1,4 +1,4 @@
-"""`python -m descent.tracking.sync_worker URI POINTS`: bring runs to MLflow while they go on.
+"""`python -m descent.tracking.sync_worker URI MAX_POINTS`: bring runs to MLflow while they go on.
 
 A line of stdin is the folder in which the record of a run or a sweep stands now, and says that it has something new.
 What fails is tried again when it is named again, and at the end of stdin. With that the process ends: with 0 when all
@@ -20,7 +20,7 @@ from descent.tracking.sweep_sync import sync_record
 Inbox = SimpleQueue[Path | None]  # None says that there is no more
 
 
-def follow(lines: Iterable[str], uri: str, points: int) -> list[str]:
+def follow(lines: Iterable[str], uri: str, max_points: int) -> list[str]:
     """Bring each record to MLflow whenever a line names it; the reasons why some are not there in the end."""
     inbox: Inbox = SimpleQueue()
     Thread(target=_read, args=(lines, inbox), daemon=True).start()
@@ -31,10 +31,10 @@ def follow(lines: Iterable[str], uri: str, points: int) -> list[str]:
         more = said[-1] is not None
         # Each once, and where it was named last: a sweep takes in the runs that were named before it.
         for folder in reversed(dict.fromkeys(name for name in reversed(said) if name is not None)):
-            reasons[folder] = _bring(folder, uri, points)
+            reasons[folder] = _bring(folder, uri, max_points)
     # A record that is no longer where it was named has been named since where it went to.
     again = [folder for folder, reason in reasons.items() if reason is not None and folder.exists()]
-    last = [_bring(folder, uri, points) for folder in again]
+    last = [_bring(folder, uri, max_points) for folder in again]
     return list(dict.fromkeys(reason for reason in last if reason is not None))
 
 
@@ -54,9 +54,9 @@ def _drain(inbox: Inbox) -> list[Path | None]:
     return said
 
 
-def _bring(folder: Path, uri: str, points: int) -> str | None:
+def _bring(folder: Path, uri: str, max_points: int) -> str | None:
     try:
-        sync_record(folder, uri, points)
+        sync_record(folder, uri, max_points)
     except UserError as error:
         return str(error)
     except Exception as error:  # among others, the record may have moved on meanwhile: the next line says where to

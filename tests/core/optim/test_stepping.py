@@ -9,14 +9,14 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from torch.utils.hooks import RemovableHandle
 
 from descent.core.optim.steepest_descent import SteepestDescent
-from descent.core.optim.stepping import bare_step
+from descent.core.optim.stepping import unhooked_step
 
 
 @pytest.mark.parametrize("kind", [SteepestDescent, torch.optim.SGD, torch.optim.Adam, torch.optim.Rprop])
 def test_it_goes_where_the_step_goes_and_leaves_no_mark_in_a_profile(kind: Any) -> None:
     each = [nn.Parameter(torch.tensor([1.0, 2.0])) for _ in range(2)]
     mine, its = (kind([parameter], lr=0.1) for parameter in each)
-    bare = bare_step(mine)
+    bare = unhooked_step(mine)
     with torch.profiler.profile() as profile:
         for _ in range(3):
             for parameter in each:
@@ -43,7 +43,7 @@ def test_hooks_are_told(register: Callable[..., RemovableHandle]) -> None:
     optimizer = torch.optim.SGD([parameter], lr=0.1)
     told = []
     with register(optimizer, lambda *_: told.append(True)):
-        bare_step(optimizer)()
+        unhooked_step(optimizer)()
     assert told == [True]
 
 
@@ -51,7 +51,7 @@ def test_a_step_that_pytorch_has_not_wrapped_is_taken_as_it_is(monkeypatch: pyte
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
     told = []
     monkeypatch.setattr(torch.optim.SGD, "step", lambda _: told.append(True))
-    bare_step(optimizer)()
+    unhooked_step(optimizer)()
     assert told == [True]
 
 
@@ -60,5 +60,5 @@ def test_a_schedule_knows_that_its_optimizer_has_stepped() -> None:
     parameter = nn.Parameter(torch.ones(1))
     optimizer = torch.optim.SGD([parameter], lr=0.1)
     schedule = StepLR(optimizer, 1)
-    bare_step(optimizer)()
+    unhooked_step(optimizer)()
     schedule.step()  # else it would warn

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from descent.core.build import assemble
 from descent.records.run import STEPS, RunRecord
-from descent.runs.tracked_run import Outcome, train
+from descent.runs.tracked_run import RunResult, train
 
 LENGTH, CHUNK = 1200, 12
 """Steps of a run, and of a chunk where nothing else shortens it: at its end a position is kept for the picture."""
 NETWORK = (
-    "experiment=mnist_two_layer", "network.sizes=[784,8,10]", "network.weight.std=0.1", "order=shuffled",
+    "experiment=mnist_two_layer", "network.sizes=[784,8,10]", "network.weight.std=0.1", "sampler=shuffled",
     "data.batch_size=20", f"trainer.max_steps={LENGTH}", "evaluation.first=null", "evaluation.every=600", UNDRAWN,
 )  # fmt: skip
 JOBS = {
@@ -39,7 +39,7 @@ class Steps:
     weights: dict[str, Tensor]
 
     @classmethod
-    def of(cls, outcome: Outcome) -> "Steps":
+    def of(cls, outcome: RunResult) -> "Steps":
         weights = torch.load(outcome.folder / "checkpoint.ckpt", weights_only=True)["state_dict"]
         return cls(timeless(RunRecord(outcome.folder), STEPS), weights)
 
@@ -76,7 +76,7 @@ def alone(project: Path) -> dict[str, Steps]:
     """Jobs by themselves, a step at a time."""
     return {
         name: Steps.of(
-            train(composed_in(project, *NETWORK, *JOBS[name], "trainer.steps_per_call=1", f"run_dir=alone/{name}"))
+            train(composed_in(project, *NETWORK, *JOBS[name], "trainer.chunk_size=1", f"run_dir=alone/{name}"))
         )
         for name in ("sgd", "adam")
     }
@@ -95,13 +95,13 @@ def together(project: Path) -> dict[str, Steps]:
     return {name: Steps.of(outcome) for name, outcome in zip(JOBS, outcomes, strict=True)}
 
 
-@pytest.mark.parametrize(("steps_per_call", "chunks"), [(7, 2 * LENGTH / CHUNK), (1000, LENGTH / CHUNK)])
+@pytest.mark.parametrize(("chunk_size", "chunks"), [(7, 2 * LENGTH / CHUNK), (1000, LENGTH / CHUNK)])
 def test_alone_the_length_of_chunks_changes_no_bit(
-    project: Path, alone: dict[str, Steps], steps_per_call: int, chunks: float
+    project: Path, alone: dict[str, Steps], chunk_size: int, chunks: float
 ) -> None:
     counter = ChunkCounter()
-    calls = (f"trainer.steps_per_call={steps_per_call}", "trainer.checkpoint_seconds=0")
-    config = composed_in(project, *NETWORK, *JOBS["adam"], *calls, f"run_dir=alone/{steps_per_call}")
+    calls = (f"trainer.chunk_size={chunk_size}", "trainer.checkpoint_seconds=0")
+    config = composed_in(project, *NETWORK, *JOBS["adam"], *calls, f"run_dir=alone/{chunk_size}")
     steps = Steps.of(train(config, follower=counter))
     assert counter.chunks == chunks + 1  # and once at the end
     assert len(steps.rows) == LENGTH

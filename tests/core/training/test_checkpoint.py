@@ -6,7 +6,7 @@ import pytest
 import torch
 from descents import record_in
 
-from descent.core.training.checkpoint import Checkpoint, Standing, save, taken_up
+from descent.core.training.checkpoint import Checkpoint, TrainState, save, taken_up
 from descent.core.training.plan import Plan
 from descent.records.run import STEPS, RunRecord
 
@@ -16,7 +16,7 @@ class KilledError(Exception):
 
 
 def standing_at(step: int, record: RunRecord) -> Checkpoint:
-    return Checkpoint(Standing(step, 0.5 * step), {"x": torch.tensor([0.5])}, {"state": {}}, None, record.position())
+    return Checkpoint(TrainState(step, 0.5 * step), {"x": torch.tensor([0.5])}, {"state": {}}, None, record.position())
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def record(tmp_path: Path) -> Iterator[RunRecord]:
 def test_a_checkpoint_is_what_was_saved(record: RunRecord) -> None:
     loaded = Checkpoint.load(record.folder)
     assert loaded is not None
-    assert loaded.standing == Standing(2, 1.0)
+    assert loaded.standing == TrainState(2, 1.0)
     assert {name: value.tolist() for name, value in loaded.state_dict.items()} == {"x": [0.5]}
     assert (loaded.optimizer, loaded.schedule) == ({"state": {}}, None)
 

@@ -4,57 +4,57 @@ import pytest
 import torch
 from torch import Tensor
 
-from descent.core.data.minibatches import Minibatches
-from descent.core.data.orders import shuffled
+from descent.core.data.batch_sampler import BatchSampler
+from descent.core.data.sampling import shuffled
 from descent.core.training.chunks import Chunks
 from descent.core.training.plan import Plan, plan
 
 EVERY = 7
 
 
-def run(count: int = 10, size: int | None = 3, steps: int = 333) -> tuple[Minibatches, Plan]:
+def run(count: int = 10, size: int | None = 3, steps: int = 333) -> tuple[BatchSampler, Plan]:
     """A run whose last minibatch of an epoch is smaller, evaluated every 7 steps and visited some 3 steps apart."""
-    minibatches = Minibatches(count, size, shuffled, seed=0)
+    minibatches = BatchSampler(count, size, shuffled, seed=0)
     return minibatches, plan(steps, None, minibatches.steps_per_epoch, None, EVERY)
 
 
-def chunks(minibatches: Minibatches, made: Plan, steps_per_call: int, start: int = 0) -> list[Tensor]:
-    return list(Chunks(minibatches, made, steps_per_call, lambda: start))
+def chunks(minibatches: BatchSampler, made: Plan, chunk_size: int, start: int = 0) -> list[Tensor]:
+    return list(Chunks(minibatches, made, chunk_size, lambda: start))
 
 
-@pytest.mark.parametrize("steps_per_call", [1, 2, 3, 5, 100, 10_000])
+@pytest.mark.parametrize("chunk_size", [1, 2, 3, 5, 100, 10_000])
 @pytest.mark.parametrize("start", [0, 1, 5, 7, 150, 332, 333])
-def test_chunks_hold_every_step_from_the_start_to_the_end_once(steps_per_call: int, start: int) -> None:
+def test_chunks_hold_every_step_from_the_start_to_the_end_once(chunk_size: int, start: int) -> None:
     minibatches, made = run()
-    rows = [row for chunk in chunks(minibatches, made, steps_per_call, start) for row in chunk.tolist()]
+    rows = [row for chunk in chunks(minibatches, made, chunk_size, start) for row in chunk.tolist()]
     assert rows == [minibatches.chunk(step, step + 1)[0].tolist() for step in range(start, made.steps)]
 
 
-@pytest.mark.parametrize("steps_per_call", [1, 2, 3, 5, 100, 10_000])
+@pytest.mark.parametrize("chunk_size", [1, 2, 3, 5, 100, 10_000])
 @pytest.mark.parametrize("start", [0, 1, 5, 7, 150, 332])
-def test_a_chunk_ends_wherever_the_plan_looks_at_something(steps_per_call: int, start: int) -> None:
+def test_a_chunk_ends_wherever_the_plan_looks_at_something(chunk_size: int, start: int) -> None:
     minibatches, made = run()
-    ends = list(accumulate((len(chunk) for chunk in chunks(minibatches, made, steps_per_call, start)), initial=start))
-    assert {stop for stop in (*made.evaluations, *made.visits) if stop > start} <= set(ends)
+    ends = list(accumulate((len(chunk) for chunk in chunks(minibatches, made, chunk_size, start)), initial=start))
+    assert {stop for stop in (*made.evaluations, *made.snapshots) if stop > start} <= set(ends)
     assert ends[-1] == made.steps
 
 
-@pytest.mark.parametrize("steps_per_call", [1, 2, 3, 5, 100])
-def test_no_chunk_is_longer_than_a_call(steps_per_call: int) -> None:
-    lengths = [len(chunk) for chunk in chunks(*run(), steps_per_call)]
+@pytest.mark.parametrize("chunk_size", [1, 2, 3, 5, 100])
+def test_no_chunk_is_longer_than_a_call(chunk_size: int) -> None:
+    lengths = [len(chunk) for chunk in chunks(*run(), chunk_size)]
     assert min(lengths) >= 1
-    assert max(lengths) <= steps_per_call
+    assert max(lengths) <= chunk_size
 
 
 def test_chunks_end_nowhere_else_where_all_minibatches_have_one_size() -> None:
     minibatches, made = run(count=12)
     lengths = (len(chunk) for chunk in chunks(minibatches, made, 10_000))
-    assert list(accumulate(lengths, initial=0)) == sorted({*made.evaluations, *made.visits})
+    assert list(accumulate(lengths, initial=0)) == sorted({*made.evaluations, *made.snapshots})
 
 
 def test_without_data_chunks_count_the_steps() -> None:
-    made = Plan(steps=10, evaluations=(0, 4, 10), visits=(0, 10))
-    parts = chunks(Minibatches(0, None, shuffled, seed=0), made, 5)
+    made = Plan(steps=10, evaluations=(0, 4, 10), snapshots=(0, 10))
+    parts = chunks(BatchSampler(0, None, shuffled, seed=0), made, 5)
     assert [tuple(chunk.shape) for chunk in parts] == [(4, 0), (5, 0), (1, 0)]
 
 

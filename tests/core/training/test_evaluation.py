@@ -12,7 +12,7 @@ from descent.records.run import EVALUATIONS, RunRecord
 
 
 def test_a_run_is_evaluated_at_its_start_when_planned_and_at_its_end(tmp_path: Path) -> None:
-    network_descent(tmp_path, steps_per_call=4)
+    network_descent(tmp_path, chunk_size=4)
     table = RunRecord(tmp_path).read(EVALUATIONS)
     assert [row[0] for row in table.rows] == [0, 1, 14, 27, 40, 53, 60]
     assert table.columns[2:] == ["loss/train", "accuracy/train", "loss/test", "accuracy/test"]

@@ -25,10 +25,10 @@ def test_each_step_is_recorded_with_the_loss_it_descends_from_and_the_position_i
     assert module.problem.position() == pytest.approx([0.8**50], rel=1e-12)
 
 
-@pytest.mark.parametrize("steps_per_call", [1, 7, 100])
-def test_a_position_out_of_bounds_ends_the_run_at_that_step_as_diverged(tmp_path: Path, steps_per_call: int) -> None:
+@pytest.mark.parametrize("chunk_size", [1, 7, 100])
+def test_a_position_out_of_bounds_ends_the_run_at_that_step_as_diverged(tmp_path: Path, chunk_size: int) -> None:
     # x -> -2 x, so that 2^7 = 128 is the first beyond 100.
-    module = parabola_descent(tmp_path, start=1.0, lr=1.5, steps=1000, steps_per_call=steps_per_call)
+    module = parabola_descent(tmp_path, start=1.0, lr=1.5, steps=1000, chunk_size=chunk_size)
     assert module.standing.diverged
     assert module.standing.steps_taken == 7
     assert module.problem.position() == [-128.0]
@@ -38,17 +38,19 @@ def test_a_position_out_of_bounds_ends_the_run_at_that_step_as_diverged(tmp_path
 
 @pytest.mark.parametrize("start", ["[0,64]", "[64,0]", "[-64,0]"])
 def test_one_component_out_of_bounds_is_enough(undrawn: Composed, tmp_path: Path, start: str) -> None:
-    rate = ("optimizer.lr=1.5", "bound=100")  # x -> -2 x
+    rate = ("optimizer.lr=1.5", "divergence_threshold=100")  # x -> -2 x
     config = undrawn("problem=bowl", f"problem.start={start}", *rate, "trainer.max_steps=9")
     result, position = alone(config, tmp_path / "run")
     assert result == "diverged"
     assert sorted(map(abs, position)) == [0, 128]
 
 
-@pytest.mark.parametrize("steps_per_call", [1, 7, 100])
-def test_a_loss_that_is_not_finite_ends_the_run_before_its_step(tmp_path: Path, steps_per_call: int) -> None:
+@pytest.mark.parametrize("chunk_size", [1, 7, 100])
+def test_a_loss_that_is_not_finite_ends_the_run_before_its_step(tmp_path: Path, chunk_size: int) -> None:
     # x -> -2 x, so that the square of 2^14 * 1e150 is the first beyond the largest number, 1.8e308.
-    module = parabola_descent(tmp_path, start=1e150, lr=1.5, steps=1000, steps_per_call=steps_per_call, bound=math.inf)
+    module = parabola_descent(
+        tmp_path, start=1e150, lr=1.5, steps=1000, chunk_size=chunk_size, divergence_threshold=math.inf
+    )
     rows = RunRecord(tmp_path).read(STEPS).rows
     assert module.standing.diverged
     assert module.standing.steps_taken == len(rows) == 15

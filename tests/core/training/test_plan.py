@@ -2,7 +2,7 @@ from itertools import pairwise, product
 
 import pytest
 
-from descent.core.training.plan import VISITS, Plan, plan
+from descent.core.training.plan import SNAPSHOTS, Plan, plan
 from descent.errors import UserError
 
 
@@ -37,10 +37,10 @@ def test_the_run_ends_at_whichever_end_comes_first(max_steps: int | None, max_ep
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 99, 100, 101, 250, 12_345])
 def test_visits_are_evenly_spaced_with_start_and_end(steps: int) -> None:
-    visits = plan(steps, None, 10, None, None).visits
-    assert (visits[0], visits[-1]) == (0, steps)
-    assert len(visits) == min(steps, VISITS) + 1
-    gaps = {after - before for before, after in pairwise(visits)}
+    snapshots = plan(steps, None, 10, None, None).snapshots
+    assert (snapshots[0], snapshots[-1]) == (0, steps)
+    assert len(snapshots) == min(steps, SNAPSHOTS) + 1
+    gaps = {after - before for before, after in pairwise(snapshots)}
     assert min(gaps) >= 1
     assert max(gaps) - min(gaps) <= 1
 
@@ -52,13 +52,13 @@ def test_the_next_stop_is_the_first_step_that_is_looked_at_after_this_one(
     steps: int, first: int | None, every: int | None
 ) -> None:
     made = plan(steps, None, 10, first, every)
-    looked_at = {*made.evaluations, *made.visits}
+    looked_at = {*made.evaluations, *made.snapshots}
     for step in range(steps):
         assert made.next_stop(step) == min(stop for stop in looked_at if stop > step)
 
 
 def test_stops_of_both_kinds_count() -> None:
-    made = Plan(steps=10, evaluations=(0, 4, 10), visits=(0, 3, 6, 10))
+    made = Plan(steps=10, evaluations=(0, 4, 10), snapshots=(0, 3, 6, 10))
     assert [made.next_stop(step) for step in range(10)] == [3, 3, 3, 4, 6, 6, 10, 10, 10, 10]
 
 

@@ -8,9 +8,9 @@ import torch
 from descents import nobody, record_in
 from torch import nn
 
+from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data, Examples
-from descent.core.data.minibatches import Minibatches
-from descent.core.data.orders import in_order, shuffled
+from descent.core.data.sampling import in_order, shuffled
 from descent.core.optim.gradients import Autograd
 from descent.core.optim.schedules import constant, cosine, one_cycle
 from descent.core.optim.steepest_descent import SteepestDescent
@@ -25,12 +25,12 @@ from descent.core.training.checkpoint import CHECKPOINT
 from descent.core.training.loop import descend
 from descent.core.training.module import Descent
 from descent.core.training.plan import Plan
-from descent.core.training.together import Member, Together
+from descent.core.training.together import BatchedRun, RunBatch
 from descent.records.run import STEPS as TABLE
 from descent.records.run import RunRecord
 
 STEPS = 40
-NONE = Minibatches(0, None, shuffled, seed=0)
+NONE = BatchSampler(0, None, shuffled, seed=0)
 CONSTANT = partial(constant, steps=STEPS)
 ONE_CYCLE = partial(one_cycle, steps=STEPS, rise=0.3)
 OPTIMIZERS: dict[str, Callable[..., Any]] = {
@@ -58,19 +58,23 @@ def whole(steps: int) -> Plan:
     return Plan(steps, (0, steps), (0, steps))
 
 
-def alone(folder: Path, member: Member, bound: float = torch.inf, steps: int = STEPS) -> tuple[Descent, Rows]:
+def alone(
+    folder: Path, member: BatchedRun, divergence_threshold: float = torch.inf, steps: int = STEPS
+) -> tuple[Descent, Rows]:
     """The same run through Lightning, and its rows less step and time."""
     length = whole(steps)
-    module = Descent(member.problem, member.examples, Autograd(), member.optimizer, member.schedule, bound)
+    module = Descent(
+        member.problem, member.examples, Autograd(), member.optimizer, member.schedule, divergence_threshold
+    )
     record = record_in(folder, length)
     descend(module, Data(train=member.examples), member.minibatches, length, record, "cpu", 100, 60, nobody)
     return module, [row[2:] for row in RunRecord(folder).read(TABLE).rows]
 
 
-def take(members: Sequence[Member], bound: float = torch.inf, steps: int = STEPS) -> list[Rows]:
+def take(members: Sequence[BatchedRun], divergence_threshold: float = torch.inf, steps: int = STEPS) -> list[Rows]:
     """Take all steps together; each run's rows, as they would stand in its record."""
-    rows: dict[Member, Rows] = {member: [] for member in members}
-    for taken in Together(members, bound).descend(whole(steps)):
+    rows: dict[BatchedRun, Rows] = {member: [] for member in members}
+    for taken in RunBatch(members, divergence_threshold).descend(whole(steps)):
         for one in taken:
             columns = torch.stack([one.losses, one.norms], dim=1)
             if len(one.positions):
@@ -79,8 +83,10 @@ def take(members: Sequence[Member], bound: float = torch.inf, steps: int = STEPS
     return list(rows.values())
 
 
-def on_surface(height: Callable[..., Any], start: Sequence[float], optimizer: Any, schedule: Any = CONSTANT) -> Member:
-    return Member(Surface(height, start), Examples(), NONE, optimizer, schedule)
+def on_surface(
+    height: Callable[..., Any], start: Sequence[float], optimizer: Any, schedule: Any = CONSTANT
+) -> BatchedRun:
+    return BatchedRun(Surface(height, start), Examples(), NONE, optimizer, schedule)
 
 
 def starts(count: int, components: int) -> list[list[float]]:
@@ -94,7 +100,7 @@ def test_runs_on_a_surface_are_to_the_last_bit_what_each_is_alone(tmp_path: Path
     components = height.__code__.co_argcount
     rates = torch.logspace(-4, -2, count, dtype=torch.float64).tolist()
 
-    def members() -> list[Member]:
+    def members() -> list[BatchedRun]:
         return [
             on_surface(height, start, partial(torch.optim.SGD, lr=rate))
             for start, rate in zip(starts(count, components), rates, strict=True)
@@ -110,7 +116,7 @@ def test_runs_on_a_surface_are_to_the_last_bit_what_each_is_alone(tmp_path: Path
 def test_runs_that_share_an_optimizer_are_what_each_is_alone(tmp_path: Path, optimizer: str) -> None:
     made = partial(OPTIMIZERS[optimizer], lr=0.003)
 
-    def members() -> list[Member]:
+    def members() -> list[BatchedRun]:
         every = [on_surface(surfaces.rosenbrock, start, made, ONE_CYCLE) for start in starts(5, 2)]
         for member in every:
             member.settings = "alike"
@@ -127,9 +133,9 @@ def test_runs_that_share_an_optimizer_are_what_each_is_alone(tmp_path: Path, opt
 def test_runs_that_share_an_optimizer_and_differ_in_their_rates_are_what_each_is_alone(
     tmp_path: Path, optimizer: str
 ) -> None:
-    rates = (1e-3, 3e-3, 0.5, 1e-4, 1e-5)  # the third runs away, which is the fastest
+    rates = (1e-3, 3e-3, 0.5, 1e-4, 1e-5)  # the third diverges, which is the fastest
 
-    def members() -> list[Member]:
+    def members() -> list[BatchedRun]:
         every = []
         for rate, start in zip(rates, starts(len(rates), 2), strict=True):
             member = on_surface(surfaces.rosenbrock, start, partial(OPTIMIZERS[optimizer], lr=rate))
@@ -138,15 +144,15 @@ def test_runs_that_share_an_optimizer_and_differ_in_their_rates_are_what_each_is
         return every
 
     together = members()
-    found = take(together, bound=20.0)
+    found = take(together, divergence_threshold=20.0)
     for index, member in enumerate(members()):
-        module, expected = alone(tmp_path / str(index), member, bound=20.0)
+        module, expected = alone(tmp_path / str(index), member, divergence_threshold=20.0)
         assert found[index] == [pytest.approx(row, rel=1e-9) for row in expected]
         assert together[index].standing.diverged == module.standing.diverged
 
 
 def test_the_state_of_a_shared_optimizer_is_to_each_what_its_own_would_be(tmp_path: Path) -> None:
-    def members() -> list[Member]:
+    def members() -> list[BatchedRun]:
         every = []
         for rate in (0.1, 0.01):
             member = on_surface(surfaces.bowl, (1.0, 2.0), partial(torch.optim.Adam, lr=rate))
@@ -155,7 +161,7 @@ def test_the_state_of_a_shared_optimizer_is_to_each_what_its_own_would_be(tmp_pa
         return every
 
     mine = members()
-    together = Together(mine, torch.inf)
+    together = RunBatch(mine, torch.inf)
     for _ in together.descend(whole(STEPS)):
         pass
     for index, member in enumerate(members()):
@@ -167,7 +173,7 @@ def test_the_state_of_a_shared_optimizer_is_to_each_what_its_own_would_be(tmp_pa
 
 
 def test_runs_with_optimizers_of_all_kinds_are_to_the_last_bit_what_each_is_alone(tmp_path: Path) -> None:
-    def members() -> list[Member]:
+    def members() -> list[BatchedRun]:
         return [
             on_surface(surfaces.himmelblau, start, partial(optimizer, lr=0.002 * place), schedule)
             for place, (start, optimizer) in enumerate(
@@ -206,30 +212,32 @@ def convolutional() -> nn.Module:
     return nn.Sequential(nn.Unflatten(1, (1, 5, 6)), nn.Conv2d(1, 4, (5, 6)), nn.Flatten())
 
 
-def in_one_order(seed: int) -> Member:
+def in_one_order(seed: int) -> BatchedRun:
     """The same minibatches for all, the last of an epoch smaller."""
-    return Member(network(seed, fully_connected), SHARED, Minibatches(50, 7, in_order, seed=0), ADAM, LONG)
+    return BatchedRun(network(seed, fully_connected), SHARED, BatchSampler(50, 7, in_order, seed=0), ADAM, LONG)
 
 
-def in_own_orders(seed: int) -> Member:
-    return Member(network(seed, fully_connected), SHARED, Minibatches(50, 7, shuffled, seed=seed), ADAM, LONG)
+def in_own_orders(seed: int) -> BatchedRun:
+    return BatchedRun(network(seed, fully_connected), SHARED, BatchSampler(50, 7, shuffled, seed=seed), ADAM, LONG)
 
 
-def on_own_examples(seed: int) -> Member:
+def on_own_examples(seed: int) -> BatchedRun:
     examples = images(seed)
-    return Member(network(seed, fully_connected), examples, Minibatches(50, 7, shuffled, seed=seed), ADAM, CONSTANT)
+    return BatchedRun(
+        network(seed, fully_connected), examples, BatchSampler(50, 7, shuffled, seed=seed), ADAM, CONSTANT
+    )
 
 
-def convolved(seed: int) -> Member:
-    return Member(network(seed, convolutional), SHARED, Minibatches(50, 7, in_order, seed=0), ADAM, CONSTANT)
+def convolved(seed: int) -> BatchedRun:
+    return BatchedRun(network(seed, convolutional), SHARED, BatchSampler(50, 7, in_order, seed=0), ADAM, CONSTANT)
 
 
-def polynomial(seed: int) -> Member:
+def polynomial(seed: int) -> BatchedRun:
     x = torch.linspace(-5, 5, 50, dtype=torch.float64)
     y = x**2 + torch.randn(50, generator=generator(seed, "noise"), dtype=torch.float64)
     unchanged = (torch.Tensor.clone, torch.Tensor.clone)
-    minibatches = Minibatches(50, 10, shuffled, seed=seed)
-    return Member(NoisyPolynomial(3.0, 3), Examples((x, y), unchanged), minibatches, ADAM, CONSTANT)
+    minibatches = BatchSampler(50, 10, shuffled, seed=seed)
+    return BatchedRun(NoisyPolynomial(3.0, 3), Examples((x, y), unchanged), minibatches, ADAM, CONSTANT)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +253,7 @@ def polynomial(seed: int) -> Member:
 )
 @pytest.mark.parametrize("settings", [None, "alike"])
 def test_runs_on_data_are_what_each_is_alone(
-    tmp_path: Path, kind: Callable[[int], Member], count: int, settings: str | None
+    tmp_path: Path, kind: Callable[[int], BatchedRun], count: int, settings: str | None
 ) -> None:
     steps = 200
     members = [kind(seed) for seed in range(count)]
@@ -271,11 +279,11 @@ def test_in_float64_networks_are_what_each_is_alone_whatever_the_optimizer_makes
     """In float32 Adam amplifies them, since it divides gradients that are next to nothing by their like."""
     steps, rates = 1000, (1e-2, 1e-3)
     examples = Examples(SHARED.columns, (lambda stored: stored.double() / 255, torch.Tensor.long))
-    order = Minibatches(50, 10, shuffled, seed=0)
+    order = BatchSampler(50, 10, shuffled, seed=0)
 
-    def members() -> list[Member]:
+    def members() -> list[BatchedRun]:
         return [
-            Member(
+            BatchedRun(
                 network(0, layers).double(),
                 examples,
                 order,
@@ -299,14 +307,14 @@ def test_a_run_that_runs_away_leaves_at_the_step_at_which_it_does_alone_and_harm
 ) -> None:
     optimizer = partial(torch.optim.SGD, lr=1.11, momentum=0.1)
 
-    def members() -> list[Member]:
+    def members() -> list[BatchedRun]:
         every = [on_surface(surfaces.bowl, start, optimizer) for start in [(1.0, 1.0), (90.0, 0.0), (0.5, -2.0)]]
         for member in every:
             member.settings = settings
         return every
 
     together = members()
-    found = take(together, bound=100.0)
+    found = take(together, divergence_threshold=100.0)
     for index, single in enumerate(members()):
         module, expected = alone(tmp_path / str(index), single, 100.0)
         assert found[index] == expected
@@ -317,7 +325,7 @@ def test_a_run_that_runs_away_leaves_at_the_step_at_which_it_does_alone_and_harm
 
 
 def test_a_loss_that_is_not_finite_leaves_the_position_where_it_was(tmp_path: Path) -> None:
-    def members() -> list[Member]:
+    def members() -> list[BatchedRun]:
         return [
             on_surface(surfaces.bowl, (1.0, 1.0), partial(SteepestDescent, lr=rate)) for rate in (0.1, 1e120, 1e100)
         ]
@@ -342,7 +350,7 @@ def test_runs_of_equal_settings_share_an_optimizer_in_whichever_order_they_come(
     members = [on_surface(surfaces.bowl, start, optimizer) for start in starts(5, 2)]
     for member, settings in zip(members, ("one", "other", "one", None, "other"), strict=True):
         member.settings = settings
-    Together(members, torch.inf)
+    RunBatch(members, torch.inf)
     assert made == 3
 
 
@@ -351,7 +359,7 @@ def test_a_checkpoint_holds_its_run_as_it_stood_and_nothing_of_others(tmp_path: 
     members = [in_one_order(seed) for seed in range(8)]
     for member in members:
         member.settings = settings
-    together = Together(members, torch.inf)
+    together = RunBatch(members, torch.inf)
     steps = together.descend(Plan(200, (0, 100, 200), (0, 200)))
     next(steps)
     checkpoint = together.checkpoint(members[3], {})

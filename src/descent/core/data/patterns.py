@@ -1,4 +1,4 @@
-"""Two patterns of stripes at twenty brightnesses each (seed article 002)."""
+"""Two patterns of stripes at twenty brightnesses each (source article 002)."""
 
 import torch
 from torch import Tensor

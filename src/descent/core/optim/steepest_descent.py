@@ -8,7 +8,7 @@ from torch.optim.optimizer import Optimizer, ParamsT
 
 
 class SteepestDescent(Optimizer):
-    """x <- x - lr * gradient, and nothing else (seed article 002).
+    """x <- x - lr * gradient, and nothing else (source article 002).
 
     Args:
         params: parameters, or groups of them, each with its own settings.

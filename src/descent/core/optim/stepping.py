@@ -7,7 +7,7 @@ from typing import Any
 from torch.optim import Optimizer, optimizer
 
 
-def bare_step(stepping: Optimizer) -> Callable[[], Any]:
+def unhooked_step(stepping: Optimizer) -> Callable[[], Any]:
     """What `step()` does, less the mark it leaves in a profile, which takes a small problem a tenth of its time.
 
     The step as it is where hooks, or a learning-rate schedule, are to be told of it.

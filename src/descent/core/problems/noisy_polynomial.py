@@ -26,7 +26,7 @@ def polynomial_fit(x: Tensor, y: Tensor, degree: int) -> Tensor:
 
 
 class NoisyPolynomial(Problem):
-    """The value at `x` of the polynomial fitted to the minibatch alone (seed article 000).
+    """The value at `x` of the polynomial fitted to the minibatch alone (source article 000).
 
     Its parameter `x`, (1,) in float64, moves down the slope of a curve that is another at every step, which
     may carry it out of a local minimum.

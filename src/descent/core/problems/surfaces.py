@@ -12,17 +12,17 @@ from torch import Tensor
 
 
 def parabola(x: Tensor) -> Tensor:
-    """x² (seed articles 002 and 003)."""
+    """x² (source articles 002 and 003)."""
     return x**2
 
 
 def cubic(x: Tensor) -> Tensor:
-    """x³ - 0.75x + 1: a dip at 0.5, a crest at -0.5, and minus infinity beyond it (seed article 003)."""
+    """x³ - 0.75x + 1: a dip at 0.5, a crest at -0.5, and minus infinity beyond it (source article 003)."""
     return x**3 - 0.75 * x + 1
 
 
 def bowl(x: Tensor, y: Tensor) -> Tensor:
-    """x² + y² (seed articles 001 and 004)."""
+    """x² + y² (source articles 001 and 004)."""
     return x**2 + y**2
 
 

@@ -13,7 +13,7 @@ CHECKPOINT = "checkpoint.ckpt"
 
 
 @dataclass
-class Standing:
+class TrainState:
     """How far a descent is.
 
     Args:
@@ -21,7 +21,7 @@ class Standing:
         seconds: what they took: examples gathered, losses, gradients and their norms, the optimizer and its schedule.
             Not the order of the examples, evaluations, the record or checkpoints. Of runs trained together, an equal
             share each.
-        diverged: whether it ran away.
+        diverged: whether it diverged.
     """
 
     steps_taken: int = 0
@@ -41,7 +41,7 @@ class Checkpoint:
         position: how long the files of the record were.
     """
 
-    standing: Standing
+    standing: TrainState
     state_dict: dict[str, Tensor]
     optimizer: dict[str, Any]
     schedule: dict[str, Any] | None
@@ -60,7 +60,7 @@ class Checkpoint:
         if not path.exists():
             return None
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        return cls(**{**saved, "standing": Standing(**saved["standing"])})
+        return cls(**{**saved, "standing": TrainState(**saved["standing"])})
 
 
 def taken_up(record: RunRecord) -> Checkpoint | None:

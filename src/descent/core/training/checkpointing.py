@@ -14,7 +14,7 @@ from descent.records.run import RunRecord
 class Checkpointing(Callback):
     """Saves a checkpoint when the last is `seconds` old, and one at the end.
 
-    Each holds how long the record's files were. Taken up again, the record is cut back to that, so that no step
+    Each holds how long the record's files were. StepBlock up again, the record is cut back to that, so that no step
     stands in it twice; and its readers are shown only what a checkpoint covers.
 
     Args:

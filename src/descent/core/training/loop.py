@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from pytorch_lightning import Trainer
 
+from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data
-from descent.core.data.minibatches import Minibatches
 from descent.core.training.checkpoint import taken_up
 from descent.core.training.checkpointing import Checkpointing
 from descent.core.training.chunks import Chunks
@@ -22,17 +22,17 @@ from descent.records.run import RunRecord
 def descend(
     module: Descent,
     data: Data,
-    minibatches: Minibatches,
+    minibatches: BatchSampler,
     plan: Plan,
     record: RunRecord,
     accelerator: str,
-    steps_per_call: int,
+    chunk_size: int,
     checkpoint_seconds: float,
     notify: Callable[[], None],
 ) -> None:
     """Train as planned, into the record; from the record's checkpoint where it has one.
 
-    Results don't depend on `steps_per_call`, nor on where a run was interrupted.
+    Results don't depend on `chunk_size`, nor on where a run was interrupted.
     """
     checkpoint = taken_up(record)
     if checkpoint is not None:
@@ -63,4 +63,4 @@ def descend(
             enable_progress_bar=False,
             enable_model_summary=False,
         )
-        trainer.fit(module, Chunks(minibatches, plan, steps_per_call, start))
+        trainer.fit(module, Chunks(minibatches, plan, chunk_size, start))

@@ -12,9 +12,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from descent.core.data.examples import Examples, Minibatch
-from descent.core.optim.stepping import bare_step
+from descent.core.optim.stepping import unhooked_step
 from descent.core.problems.problem import Problem
-from descent.core.training.checkpoint import Checkpoint, Standing
+from descent.core.training.checkpoint import Checkpoint, TrainState
 from descent.core.training.rows import Row, rows_of
 from descent.records.run import Position
 
@@ -32,7 +32,7 @@ class Descent(LightningModule):
         gradient: one of `descent.core.optim.gradients`.
         optimizer: makes the optimizer of the problem's parameters.
         schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
-        bound: how far from 0 the position of a small problem may go before the run counts as diverged.
+        divergence_threshold: how far from 0 the position of a small problem may go before the run counts as diverged.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Descent(LightningModule):
         gradient: Gradient,
         optimizer: Callable[[Any], Optimizer],
         schedule: Callable[[Optimizer], LRScheduler | None],
-        bound: float = math.inf,
+        divergence_threshold: float = math.inf,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -50,8 +50,8 @@ class Descent(LightningModule):
         self.examples = examples
         self.gradient = gradient
         self.make_optimizer, self.make_schedule = optimizer, schedule
-        self.bound = bound
-        self.standing = Standing()
+        self.divergence_threshold = divergence_threshold
+        self.standing = TrainState()
         self.taken_up: Checkpoint | None = None
 
     def take_up(self, checkpoint: Checkpoint) -> None:
@@ -83,7 +83,7 @@ class Descent(LightningModule):
         started = time.perf_counter()
         problem, gradient, standing = self.problem, self.gradient, self.standing
         (optimizer,) = self.trainer.optimizers
-        step, schedule = bare_step(optimizer), self._schedule()
+        step, schedule = unhooked_step(optimizer), self._schedule()
         parameters = list(problem.parameters())
         is_small = problem.is_small()
         losses: list[float] = []
@@ -106,7 +106,7 @@ class Descent(LightningModule):
                     schedule.step()
             if is_small:
                 positions.append(_flat(parameters))
-                standing.diverged |= not all(abs(value) <= self.bound for value in positions[-1])
+                standing.diverged |= not all(abs(value) <= self.divergence_threshold for value in positions[-1])
             if standing.diverged:
                 self.trainer.should_stop = True
                 break

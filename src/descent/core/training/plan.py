@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from descent.errors import UserError
 
-VISITS = 100
+SNAPSHOTS = 100
 """How many positions of a run are kept for its picture, evenly over its steps, besides the start."""
 
 
@@ -16,16 +16,16 @@ class Plan:
     Args:
         steps: how many steps the run takes.
         evaluations: after which of them it is evaluated, in order; the start and the end among them.
-        visits: after which of them its position is kept, in order; the start and the end among them.
+        snapshots: after which of them its position is kept, in order; the start and the end among them.
     """
 
     steps: int
     evaluations: tuple[int, ...]
-    visits: tuple[int, ...]
+    snapshots: tuple[int, ...]
 
     def next_stop(self, step: int) -> int:
         """The first step after `step` at which something is looked at."""
-        return min(stops[bisect_right(stops, step)] for stops in (self.evaluations, self.visits))
+        return min(stops[bisect_right(stops, step)] for stops in (self.evaluations, self.snapshots))
 
 
 def plan(
@@ -52,7 +52,7 @@ def plan(
     steps = min((end for end in ends if end is not None), default=None)
     if steps is None:
         raise UserError("the run has no end: set trainer.max_steps or trainer.max_epochs")
-    every = every or (steps_per_epoch if steps_per_epoch > 1 else -(-steps // VISITS))
+    every = every or (steps_per_epoch if steps_per_epoch > 1 else -(-steps // SNAPSHOTS))
     evaluations = sorted({0, *range(first or every, steps, every), steps})
-    visits = sorted({round(steps * visit / VISITS) for visit in range(VISITS + 1)})
-    return Plan(steps, tuple(evaluations), tuple(visits))
+    snapshots = sorted({round(steps * visit / SNAPSHOTS) for visit in range(SNAPSHOTS + 1)})
+    return Plan(steps, tuple(evaluations), tuple(snapshots))

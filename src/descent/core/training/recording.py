@@ -13,7 +13,7 @@ class Recording(Callback):
     """Appends every step's row, and the positions the plan wants of problems too large to be in the rows."""
 
     def __init__(self, plan: Plan, record: RunRecord) -> None:
-        self.visits, self.record = frozenset(plan.visits), record
+        self.snapshots, self.record = frozenset(plan.snapshots), record
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Keep the start."""
@@ -30,5 +30,5 @@ class Recording(Callback):
     ) -> None:
         """Append the rows of a chunk."""
         self.record.append(STEPS, outputs["rows"])
-        if pl_module.standing.steps_taken in self.visits or pl_module.standing.diverged:
+        if pl_module.standing.steps_taken in self.snapshots or pl_module.standing.diverged:
             visit(pl_module.problem, self.record)

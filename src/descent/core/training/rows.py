@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch.nn.utils import parameters_to_vector
 
 from descent.core.problems.problem import COORDINATES, Problem
-from descent.records.run import EVALUATIONS, VISITED, RunRecord, now
+from descent.records.run import EVALUATIONS, TRAJECTORY, RunRecord, now
 
 Row = dict[str, float]
 
@@ -35,7 +35,7 @@ def visit(problem: Problem, record: RunRecord) -> None:
     """Append where a problem stands that is too large for its position to be in the rows."""
     if not problem.is_small():
         position = parameters_to_vector(problem.parameters()).detach()
-        record.append_bytes(VISITED, position.float().cpu().numpy().tobytes())
+        record.append_bytes(TRAJECTORY, position.float().cpu().numpy().tobytes())
 
 
 def append_evaluation(record: RunRecord, step: int, metrics: Mapping[str, float]) -> None:

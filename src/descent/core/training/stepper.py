@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from descent.core.optim.stepping import bare_step
+from descent.core.optim.stepping import unhooked_step
 from descent.core.training.checkpoint import Checkpoint
 
 
@@ -52,7 +52,7 @@ class Stepper:
         self.before = self._scratch()
         self.optimizer = optimizer(self.parameters)
         self.schedule = schedule(self.optimizer)
-        self.bare_step = bare_step(self.optimizer)
+        self.unhooked_step = unhooked_step(self.optimizer)
         if taken_up is not None:
             self.optimizer.load_state_dict(taken_up.optimizer)
             if self.schedule is not None:
@@ -75,7 +75,7 @@ class Stepper:
             parameter.grad = self._own(gradient)
         for start, parameter in zip(self.before, self.parameters, strict=False):
             start.copy_(parameter.detach())
-        self.bare_step()
+        self.unhooked_step()
         for start, parameter in zip(self.before, self.parameters, strict=False):
             share = (self.rates / self.fastest).to(start.dtype).view(-1, *[1] * (start.ndim - 1))
             torch.lerp(start, parameter.data, share, out=parameter.data)

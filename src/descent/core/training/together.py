@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Examples, Minibatch
-from descent.core.data.minibatches import Minibatches
 from descent.core.problems.problem import Problem
-from descent.core.training.checkpoint import Checkpoint, Standing
+from descent.core.training.checkpoint import Checkpoint, TrainState
 from descent.core.training.chunks import Chunks
 from descent.core.training.plan import Plan
 from descent.core.training.stepper import State, Stepper
@@ -28,7 +28,7 @@ CHUNK = 100
 
 
 @dataclass(eq=False)
-class Member:
+class BatchedRun:
     """One of the runs.
 
     Args:
@@ -46,13 +46,13 @@ class Member:
 
     problem: Problem
     examples: Examples
-    minibatches: Minibatches
+    minibatches: BatchSampler
     optimizer: Callable[[Any], Optimizer]
     schedule: Callable[[Optimizer], LRScheduler | None]
     settings: Hashable = None
     rate: float = 1.0
     taken_up: Checkpoint | None = None
-    standing: Standing = field(default_factory=Standing)
+    standing: TrainState = field(default_factory=TrainState)
     left_with: State | None = None
 
     def __post_init__(self) -> None:
@@ -62,7 +62,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Taken:
+class StepBlock:
     """What a run did in a chunk of steps.
 
     Args:
@@ -72,13 +72,13 @@ class Taken:
         positions: (steps, components), where it then was; of problems too large to be followed nothing, (0,).
     """
 
-    member: Member
+    member: BatchedRun
     losses: Tensor
     norms: Tensor
     positions: Tensor
 
 
-class Together:
+class RunBatch:
     """Runs of problems that differ in their parameters only, each as it would be alone up to rounding.
 
     Those that diverge leave, without harm to the others. The members' problems hold views of the stacked parameters, so
@@ -86,14 +86,14 @@ class Together:
 
     Args:
         members: the runs, all of them equally far; their parameters are replaced.
-        bound: how far from 0 the position of a small problem may go before its run counts as diverged.
+        divergence_threshold: how far from 0 the position of a small problem may go before its run counts as diverged.
         device: what it is computed on.
     """
 
-    def __init__(self, members: Sequence[Member], bound: float, device: torch.device = CPU) -> None:
+    def __init__(self, members: Sequence[BatchedRun], divergence_threshold: float, device: torch.device = CPU) -> None:
         self.problem = members[0].problem
         self.is_small = self.problem.is_small()
-        self.bound = bound if self.is_small else math.inf
+        self.divergence_threshold = divergence_threshold if self.is_small else math.inf
         self.steps_taken = members[0].standing.steps_taken
         # Those who share an optimizer stand beside each other.
         settings = list(dict.fromkeys(member.settings for member in members))
@@ -130,7 +130,7 @@ class Together:
             self.stacks[name] = nn.Parameter(stack)
         self.present = torch.ones(len(self.members), dtype=torch.bool, device=next(self.problem.parameters()).device)
 
-    def descend(self, plan: Plan) -> Iterator[list[Taken]]:
+    def descend(self, plan: Plan) -> Iterator[list[StepBlock]]:
         """Take the steps of a plan, as long as a run is left; yields what was done wherever it looks at something."""
         drawn = {
             minibatches: iter(Chunks(minibatches, plan, CHUNK, lambda: self.steps_taken))
@@ -149,7 +149,7 @@ class Together:
                 self._close_ranks()
             yield taken
 
-    def _chunk(self, indices: Sequence[Tensor]) -> list[Taken]:
+    def _chunk(self, indices: Sequence[Tensor]) -> list[StepBlock]:
         """Take the steps of a chunk; indices are (steps, batch) for each run."""
         is_shared = all(torch.equal(own, indices[0]) for own in indices[1:])
         lasted = [len(indices[0])] * len(self.members)
@@ -164,7 +164,7 @@ class Together:
                 break
         losses, norms, positions = (torch.stack(column, dim=1).cpu() for column in zip(*steps, strict=True))
         return [
-            Taken(member, losses[row, :last], norms[row, :last], positions[row, :last] if self.is_small else NONE)
+            StepBlock(member, losses[row, :last], norms[row, :last], positions[row, :last] if self.is_small else NONE)
             for row, (member, last) in enumerate(zip(self.members, lasted, strict=True))
         ]
 
@@ -187,7 +187,7 @@ class Together:
         positions = torch.cat([stack.detach().flatten(1) for stack in self.stacks.values()], dim=1)
         for row in stays.nonzero().flatten().tolist():
             positions[row] = positions.new_tensor(self.members[row].problem.position())
-        self._leave(~(positions.abs() <= self.bound).all(dim=1))
+        self._leave(~(positions.abs() <= self.divergence_threshold).all(dim=1))
         return losses, norms, positions
 
     def _leave(self, leaving: Tensor) -> None:
@@ -224,7 +224,7 @@ class Together:
                 stepper.move(self._rows(sum(rows)), torch.tensor(rows))
                 self.steppers.append(stepper)
 
-    def checkpoint(self, member: Member, position: Position) -> Checkpoint:
+    def checkpoint(self, member: BatchedRun, position: Position) -> Checkpoint:
         """A member as it stands, the files of its record of these lengths."""
         state = member.left_with or self._state(self.members.index(member))
         weights = {name: value.clone() for name, value in member.problem.state_dict().items()}

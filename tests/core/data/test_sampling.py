@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from descent.core.data.minibatches import Order
-from descent.core.data.orders import in_order, shuffled, with_replacement, without_replacement
+from descent.core.data.batch_sampler import Order
+from descent.core.data.sampling import in_order, shuffled, with_replacement, without_replacement
 from descent.core.random_streams import generator
 
 ORDERS = [in_order, shuffled, with_replacement, without_replacement]

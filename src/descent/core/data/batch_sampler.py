@@ -14,13 +14,13 @@ from descent.errors import UserError
 Order = Callable[[Generator, int, int], Tensor]
 
 
-class Minibatches:
+class BatchSampler:
     """The minibatches of all steps, as indices into `count` examples.
 
     Args:
         count: the number of examples; 0 for a problem that needs no data.
         size: the examples of a minibatch, all of them where None.
-        order: one of `descent.core.data.orders`.
+        order: one of `descent.core.data.sampling`.
         seed: of the draws.
 
     Raises:
@@ -36,7 +36,7 @@ class Minibatches:
         self._epoch = (-1, torch.empty(0))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Minibatches) and self._identity() == other._identity()
+        return isinstance(other, BatchSampler) and self._identity() == other._identity()
 
     def __hash__(self) -> int:
         return hash(self._identity())
