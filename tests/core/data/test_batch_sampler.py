@@ -13,7 +13,7 @@ ORDERS = [in_order, shuffled, with_replacement, without_replacement]
 SIZES = [(1, 1), (10, 1), (10, 3), (10, 5), (10, 7), (10, 10), (100, 32), (7, None)]
 STEPS = 25
 
-every_order = pytest.mark.parametrize("sampler", ORDERS)
+every_order = pytest.mark.parametrize("order", ORDERS)
 every_size = pytest.mark.parametrize(("count", "size"), SIZES)
 
 
@@ -58,7 +58,7 @@ def test_steps_may_be_asked_for_again_and_backwards(order: Order) -> None:
         assert minibatches.chunk(step, step + 1).tolist() == [whole[step]]
 
 
-@pytest.mark.parametrize("sampler", [in_order, shuffled])
+@pytest.mark.parametrize("order", [in_order, shuffled])
 @every_size
 def test_every_example_comes_once_an_epoch(order: Order, count: int, size: int | None) -> None:
     minibatches = BatchSampler(count, size, order, seed=0)
@@ -69,7 +69,7 @@ def test_every_example_comes_once_an_epoch(order: Order, count: int, size: int |
         assert sorted(examples) == list(range(count))
 
 
-@pytest.mark.parametrize("sampler", [in_order, shuffled])
+@pytest.mark.parametrize("order", [in_order, shuffled])
 def test_the_ragged_last_minibatch_of_an_epoch_stands_alone(order: Order) -> None:
     minibatches = BatchSampler(10, 4, order, seed=0)
     assert minibatches.steps_per_epoch == 3
@@ -81,7 +81,7 @@ def test_the_ragged_last_minibatch_of_an_epoch_stands_alone(order: Order) -> Non
     assert shapes == [(2, 4), (1, 2)] * 3
 
 
-@pytest.mark.parametrize("sampler", [with_replacement, without_replacement])
+@pytest.mark.parametrize("order", [with_replacement, without_replacement])
 def test_minibatches_drawn_anew_are_never_ragged(order: Order) -> None:
     assert BatchSampler(10, 4, order, seed=0).chunk(0, 30).shape == (30, 4)
 
@@ -122,7 +122,7 @@ def test_a_size_out_of_range_is_refused_in_one_line(size: int) -> None:
         BatchSampler(10, size, in_order, seed=0)
 
 
-@pytest.mark.parametrize("sampler", [shuffled, with_replacement, without_replacement])
+@pytest.mark.parametrize("order", [shuffled, with_replacement, without_replacement])
 def test_another_seed_or_epoch_gives_other_minibatches(order: Order) -> None:
     def epochs(seed: int) -> list[Tensor]:
         minibatches = BatchSampler(100, 10, order, seed)
