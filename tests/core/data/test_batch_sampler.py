@@ -141,11 +141,11 @@ def test_in_order_no_seed_or_epoch_matters() -> None:
 
 
 def test_minibatches_are_equal_if_they_are_of_the_same_examples_size_order_and_seed() -> None:
-    common: dict[str, Any] = {"count": 10, "size": 5, "sampler": shuffled, "seed": 0}
+    common: dict[str, Any] = {"count": 10, "size": 5, "order": shuffled, "seed": 0}
     one = BatchSampler(**common)
     assert one == BatchSampler(**common)
     assert hash(one) == hash(BatchSampler(**common))
-    for change in ({"count": 20}, {"size": 2}, {"sampler": in_order}, {"seed": 1}):
+    for change in ({"count": 20}, {"size": 2}, {"order": in_order}, {"seed": 1}):
         assert one != BatchSampler(**common | change)
 
 
