@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 from descent.core.build import assemble
 from descent.core.training.checkpoint import TrainState
 from descent.project import project_root
-from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord, now
+from descent.records.folder import now
+from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
 from descent.runs.fused import groups, take_steps_together
 from descent.runs.tracked_run import Run, take_steps
 from descent.tracking.background import BackgroundSync
@@ -65,7 +66,7 @@ def _runs(configs: Sequence[DictConfig]) -> Iterator[list[Run]]:
             parts = assemble(config)
             rows = {STEPS: parts.plan.steps, EVALUATIONS: len(parts.plan.evaluations)}
             record = _record(folder / str(number), rows)
-            runs.append(Run(config, parts, record, partial(sync.notify, record.folder)))
+            runs.append(Run(config, parts, record, partial(sync.on_progress, record.folder)))
         yield runs
         sync.finish()
 
@@ -74,7 +75,7 @@ def _wait_until_it_syncs(sync: BackgroundSync, folder: Path) -> None:
     """Wait until MLflow's process has imported MLflow and made the store: a run imports Lightning meanwhile."""
     first = _record(folder / "first", {STEPS: 1, EVALUATIONS: 1})
     first.finish("finished", 0, {})
-    sync.bring(first.folder)
+    sync.on_complete(first.folder)
     deadline = time.monotonic() + PATIENCE
     while not _has_a_finished_run(folder / "mlflow.db"):
         if time.monotonic() > deadline:

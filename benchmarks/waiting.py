@@ -79,8 +79,8 @@ def _sync(turns: int) -> list[Measured]:
             """The same run with another id, so that it is new to the store."""
             nonlocal number
             number += 1
-            header = json.loads((run / "run.json").read_text())
-            (run / "run.json").write_text(json.dumps({**header, "id": f"benchmark{number}"}))
+            header = json.loads((run / "record" / "run.json").read_text())
+            (run / "record" / "run.json").write_text(json.dumps({**header, "id": f"benchmark{number}"}))
             return run
 
         def points_a_second(points: int) -> tuple[float, int]:

@@ -15,8 +15,6 @@ from descent.tracking.store import connect
 
 ROOT = project_root()
 Composed = Callable[..., DictConfig]
-UNDRAWN = "picture._target_=descents.undrawn"
-"""The override by which a run draws no picture."""
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +73,3 @@ def project(tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch) -
 def composed(project: Path) -> Composed:
     """Composes the project's training configuration."""
     return partial(composed_in, project)
-
-
-@pytest.fixture
-def undrawn(project: Path) -> Composed:
-    """Composes it for runs whose pictures no test looks at: they take longer to draw than a small run to train."""
-    return partial(composed_in, project, UNDRAWN)

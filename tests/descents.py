@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from parabola import Parabola
@@ -25,7 +26,7 @@ from descent.core.training.loop import descend
 from descent.core.training.module import Descent
 from descent.core.training.plan import Plan, plan
 from descent.records.listener import RecordListener
-from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
+from descent.records.run import EVALUATIONS, STEPS, Header, Landscape, RunRecord
 from descent.runs.fused import Waiting, begin, go_together
 from descent.runs.tracked_run import Run, RunResult, course, take_steps
 
@@ -34,7 +35,7 @@ ADAM = partial(torch.optim.Adam, lr=0.01)
 
 def record_in(folder: Path, length: Plan) -> RunRecord:
     """The record in a folder, new if there is none."""
-    if (folder / "run.json").exists():
+    if (folder / "record" / "run.json").exists():
         return RunRecord(folder)
     rows = {STEPS: length.steps, EVALUATIONS: len(length.evaluations)}
     return RunRecord.create(folder, Header("id", "key", "name", "problem", 0, {}, {}, [], rows), "")
@@ -48,13 +49,14 @@ def alone(config: DictConfig, folder: Path) -> tuple[str, list[float]]:
     return result, parts.problem.position()
 
 
-def undrawn(run: object, **settings: object) -> None:
-    """A picture that is not drawn."""
+def no_landscape(run: object, **settings: object) -> Landscape:
+    """The landscape of a problem that no picture shows."""
+    return {"kind": np.array("none")}
 
 
-def train_together(*configs: DictConfig, follower: RecordListener | None = None) -> list[RunResult]:
+def train_together(*configs: DictConfig, listener: RecordListener | None = None) -> list[RunResult]:
     """Train runs whose steps are taken together where they can be; each leaves its own record."""
-    waiting = [begin(course(config, follower=follower)) for config in configs]
+    waiting = [begin(course(config, listener=listener)) for config in configs]
     assert all(isinstance(run, Waiting) for run in waiting), "a run is finished already"
     return go_together([run for run in waiting if isinstance(run, Waiting)])
 
@@ -65,12 +67,12 @@ class Stopper:
     def __init__(self, times: int) -> None:
         self.times = times
 
-    def notify(self, folder: Path) -> None:
+    def on_progress(self, folder: Path) -> None:
         self.times -= 1
         if not self.times:
             raise KeyboardInterrupt
 
-    def bring(self, folder: Path) -> None:
+    def on_complete(self, folder: Path) -> None:
         pass
 
 
@@ -81,7 +83,7 @@ def nobody() -> None:
 def network_descent(
     folder: Path,
     chunk_size: int = 100,
-    notify: Callable[[], None] = nobody,
+    on_progress: Callable[[], None] = nobody,
     steps: int = 60,
     optimizer: Callable[..., Any] = ADAM,
 ) -> Descent:
@@ -95,7 +97,7 @@ def network_descent(
     problem = Classification(perceptron([30, 8, 4], nn.Sigmoid, partial(nn.init.normal_, std=0.1)))
     module = Descent(problem, train, Autograd(), optimizer, partial(one_cycle, steps=steps, rise=0.3))
     data = Data(train=train, test=train)
-    descend(module, data, minibatches, length, record_in(folder, length), "cpu", chunk_size, 0, notify)
+    descend(module, data, minibatches, length, record_in(folder, length), "cpu", chunk_size, 0, on_progress)
     return module
 
 

@@ -15,23 +15,21 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
-from PIL import Image
 
 from descent.articles import article_000, article_001, article_002, article_003, article_004, article_004_mnist
 from descent.articles.curves import power
-from descent.articles.published_value import Figure
+from descent.articles.published_value import PublishedValue
 from descent.articles.results import Array, Results
 from descent.core import numerics
 from descent.project import project_root
-from descent.runs.pictures import Descended
 from descent.runs.seeds import repeat
 from descent.runs.tracked_run import train
 
-Part = Callable[[Results], Iterable[Figure]]
+Part = Callable[[Results], Iterable[PublishedValue]]
 
 PARTS: dict[str, Part] = {
     "noisy_polynomial": article_000.descent,
-    **dict.fromkeys(article_001.RATES, article_001.figures),
+    **dict.fromkeys(article_001.RATES, article_001.published_values),
     "patterns": article_002.network,
     **dict.fromkeys(article_002.PARABOLAS, article_002.descents),
     **dict.fromkeys(("parabola_003", "cubic_003"), article_003.descents),
@@ -39,7 +37,7 @@ PARTS: dict[str, Part] = {
     "linear_softmax": article_004.layer,
     "two_layer_gradient": article_004.gradient_check,
     "mnist_three_layer": article_003.three_layers,
-    "mnist_two_layer": article_004_mnist.figures,
+    "mnist_two_layer": article_004_mnist.published_values,
 }
 """The figures that an experiment's run is held against."""
 
@@ -144,15 +142,9 @@ MNIST = (
 )
 
 
-def blank(descended: Descended, **_: object) -> None:
-    """A picture and an animation of nothing, which take no time."""
-    frames = [Image.new("L", (2, 2), shade) for shade in (0, 255)]
-    frames[0].save(descended.record.folder / "descent.gif", save_all=True, append_images=frames[1:])
-
-
 def composed(project: Path, experiment: str, *overrides: str) -> DictConfig:
-    """The configuration of a run that is neither drawn nor brought to MLflow."""
-    always = ("tracking=none", "picture._target_=articles.breaks.blank", f"run_dir=runs/{experiment}")
+    """The configuration of a run that is not brought to MLflow."""
+    always = ("tracking=none", f"run_dir=runs/{experiment}")
     with initialize_config_dir(str(project / "conf"), version_base="1.3"):
         return compose("train", [f"experiment={experiment}", *always, *overrides])
 

@@ -13,7 +13,7 @@ from articles.breaks import BOTH, HEADER, MNIST, PARTS, SMALL, Break, beside, br
 from conftest import ROOT, make_project
 
 from descent.articles import article_000, article_001, article_002, article_003, article_004, article_004_mnist
-from descent.articles.published_value import Figure
+from descent.articles.published_value import PublishedValue
 from descent.articles.results import Array, Results
 from descent.core.data.control_points import read_control_points
 from descent.core.data.noisy_polynomial import fit, generate
@@ -34,7 +34,7 @@ network.2.bias,"(10,)",10,1e-11,1e-10,True
 """As `descent check-gradient experiment=two_layer_gradient` writes it, which takes a minute."""
 
 
-def differ(figures: Iterable[Figure]) -> list[str]:
+def differ(figures: Iterable[PublishedValue]) -> list[str]:
     return [figure.name for figure in figures if figure.verdict == "differs"]
 
 
@@ -44,8 +44,8 @@ def right(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
     project = make_project(tmp_path_factory.mktemp("right"), small_data)
     shutil.copytree(ROOT / "data" / "source", project / "data" / "source")
     write_noise(project, 0.2)
-    (project / "gradients" / "two_layer_gradient").mkdir(parents=True)
-    (project / "gradients" / "two_layer_gradient" / "differences.csv").write_text(DIFFERENCES)
+    (project / "gradients" / "two_layer_gradient" / "record").mkdir(parents=True)
+    (project / "gradients" / "two_layer_gradient" / "record" / "differences.csv").write_text(DIFFERENCES)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         for name in PARTS:
@@ -78,7 +78,7 @@ def test_no_figure_differs_of_right_programs(inside: Path) -> None:
 
 def test_all_that_is_published_has_its_row(inside: Path) -> None:
     articles = (article_000, article_001, article_002, article_003, article_004)
-    figures = [figure for article in articles for figure in article.figures(Results(inside))]
+    figures = [figure for article in articles for figure in article.published_values(Results(inside))]
     assert Counter(figure.article for figure in figures) == {"000": 8, "001": 5, "002": 9, "003": 7, "004": 16}
     assert len({(figure.article, figure.name) for figure in figures}) == len(figures)
 
@@ -109,7 +109,9 @@ def test_every_wrong_program_is_in_the_table_of_the_docs() -> None:
 
 def test_descents_on_a_bowl_end_where_closed_forms_say(inside: Path) -> None:
     results = Results(inside)
-    ends = {figure.name: figure.ours for figure in (*article_001.figures(results), *article_004.descents(results))}
+    ends = {
+        figure.name: figure.ours for figure in (*article_001.published_values(results), *article_004.descents(results))
+    }
     assert {name: end for name, end in ends.items() if name.startswith("from")} == {
         "from (3, 2) at rate 0.1": "6.11110793e-10, 4.07407195e-10",  # 0.8^100
         "from (3, 2) at rate 1": "3, 2",
@@ -217,6 +219,6 @@ def test_gradients_that_do_not_agree_differ(
     lines = DIFFERENCES.splitlines()
     assert was in lines[line]
     lines[line] = lines[line].replace(was, became)
-    (tmp_path / "gradients" / "two_layer_gradient").mkdir()
-    (tmp_path / "gradients" / "two_layer_gradient" / "differences.csv").write_text("\n".join(lines))
+    (tmp_path / "gradients" / "two_layer_gradient" / "record").mkdir(parents=True)
+    (tmp_path / "gradients" / "two_layer_gradient" / "record" / "differences.csv").write_text("\n".join(lines))
     assert differ(article_004.gradient_check(Results(tmp_path))) == rows

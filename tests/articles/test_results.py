@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from tracking.runs import start, whole
 
 from descent.articles.results import Results
@@ -88,20 +87,12 @@ def test_curves_are_of_the_run_and_then_of_its_repeats(results: Results) -> None
     assert np.isnan(results.curves("bowl", [1], ACCURACIES)).all()
 
 
-def test_frames_are_counted(results: Results, run: RunRecord) -> None:
-    frames = [Image.new("L", (2, 2), shade) for shade in (0, 100, 200)]
-    frames[0].save(run.folder / "descent.gif", save_all=True, append_images=frames[1:])
-    assert results.frames("bowl") == 3
-    frames[0].save(run.folder / "descent.gif")
-    assert results.frames("bowl") == 1
-
-
 def test_what_a_stage_has_not_made_yet_is_said_in_one_line(results: Results, tmp_path: Path) -> None:
     whole(tmp_path / "runs" / "begun")
-    (tmp_path / "runs" / "begun" / "result.json").unlink()
+    (tmp_path / "runs" / "begun" / "record" / "result.json").unlink()
     with pytest.raises(UserError, match="runs/begun holds no finished run; `dvc repro` trains it"):
         results.record("begun")
-    with pytest.raises(UserError, match=r"gradients/bowl/differences.csv is missing; `dvc repro` makes it"):
+    with pytest.raises(UserError, match=r"gradients/bowl/record/differences.csv is missing; `dvc repro` makes it"):
         results.gradients("bowl")
     with pytest.raises(UserError, match=r"seeds/cubic/runs.csv is missing; `dvc repro` makes it"):
         results.repeated("cubic")

@@ -26,7 +26,9 @@ def test_it_prints_each_parameter_and_that_they_agree(
         "network.0.weight", "network.0.bias", "network.2.weight", "network.2.bias",
     ]  # fmt: skip
     assert [row.split()[-1] for row in rows] == ["yes"] * 4
-    assert files == "gradients/two_layer_gradient/differences.csv  gradients/two_layer_gradient/gradients.png"
+    assert (
+        files == "gradients/two_layer_gradient/record/differences.csv  gradients/two_layer_gradient/views/gradients.png"
+    )
     assert last == "two_layer_gradient: backpropagation and central difference agree"
 
 
@@ -37,15 +39,19 @@ def test_it_writes_the_differences_and_their_picture_and_nothing_else(
     check(monkeypatch, *SMALL)
     folder = project / "gradients" / "two_layer_gradient"
     after = {path for path in project.rglob("*") if path.is_file()}
-    assert after - before == {folder / "differences.csv", folder / "gradients.png"}
-    with (folder / "differences.csv").open(newline="") as file:
+    assert after - before == {
+        folder / "record" / "differences.csv",
+        folder / "record" / "gradients.npz",
+        folder / "views" / "gradients.png",
+    }
+    with (folder / "record" / "differences.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["parameter", "shape", "components", "largest_absolute", "largest_relative", "agrees"]
     assert [row["shape"] for row in rows] == ["(2, 784)", "(2,)", "(10, 2)", "(10,)"]
     assert [row["components"] for row in rows] == ["1568", "2", "20", "10"]
     assert all(0 < float(row["largest_relative"]) < 1e-5 for row in rows)
     assert {row["agrees"] for row in rows} == {"True"}
-    with Image.open(folder / "gradients.png") as picture:
+    with Image.open(folder / "views" / "gradients.png") as picture:
         assert picture.size == (840, 880)
 
 
@@ -59,13 +65,13 @@ def test_a_wrong_gradient_is_told_in_a_line_with_the_parameter(
         check(monkeypatch, "problem=mnist", "data=mnist", "trainer.max_steps=1", "network=tampered")
     assert caught.value.code == (
         "descent check-gradient: backpropagation and central difference disagree on network.2.weight; "
-        "see gradients/mnist/gradients.png"
+        "see gradients/mnist/views/gradients.png"
     )
     *_, weight, _, files = capsys.readouterr().out.splitlines()
     assert weight.split()[0] == "network.2.weight"
     assert weight.split()[-1] == "no"
-    assert files.endswith("gradients/mnist/gradients.png")
-    assert (project / "gradients" / "mnist" / "gradients.png").exists()
+    assert files.endswith("gradients/mnist/views/gradients.png")
+    assert (project / "gradients" / "mnist" / "views" / "gradients.png").exists()
 
 
 def test_an_experiment_by_central_differences_is_checked_at_its_own_step(
@@ -73,7 +79,7 @@ def test_an_experiment_by_central_differences_is_checked_at_its_own_step(
 ) -> None:
     for h in (1.0, 0.5):
         check(monkeypatch, "problem=cubic", "trainer.max_steps=1", "gradient=central_difference", f"gradient.h={h}")
-        with (project / "gradients" / "cubic" / "differences.csv").open(newline="") as file:
+        with (project / "gradients" / "cubic" / "record" / "differences.csv").open(newline="") as file:
             (row,) = csv.DictReader(file)
         # The third derivative is 6, so that the difference is h² at first; seen from nearer by, it is gone.
         assert float(row["largest_absolute"]) < 1e-3

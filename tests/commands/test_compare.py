@@ -64,7 +64,7 @@ def test_runs_are_picked_by_folder_key_id_and_filter(
     assert compared("runs")[:2] == by_hand[:2]
     assert compared("runs", str(first.folder))[:2] == by_hand[:2]  # each once
     (folder,) = (project / "comparisons").iterdir()
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in (folder / "views").iterdir()}
     assert {"runs.csv", "ends.png", "curves_loss_train.png", "paths.png"} <= names
 
 

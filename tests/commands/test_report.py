@@ -6,17 +6,19 @@ import pytest
 from conftest import composed_in
 
 from descent.articles import article_000, article_001, article_002, article_003, article_004
-from descent.articles.published_value import Figure
-from descent.commands import report
+from descent.articles import summary as summaries
+from descent.articles.published_value import PublishedValue
+from descent.commands import articles, report
 from descent.errors import UserError
+from descent.render.run_views import draw
 from descent.report import sections
 from descent.runs.tracked_run import RunRequest, train
 
 EXPERIMENTS = ("parabola_003", "bowl_001", "ackley")
 FIGURES = [
-    Figure("001", "right", "1", "1", "0", "reproduced"),
-    Figure("001", "known", "1", "2", "1", "explained", "it is a fault"),
-    Figure("003", "wrong", "1", "3", "2", "differs"),
+    PublishedValue("001", "right", "1", "1", "0", "reproduced"),
+    PublishedValue("001", "known", "1", "2", "1", "explained", "it is a fault"),
+    PublishedValue("003", "wrong", "1", "3", "2", "differs"),
 ]
 
 
@@ -28,11 +30,13 @@ def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             path.unlink()
     for name in EXPERIMENTS:
         asked = (f"experiment={name}", "trainer.max_steps=3", f"run_dir=runs/{name}")
-        train(composed_in(project, *asked), RunRequest(asked))
+        draw(train(composed_in(project, *asked), RunRequest(asked)).folder)
     for article in (article_000, article_001, article_002, article_003, article_004):
         own = [figure for figure in FIGURES if figure.article == article.ARTICLE]
-        monkeypatch.setattr(article, "figures", lambda results, own=own: own)
-    monkeypatch.setattr(sections, "sections", lambda results: [])
+        monkeypatch.setattr(article, "published_values", lambda results, own=own: own)
+    nothing = summaries.Summary({}, [], [], [], 0, [])
+    monkeypatch.setattr(summaries, "summary", lambda results: nothing)
+    monkeypatch.setattr(sections, "sections", lambda results, summary: [])
     monkeypatch.setattr("sys.argv", ["descent report"])
     return project
 
@@ -40,7 +44,7 @@ def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_figures_are_written_counted_and_those_that_differ_said(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report.main()
+    articles.main()
     with (trained / "reports" / "figures.csv").open(newline="", encoding="utf-8") as file:
         assert [(row["article"], row["figure"]) for row in csv.DictReader(file)] == [
             ("001", "right"), ("001", "known"), ("003", "wrong"),
@@ -51,13 +55,22 @@ def test_the_figures_are_written_counted_and_those_that_differ_said(
 
 
 def test_the_page_has_a_card_for_each_experiment_the_articles_first(trained: Path) -> None:
+    articles.main()
     report.main()
     page = (trained / "reports" / "index.html").read_text(encoding="utf-8")
     places = [page.index(f"descent train experiment={name}") for name in ("bowl_001", "parabola_003", "ackley")]
     assert places == sorted(places)
 
 
-def test_an_experiment_that_is_not_trained_is_told_with_what_trains_it(trained: Path) -> None:
+def test_an_experiment_that_is_not_trained_has_no_card(trained: Path) -> None:
     shutil.rmtree(trained / "runs" / "ackley")
-    with pytest.raises(UserError, match=r"runs/ackley holds no finished run; `dvc repro` trains it"):
+    articles.main()
+    report.main()
+    page = (trained / "reports" / "index.html").read_text(encoding="utf-8")
+    assert "experiment=bowl_001" in page
+    assert "experiment=ackley" not in page
+
+
+def test_without_the_articles_values_it_says_what_writes_them(trained: Path) -> None:
+    with pytest.raises(UserError, match=r"reports/figures.csv is missing; `descent articles` writes it$"):
         report.main()

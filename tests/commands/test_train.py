@@ -38,7 +38,7 @@ def test_a_search_goes_on_where_it_stood_up_to_its_number_of_trials(said: Said, 
     assert "1 jobs: 0 trained, 0 resumed, 1 finished before, 0 failed" in said(*SEARCH, one)[-3]
     assert "2 jobs: 1 trained, 0 resumed, 1 finished before, 0 failed" in said(*SEARCH, two)[-3]
     (folder,) = (project / "sweeps").iterdir()
-    asked = [trial["params"]["optimizer.lr"] for trial in json.loads((folder / "study.json").read_text())]
+    asked = [trial["params"]["optimizer.lr"] for trial in json.loads((folder / "record" / "study.json").read_text())]
     trained = [RunRecord(run).header.params["optimizer.lr"] for run in (project / "runs").iterdir()]
     assert len(set(asked)) == 2
     assert sorted(asked) == sorted(map(float, trained))
@@ -73,7 +73,7 @@ def test_a_run_tells_of_its_evaluations(said: Said) -> None:
 
 def test_a_run_says_where_its_record_is_and_of_one_that_is_there_how_it_is_trained_again(said: Said) -> None:
     words = ("problem=bowl", "trainer.max_steps=5", "run_dir=runs/mine")
-    assert said(*words)[-1] == "record runs/mine  picture runs/mine/descent.png  animation runs/mine/descent.gif"
+    assert said(*words)[-1] == "record runs/mine  picture runs/mine/views/descent.png"
     assert said(*words) == ["bowl: runs/mine holds this run already, finished; remove it to train again"]
 
 
@@ -85,7 +85,10 @@ def test_a_sweep_tells_of_its_runs_only(said: Said) -> None:
 def test_a_sweep_stands_in_the_folder_it_is_told_and_over_no_other(said: Said, project: Path) -> None:
     words = ("-m", "problem=bowl", "hydra.sweep.dir=mine", "run_dir=mine/${hydra:job.num}")
     said(*words, "trainer.max_steps=4", "seed=0,1")
-    assert (project / "mine" / "runs.csv").exists()
-    assert {folder.name for folder in (project / "mine").iterdir() if (folder / "run.json").exists()} == {"0", "1"}
+    assert (project / "mine" / "views" / "runs.csv").exists()
+    assert {folder.name for folder in (project / "mine").iterdir() if (folder / "record" / "run.json").exists()} == {
+        "0",
+        "1",
+    }
     with pytest.raises(UserError, match="mine holds another sweep, bowl: seed; remove it or choose another"):
         said(*words, "trainer.max_steps=5", "seed=0,1")

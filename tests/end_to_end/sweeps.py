@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from conftest import UNDRAWN
 from tracking.runs import rows
 
-COMMAND = ("descent", "train", "-m", "problem=himmelblau", "problem.start=[0.5,-1]", UNDRAWN)
+COMMAND = ("descent", "train", "-m", "problem=himmelblau", "problem.start=[0.5,-1]")
 JOBS = ("optimizer=sgd,adam", "optimizer.lr=1e-2,10")
 """Four, of which the second diverges."""
 

@@ -12,19 +12,19 @@ def test_a_map_is_a_sweep_without_runs_that_is_drawn_once(project: Path) -> None
     assert first.returncode == 0, first.stderr
     assert "bowl: start × lr: 25 runs  picture sweeps/bowl-" in first.stdout
     (folder,) = (project / "sweeps").iterdir()
-    assert (folder / "basin.png").exists()
-    assert len((folder / "basin.csv").read_text().splitlines()) == 25 + 1
+    assert (folder / "views" / "basin.png").exists()
+    assert len((folder / "record" / "basin.csv").read_text().splitlines()) == 25 + 1
     assert rows(store, "select name, status from runs") == [("bowl: start × lr", "FINISHED")]
     assert rows(store, "select key, value from params where key like 'sweep.%' order by key") == [
         ("sweep.optimizer.lr", "[0.0001, 1]"),
         ("sweep.problem.start", "[-5, 5]"),
     ]
-    kept = {path.name for path in project.glob("mlartifacts/*/*/artifacts/*")}
+    kept = {path.name for path in project.glob("mlartifacts/*/*/artifacts/*/*")}
     assert {"basin.png", "basin.csv", "config.yaml"} <= kept
 
     again = here(*MAP, cwd=project)
     assert again.returncode == 0, again.stderr
-    assert "holds this map already; remove it to draw it again" in again.stdout
+    assert "holds this map already; remove it to train it again" in again.stdout
 
 
 def test_a_map_of_several_things_is_refused_in_a_line(project: Path) -> None:

@@ -8,5 +8,5 @@ def test_an_experiments_gradient_is_checked_and_pictured(project: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert done.stdout.splitlines()[-1] == "noisy_polynomial: backpropagation and central difference agree"
-    assert (project / "gradients" / "noisy_polynomial" / "gradients.png").exists()
+    assert (project / "gradients" / "noisy_polynomial" / "views" / "gradients.png").exists()
     assert not (project / "runs").exists()

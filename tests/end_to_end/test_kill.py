@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import UNDRAWN
 from end_to_end.commands import here, started
 from tracking.runs import rows
 from waiting import eventually
@@ -15,7 +14,7 @@ from descent.records.run import EVALUATIONS, STEPS, RunRecord
 LENGTH = 3000
 TRAIN = (
     "descent", "train", "experiment=mnist_two_layer", "optimizer=adam", "schedule=cosine", "data.batch_size=64",
-    f"trainer.max_steps={LENGTH}", "trainer.checkpoint_seconds=0.1", "evaluation.every=500", UNDRAWN,
+    f"trainer.max_steps={LENGTH}", "trainer.checkpoint_seconds=0.1", "evaluation.every=500",
 )  # fmt: skip
 
 
@@ -26,7 +25,8 @@ def without_times(folder: Path, table: str) -> list[list[float | None]]:
 def steps_left(project: Path) -> int:
     """How many steps the last checkpoint of the only run that has not ended covers."""
     return sum(
-        len(RunRecord(path.parent).read(STEPS).rows) for path in project.glob("runs/*.unfinished/committed.json")
+        len(RunRecord(path.parent.parent).read(STEPS).rows)
+        for path in project.glob("runs/*.unfinished/record/committed.json")
     )
 
 
@@ -68,7 +68,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, training:
 
     killed, whole = project / "runs" / "killed", project / "runs" / "straight"
     weights, expected = (
-        torch.load(folder / "checkpoint.ckpt", weights_only=True)["state_dict"] for folder in (killed, whole)
+        torch.load(folder / "record" / "checkpoint.ckpt", weights_only=True)["state_dict"] for folder in (killed, whole)
     )
     assert weights.keys() == expected.keys()
     assert all(torch.equal(weights[name], expected[name]) for name in weights)

@@ -89,7 +89,7 @@ def test_submitit_runs_the_jobs_in_processes_of_their_own(project: Path) -> None
 def test_jobs_that_run_elsewhere_end_with_their_sweep(project: Path) -> None:
     long = ("trainer.max_steps=200000", "trainer.checkpoint_seconds=0.5", "tracking=none")
     with started(*SWEEP, RATES, *long, "hydra/launcher=submitit_local", cwd=project) as sweep:
-        assert eventually(lambda: len(list(project.glob("runs/*.unfinished/checkpoint.ckpt"))) == 2, seconds=120)
+        assert eventually(lambda: len(list(project.glob("runs/*.unfinished/record/checkpoint.ckpt"))) == 2, seconds=120)
         sweep.send_signal(signal.SIGINT)
         assert sweep.wait(timeout=30) == 130
     (folder,) = (project / "sweeps").iterdir()

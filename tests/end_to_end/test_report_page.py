@@ -7,7 +7,9 @@ from end_to_end.browser import Visit, chromium, visit
 from PIL import Image
 from playwright.sync_api import Locator, ViewportSize
 
-from descent.articles.published_value import Figure
+from descent.articles.published_value import PublishedValue
+from descent.records.run import RunRecord
+from descent.render.run_views import draw
 from descent.report.cards import cards
 from descent.report.page import Picture, Section, Table, write_page
 from descent.runs.tracked_run import RunRequest, train
@@ -15,9 +17,13 @@ from descent.runs.tracked_run import RunRequest, train
 LAPTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
 EXPERIMENTS = {"parabola_002": 8, "bowl_004": 8, "mnist_two_layer": 20}
 FIGURES = [
-    Figure("000", "a claim", "it may not work", "it mostly does", "", "reproduced", "A long word: " + "x" * 200),
-    Figure("001", "lr 1, 100 steps", "-2499150084997, -14994500", "3, 2", "2.5e+12", "explained", "In whole numbers."),
-    Figure("004", "test accuracy", ", ".join(["0.9455"] * 17), ", ".join(["0.9458"] * 17), "0.0003", "differs"),
+    PublishedValue(
+        "000", "a claim", "it may not work", "it mostly does", "", "reproduced", "A long word: " + "x" * 200
+    ),
+    PublishedValue(
+        "001", "lr 1, 100 steps", "-2499150084997, -14994500", "3, 2", "2.5e+12", "explained", "In whole numbers."
+    ),
+    PublishedValue("004", "test accuracy", ", ".join(["0.9455"] * 17), ", ".join(["0.9458"] * 17), "0.0003", "differs"),
 ]
 
 
@@ -32,7 +38,8 @@ def report(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
         for name, steps in EXPERIMENTS.items():
             overrides = [f"experiment={name}", f"trainer.max_steps={steps}"]
             runs.append(train(composed_in(project, *overrides), RunRequest(overrides)))
-        shown = cards([run.folder for run in runs], {})
+            draw(runs[-1].folder, animate=True)
+        shown = cards([RunRecord(run.folder) for run in runs], {})
     Image.new("RGB", (1200, 300), "white").save(project / "wide.png")
     picture = Picture((project / "wide.png").read_bytes(), "Nothing.")
     table = Table("Many columns", [f"column {n}" for n in range(30)], [["1,000"] * 30] * 2)

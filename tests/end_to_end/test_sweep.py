@@ -22,7 +22,7 @@ def test_a_sweep_is_a_parent_with_its_jobs_and_trains_nothing_twice(project: Pat
     assert "4 jobs: 0 trained, 0 resumed, 4 finished before, 0 failed" in again.stdout
 
     (folder,) = (project / "sweeps").iterdir()
-    assert len((folder / "runs.csv").read_text().splitlines()) == 4 + 1
+    assert len((folder / "views" / "runs.csv").read_text().splitlines()) == 4 + 1
     assert len(children(project)) == 4
     assert {status for _, status in children(project)} == {"FINISHED"}
     assert ("adam lr=0.01", "FINISHED") in children(project)

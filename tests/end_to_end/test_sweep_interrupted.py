@@ -15,12 +15,12 @@ SWEEP = (*COMMAND, f"trainer.max_steps={LENGTH}", "trainer.checkpoint_seconds=0"
 
 def unfinished(project: Path) -> list[int]:
     """How many steps the checkpoints of runs that have not ended cover."""
-    folders = [path.parent for path in project.glob("runs/*.unfinished/committed.json")]
+    folders = [path.parent.parent for path in project.glob("runs/*.unfinished/record/committed.json")]
     return [len(RunRecord(folder).read(STEPS).rows) for folder in folders]
 
 
 def finished(project: Path) -> int:
-    return len(list(project.glob("runs/*/result.json")))
+    return len(list(project.glob("runs/*/record/result.json")))
 
 
 def test_a_sweep_that_is_killed_and_issued_again_has_every_run_once(project: Path) -> None:
@@ -55,7 +55,7 @@ def test_jobs_that_are_trained_together_are_jobs_like_others(project: Path) -> N
 def test_a_sweep_that_goes_on_is_refused_again_and_ctrl_c_ends_it_in_seconds_as_killed(project: Path) -> None:
     long = (*COMMAND, "trainer.max_steps=200000", "optimizer.lr=1e-4,1e-3")
     with started(*long, cwd=project) as sweep:
-        assert eventually(lambda: any(project.glob("runs/*/steps.csv")), seconds=120)
+        assert eventually(lambda: any(project.glob("runs/*/record/steps.csv")), seconds=120)
         # The same sweep can't be at its jobs twice at once.
         again = run(*long, cwd=project)
         assert again.returncode == 1

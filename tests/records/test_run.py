@@ -17,7 +17,7 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     ending = record.ending()
     assert ending is not None
     assert (ending.result, ending.step) == ("finished", 3)
-    assert not (tmp_path / "a" / "committed.json").exists()
+    assert not (tmp_path / "a" / "record" / "committed.json").exists()
 
 
 def test_a_loss_that_is_nan_is_not_one_that_was_not_taken(tmp_path: Path) -> None:
@@ -34,14 +34,14 @@ def test_no_rows_leave_no_table(tmp_path: Path) -> None:
     with start(tmp_path / "a", 1) as record:
         record.append(STEPS, [])
         assert record.position() == {}
-    assert not (tmp_path / "a" / STEPS).exists()
+    assert not (tmp_path / "a" / "record" / STEPS).exists()
 
 
 def test_a_position_is_of_what_is_appended_to_and_of_nothing_else(tmp_path: Path) -> None:
     with start(tmp_path / "a", 10) as record:
         step(record, 0, 4)
         record.append_bytes("path.f32", b"1234")
-        assert record.position() == {STEPS: (tmp_path / "a" / STEPS).stat().st_size, "path.f32": 4}
+        assert record.position() == {STEPS: (tmp_path / "a" / "record" / STEPS).stat().st_size, "path.f32": 4}
 
 
 def test_only_committed_rows_of_a_run_that_goes_on_are_read(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_rewind_forgets_what_no_checkpoint_covers(tmp_path: Path) -> None:
     step(again, 4, 10)
     again.finish("finished", 10, {})
     assert [row[0] for row in again.read(STEPS).rows] == list(range(10))
-    assert sorted(path.name for path in again.folder.iterdir()) == [
+    assert sorted(path.name for path in again.files.iterdir()) == [
         "config.yaml",
         "metrics.json",
         "result.json",

@@ -1,11 +1,9 @@
 from pathlib import Path
 
-import pytest
 from conftest import Composed
-from tracking.runs import start
 
-from descent.errors import UserError
 from descent.records.run import RunRecord
+from descent.render.run_views import draw
 from descent.report.cards import cards
 from descent.runs.tracked_run import RunRequest, train
 
@@ -15,14 +13,17 @@ SHORT = ("experiment=noisy_polynomial", "run_dir=runs/noisy_polynomial", "traine
 def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -> None:
     outcome = train(composed(*SHORT), RunRequest(SHORT))
     record = RunRecord(outcome.folder)
-    (card,) = cards([outcome.folder], {record.header.id: "ab12", "another": "cd34"})
+    (card,) = cards([record], {record.header.id: "ab12", "another": "cd34"})
     assert (card.name, card.article) == ("noisy_polynomial", "000")
     assert card.about == (
         "Source article 000: each of 100 steps fits 10 of the 100 points, drawn anew, and descends on that curve."
     )
     assert (card.result, card.steps, card.metrics) == ("finished", 20, outcome.metrics)
-    assert card.picture == project / "runs" / "noisy_polynomial" / "descent.png"
-    assert card.animation == project / "runs" / "noisy_polynomial" / "descent.gif"
+    assert card.picture == project / "runs" / "noisy_polynomial" / "views" / "descent.png"
+    assert card.animation is None
+    draw(outcome.folder, animate=True)
+    (animated,) = cards([record], {})
+    assert animated.animation == project / "runs" / "noisy_polynomial" / "views" / "descent.gif"
     at = f"x = {outcome.metrics['x']:.4g}"
     assert card.shows == f"The path of noisy_polynomial on the curve of the loss: finished after 20 steps at {at}."
     assert "max_steps: 20" in card.config
@@ -32,21 +33,14 @@ def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -
 
 def test_an_experiment_nobody_described(composed: Composed) -> None:
     outcome = train(composed(*SHORT, "name=mine"), RunRequest([*SHORT, "name=mine"]))
-    (card,) = cards([outcome.folder], {})
+    (card,) = cards([RunRecord(outcome.folder)], {})
     assert (card.name, card.about, card.article, card.run_id) == ("mine", "", None, None)
 
 
 def test_cards_stand_in_the_order_given(composed: Composed) -> None:
-    folders = [
-        train(composed("experiment=noisy_polynomial", "trainer.max_steps=2", f"name={name}")).folder
+    runs = [
+        RunRecord(train(composed("experiment=noisy_polynomial", "trainer.max_steps=2", f"name={name}")).folder)
         for name in ("b", "a")
     ]
-    assert [card.name for card in cards(folders, {})] == ["b", "a"]
+    assert [card.name for card in cards(runs, {})] == ["b", "a"]
     assert cards([], {}) == []
-
-
-def test_a_run_that_has_not_ended_has_no_card(project: Path) -> None:
-    start(project / "runs" / "going", 20)
-    for folder in ("going", "nowhere"):
-        with pytest.raises(UserError, match=rf"{folder} holds no finished run; `dvc repro` trains what is missing$"):
-            cards([project / "runs" / folder], {})

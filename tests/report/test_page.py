@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from descent.articles.published_value import Figure
+from descent.articles.published_value import PublishedValue
 from descent.report.page import Card, Picture, Section, Table, write_page
 
 FIGURES = [
-    Figure("004", "gradient at (3, 4)", "6, 8", "6, 8", "0", "reproduced"),
-    Figure("001", "lr 1", "-2499150084997", "3", "2.5e+12", "explained", "Its start is in whole numbers."),
-    Figure("004", "from <-3> & 4", "1", "2", "1", "differs"),
-    Figure("001", "lr 0.1", "1", "1", "0", "reproduced"),
+    PublishedValue("004", "gradient at (3, 4)", "6, 8", "6, 8", "0", "reproduced"),
+    PublishedValue("001", "lr 1", "-2499150084997", "3", "2.5e+12", "explained", "Its start is in whole numbers."),
+    PublishedValue("004", "from <-3> & 4", "1", "2", "1", "differs"),
+    PublishedValue("001", "lr 0.1", "1", "1", "0", "reproduced"),
 ]
 
 

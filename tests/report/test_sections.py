@@ -15,6 +15,7 @@ from PIL import Image
 from tracking.runs import start
 
 from descent.articles.results import Results
+from descent.articles.summary import summary
 from descent.records.run import EVALUATIONS
 from descent.report.page import Section
 from descent.report.sections import sections
@@ -68,10 +69,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory, small_data: Path, drawn: lis
         evaluated(project, "mnist_three_layer", 6000)
         gradient = {"parameter": "weight", "shape": "(50, 784)", "components": 39200}
         write(
-            project / "gradients" / "two_layer_gradient" / "differences.csv",
+            project / "gradients" / "two_layer_gradient" / "record" / "differences.csv",
             [{**gradient, "largest_absolute": 1.234e-9, "largest_relative": 5.678e-7, "agrees": True}],
         )
-        for picture in ("gradients/two_layer_gradient/gradients", "sweeps/basin_himmelblau/basin"):
+        for picture in ("gradients/two_layer_gradient/views/gradients", "sweeps/basin_himmelblau/views/basin"):
             (project / picture).parent.mkdir(parents=True, exist_ok=True)
             Image.new("RGB", (4, 4), "red").save(project / f"{picture}.png")
         shutil.copytree(project / "sweeps" / "basin_himmelblau", project / "sweeps" / "basin_noisy_polynomial")
@@ -82,7 +83,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory, small_data: Path, drawn: lis
             save(figure, *to, **how)
 
         patch.setattr(Figure, "savefig", noted)
-        return {section.id: section for section in sections(Results(project))}
+        results = Results(project)
+        return {section.id: section for section in sections(results, summary(results))}
 
 
 def table(section: Section) -> list[list[str]]:

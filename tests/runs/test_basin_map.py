@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from multirun import common
 
 from descent.records.sweep import SweepRecord
-from descent.runs.basin_map import draw_map
+from descent.runs.basin_map import train_map
 from descent.runs.sweep_identity import header_of
 
 MAP = ("sweep=basin", "basin.cells=3")
@@ -29,24 +29,24 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 
 
 def test_a_map_of_several_runs_a_cell_shows_their_shares(
-    undrawn: Composed, project: Path, figures: list[Figure]
+    composed: Composed, project: Path, figures: list[Figure]
 ) -> None:
     words = ("experiment=noisy_polynomial", "trainer.max_steps=3", "basin.seeds=4", *MAP)
     sweep = SweepRecord.create(project / "map", header_of(common(project, *words)), "")
-    draw_map(undrawn(*words), sweep)
+    train_map(composed(*words), sweep)
     (figure,) = figures
     *panels, _ = figure.axes
     assert {panel.get_xlabel() for panel in panels} <= {"start", ""}
     shares = [np.asarray(mesh.get_array()) for panel in panels for mesh in panel.collections]
     np.testing.assert_allclose(sum(shares), np.full((3, 3), 100))
-    assert (sweep.folder / "basin.csv").exists()
+    assert (sweep.files / "basin.csv").exists()
 
 
 def test_a_map_over_one_of_two_components_says_where_the_other_starts(
-    undrawn: Composed, project: Path, figures: list[Figure], capsys: pytest.CaptureFixture[str]
+    composed: Composed, project: Path, figures: list[Figure], capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("problem=bowl", "problem.start=[1,2.5]", "trainer.max_steps=3", *MAP)
-    draw_map(undrawn(*words), SweepRecord.create(project / "map", header_of(common(project, *words)), ""))
+    train_map(composed(*words), SweepRecord.create(project / "map", header_of(common(project, *words)), ""))
     (figure,) = figures
     assert figure.axes[0].get_xlabel() == "x of the start (y = 2.5)"
     *shares, _ = capsys.readouterr().out.splitlines()

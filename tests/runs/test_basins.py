@@ -22,9 +22,9 @@ def outcome(found: Basins, row: int, column: int) -> str:
 
 
 @pytest.mark.parametrize("threshold", [100, 1])
-def test_on_a_parabola_every_cell_is_what_the_closed_form_says(undrawn: Composed, threshold: float) -> None:
+def test_on_a_parabola_every_cell_is_what_the_closed_form_says(composed: Composed, threshold: float) -> None:
     steps = 40
-    config = undrawn(
+    config = composed(
         "problem=parabola", f"trainer.max_steps={steps}", "sweep=basin", "basin.cells=25", "basin.rates=[1e-3,4]",
         f"divergence_threshold={threshold}",
     )  # fmt: skip
@@ -43,12 +43,12 @@ def test_on_a_parabola_every_cell_is_what_the_closed_form_says(undrawn: Composed
 
 
 @pytest.mark.parametrize("optimizer", ["steepest_descent", "adam"])
-def test_a_cell_comes_to_what_its_run_comes_to_alone(undrawn: Composed, tmp_path: Path, optimizer: str) -> None:
+def test_a_cell_comes_to_what_its_run_comes_to_alone(composed: Composed, tmp_path: Path, optimizer: str) -> None:
     common = ("problem=himmelblau", "problem.start=[0,1]", f"optimizer={optimizer}", "trainer.max_steps=300")
-    found = basins(undrawn(*common, *SMALL, "basin.rates=[1e-3,0.3]"))
+    found = basins(composed(*common, *SMALL, "basin.rates=[1e-3,0.3]"))
     for row, column in ((6, 2), (5, 6), (4, 0), (3, 1), (2, 6), (0, 3)):
         start, rate = found.starts[column], found.rates[row]
-        config = undrawn(*common, f"problem.start=[{start},1]", f"optimizer.lr={rate}")
+        config = composed(*common, f"problem.start=[{start},1]", f"optimizer.lr={rate}")
         result, end = alone(config, tmp_path / f"{row}{column}")
         ours = outcome(found, row, column)
         if ours == AWAY:
@@ -61,27 +61,29 @@ def test_a_cell_comes_to_what_its_run_comes_to_alone(undrawn: Composed, tmp_path
             assert ours == found.outcomes[nearest]
 
 
-def test_starts_are_spread_evenly_and_rates_evenly_in_log_space(undrawn: Composed) -> None:
+def test_starts_are_spread_evenly_and_rates_evenly_in_log_space(composed: Composed) -> None:
     common = ("problem=parabola", "trainer.max_steps=1", "sweep=basin", "basin.cells=4")
-    found = basins(undrawn(*common, "basin.starts=[-2,4]", "basin.rates=[1e-3,1]"))
+    found = basins(composed(*common, "basin.starts=[-2,4]", "basin.rates=[1e-3,1]"))
     assert found.starts.tolist() == pytest.approx([-2, 0, 2, 4])
     assert found.rates.tolist() == pytest.approx([0.001, 0.01, 0.1, 1])
-    config = undrawn(*common)
-    assert basins(config).starts[[0, -1]].tolist() == list(config.picture.x)  # unless they are given
+    config = composed(*common)
+    assert basins(config).starts[[0, -1]].tolist() == list(config.landscape.x)  # unless they are given
 
 
 @pytest.mark.parametrize(("minimum", "is_reached"), [(0.049, True), (0.051, False), (-0.049, True), (-0.051, False)])
 def test_a_run_at_rest_has_reached_a_minimum_that_is_within_a_twentieth_of_it(
-    undrawn: Composed, minimum: float, is_reached: bool
+    composed: Composed, minimum: float, is_reached: bool
 ) -> None:
     common = ("problem=parabola", "trainer.max_steps=2", "sweep=basin", "basin.cells=3")
-    found = basins(undrawn(*common, f"problem.minima=[[{minimum}]]", "basin.rates=[0.1,0.5]"))  # 0.5 leads to 0 at once
+    found = basins(
+        composed(*common, f"problem.minima=[[{minimum}]]", "basin.rates=[0.1,0.5]")
+    )  # 0.5 leads to 0 at once
     assert [outcome(found, 2, column) for column in range(3)] == [found.outcomes[0] if is_reached else ELSEWHERE] * 3
 
 
-def test_what_is_at_rest_on_a_saddle_is_at_no_minimum(undrawn: Composed) -> None:
+def test_what_is_at_rest_on_a_saddle_is_at_no_minimum(composed: Composed) -> None:
     found = basins(
-        undrawn("problem=six_hump_camel", "problem.start=[1,0]", "trainer.max_steps=5", "sweep=basin", "basin.cells=3")
+        composed("problem=six_hump_camel", "problem.start=[1,0]", "trainer.max_steps=5", "sweep=basin", "basin.cells=3")
     )
     assert {outcome(found, row, 1) for row in range(3)} == {ELSEWHERE}  # from (0, 0), where the slope is none
 
@@ -98,16 +100,16 @@ def wells(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("wells")
-def test_where_steps_see_other_data_a_cell_counts_the_runs_of_all_seeds(undrawn: Composed, tmp_path: Path) -> None:
+def test_where_steps_see_other_data_a_cell_counts_the_runs_of_all_seeds(composed: Composed, tmp_path: Path) -> None:
     seeds = range(2, 5)
-    found = basins(undrawn(*WELLS, f"seed={seeds[0]}", f"basin.seeds={len(seeds)}", "basin.rates=[0.1,0.5]"))
+    found = basins(composed(*WELLS, f"seed={seeds[0]}", f"basin.seeds={len(seeds)}", "basin.rates=[0.1,0.5]"))
     assert (found.counts.sum(axis=0) == found.runs).all()
     assert found.runs == len(seeds)
     for row, column in ((0, 2), (4, 0)):
         ends = []
         for seed in seeds:
             start, rate = f"problem.start={found.starts[column]}", f"optimizer.lr={found.rates[row]}"
-            result, end = alone(undrawn(*WELLS, start, rate, f"seed={seed}"), tmp_path / f"{row}{column}{seed}")
+            result, end = alone(composed(*WELLS, start, rate, f"seed={seed}"), tmp_path / f"{row}{column}{seed}")
             nearest = int(np.abs(found.minima[:, 0] - end[0]).argmin())
             ends.append(AWAY if result == "diverged" else found.outcomes[nearest])
         assert len(set(ends)) > 1
@@ -116,15 +118,15 @@ def test_where_steps_see_other_data_a_cell_counts_the_runs_of_all_seeds(undrawn:
 
 
 @pytest.mark.usefixtures("wells")
-def test_the_minima_of_a_map_are_those_between_its_starts(undrawn: Composed) -> None:
+def test_the_minima_of_a_map_are_those_between_its_starts(composed: Composed) -> None:
     for starts, minima in (("[-7,7]", [3, -3]), ("[-2,6]", [3]), ("[-2,2]", [])):
-        found = basins(undrawn(*WELLS, f"basin.starts={starts}", "trainer.max_steps=1"))
+        found = basins(composed(*WELLS, f"basin.starts={starts}", "trainer.max_steps=1"))
         assert found.minima[:, 0].tolist() == pytest.approx(minima, abs=0.2)
         assert not found.counts[found.outcomes.index(ELSEWHERE)].any()  # nothing is at rest where steps see other data
 
 
-def test_the_table_has_a_row_for_each_cell(undrawn: Composed) -> None:
-    found = basins(undrawn("problem=parabola", "trainer.max_steps=5", *SMALL))
+def test_the_table_has_a_row_for_each_cell(composed: Composed) -> None:
+    found = basins(composed("problem=parabola", "trainer.max_steps=5", *SMALL))
     rows = list(csv.DictReader(io.StringIO(found.table())))
     assert len(rows) == 49
     assert [float(row["start"]) for row in rows[:7]] == found.starts.tolist()
@@ -148,11 +150,11 @@ def test_the_table_has_a_row_for_each_cell(undrawn: Composed) -> None:
         ),
     ],
 )
-def test_what_can_not_be_mapped_is_refused_in_a_line(undrawn: Composed, override: str, said: str) -> None:
+def test_what_can_not_be_mapped_is_refused_in_a_line(composed: Composed, override: str, said: str) -> None:
     with pytest.raises(UserError, match=f"^{said}$"):
-        basins(undrawn("problem=parabola", "trainer.max_steps=5", "sweep=basin", override))
+        basins(composed("problem=parabola", "trainer.max_steps=5", "sweep=basin", override))
 
 
-def test_networks_are_refused(undrawn: Composed) -> None:
+def test_networks_are_refused(composed: Composed) -> None:
     with pytest.raises(UserError, match="one or two parameters"):
-        basins(undrawn("experiment=mnist_two_layer", *SMALL))
+        basins(composed("experiment=mnist_two_layer", *SMALL))

@@ -37,15 +37,15 @@ def waiting(composed: Composed, *overrides: str) -> Waiting[Any]:
     return begun
 
 
-def run_in(folder: Path, composed: Composed, *overrides: str, notify: Any = nobody) -> Run:
+def run_in(folder: Path, composed: Composed, *overrides: str, on_progress: Any = nobody) -> Run:
     """A run whose steps are to be taken, into a record in a folder."""
     config = composed(*overrides)
     parts = assemble(config)
-    return Run(config, parts, record_in(folder, parts.plan), notify)
+    return Run(config, parts, record_in(folder, parts.plan), on_progress)
 
 
 def checkpoint(folder: Path) -> dict[str, Any]:
-    return torch.load(folder / "checkpoint.ckpt", weights_only=True)  # type: ignore[no-any-return]
+    return torch.load(folder / "record" / "checkpoint.ckpt", weights_only=True)  # type: ignore[no-any-return]
 
 
 def losses(record: RunRecord) -> list[float | None]:
@@ -53,12 +53,12 @@ def losses(record: RunRecord) -> list[float | None]:
 
 
 def test_jobs_on_a_surface_take_to_the_last_bit_the_steps_that_each_takes_alone(
-    undrawn: Composed, tmp_path: Path
+    composed: Composed, tmp_path: Path
 ) -> None:
-    runs = [run_in(tmp_path / f"together{n}", undrawn, *SURFACE, *job) for n, job in enumerate(JOBS)]
+    runs = [run_in(tmp_path / f"together{n}", composed, *SURFACE, *job) for n, job in enumerate(JOBS)]
     standings = take_steps_together(runs)
     for number, (job, run, ours) in enumerate(zip(JOBS, runs, standings, strict=True)):
-        single = run_in(tmp_path / f"alone{number}", undrawn, *SURFACE, *job)
+        single = run_in(tmp_path / f"alone{number}", composed, *SURFACE, *job)
         its = take_steps(single)
         assert (ours.steps_taken, ours.diverged) == (its.steps_taken, its.diverged)
         for table in (STEPS, EVALUATIONS):
@@ -79,10 +79,10 @@ def test_each_job_leaves_what_it_leaves_alone(composed: Composed, project: Path)
         assert ours.result == its.result
         assert {**ours.metrics, "seconds_per_step": 0} == {**its.metrics, "seconds_per_step": 0}
         assert RunRecord(ours.folder).header.key == RunRecord(its.folder).header.key
-        names = [{path.name for path in outcome.folder.iterdir()} for outcome in (ours, its)]
+        names = [{path.name for path in RunRecord(outcome.folder).files.iterdir()} for outcome in (ours, its)]
         assert names[0] == names[1]
-        pictures = [(outcome.folder / "descent.png").read_bytes() for outcome in (ours, its)]
-        assert pictures[0] == pictures[1]
+        landscapes = [RunRecord(outcome.folder).landscape() for outcome in (ours, its)]
+        assert str(landscapes[0]) == str(landscapes[1])
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_each_job_leaves_what_it_leaves_alone(composed: Composed, project: Path)
     ids=["in one order", "in orders of their own"],
 )
 def test_networks_are_within_rounding_of_what_they_are_alone(
-    undrawn: Composed, tmp_path: Path, jobs: list[tuple[str, ...]]
+    composed: Composed, tmp_path: Path, jobs: list[tuple[str, ...]]
 ) -> None:
-    runs = [run_in(tmp_path / f"together{n}", undrawn, *NETWORK, *job) for n, job in enumerate(jobs)]
+    runs = [run_in(tmp_path / f"together{n}", composed, *NETWORK, *job) for n, job in enumerate(jobs)]
     take_steps_together(runs)
     for number, (job, run) in enumerate(zip(jobs, runs, strict=True)):
-        single = run_in(tmp_path / f"alone{number}", undrawn, *NETWORK, *job)
+        single = run_in(tmp_path / f"alone{number}", composed, *NETWORK, *job)
         take_steps(single)
         assert losses(run.record) == pytest.approx(losses(single.record), rel=1e-5)
         ours, its = (timeless(record, EVALUATIONS) for record in (run.record, single.record))
@@ -107,18 +107,18 @@ def test_networks_are_within_rounding_of_what_they_are_alone(
         assert [row[1] for row in ours] == pytest.approx([row[1] for row in its], rel=1e-5)
 
 
-def test_a_network_that_runs_away_leaves_the_others_as_they_are_alone(undrawn: Composed, tmp_path: Path) -> None:
+def test_a_network_that_runs_away_leaves_the_others_as_they_are_alone(composed: Composed, tmp_path: Path) -> None:
     common = (*NETWORK, "trainer.max_steps=60", "evaluation.every=20")
     jobs = ["optimizer.lr=0.1", "optimizer.lr=1e38"]
-    runs = [run_in(tmp_path / f"together{n}", undrawn, *common, job) for n, job in enumerate(jobs)]
+    runs = [run_in(tmp_path / f"together{n}", composed, *common, job) for n, job in enumerate(jobs)]
     kept, lost = take_steps_together(runs)
     assert (kept.diverged, lost.diverged) == (False, True)
     for number, (job, run) in enumerate(zip(jobs, runs, strict=True)):
-        single = run_in(tmp_path / f"alone{number}", undrawn, *common, job)
+        single = run_in(tmp_path / f"alone{number}", composed, *common, job)
         take_steps(single)
         for table in (STEPS, EVALUATIONS):
             assert [row[0] for row in timeless(run.record, table)] == [row[0] for row in timeless(single.record, table)]
-        visited = [(record.folder / TRAJECTORY).stat().st_size for record in (run.record, single.record)]
+        visited = [(record.files / TRAJECTORY).stat().st_size for record in (run.record, single.record)]
         assert visited[0] == visited[1]
         if not number:
             assert losses(run.record) == pytest.approx(losses(single.record), rel=1e-5)
@@ -129,17 +129,17 @@ RATES = (0.01, 0.003, 0.001)
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_runs_of_several_rates_that_were_interrupted_end_as_if_they_had_not_been(
-    undrawn: Composed, optimizer: str
+    composed: Composed, optimizer: str
 ) -> None:
     """They share an optimizer until then; each then continues with its own part of that optimizer's state."""
     common = (*NETWORK, "network.sizes=[784,8,10]", "trainer.max_steps=100", f"optimizer={optimizer}")
 
     def configs(folder: str, *overrides: str) -> list[DictConfig]:
-        return [undrawn(*common, *overrides, f"optimizer.lr={rate}", f"run_dir={folder}/{rate}") for rate in RATES]
+        return [composed(*common, *overrides, f"optimizer.lr={rate}", f"run_dir={folder}/{rate}") for rate in RATES]
 
     whole = train_together(*configs("whole"))
     with pytest.raises(KeyboardInterrupt):
-        train_together(*configs("again", "trainer.checkpoint_seconds=0"), follower=Stopper(len(RATES) * 30))
+        train_together(*configs("again", "trainer.checkpoint_seconds=0"), listener=Stopper(len(RATES) * 30))
     again = train_together(*configs("again"))
     for ours, expected in zip(again, whole, strict=True):
         assert ours.was_begun
@@ -159,11 +159,11 @@ class KilledError(Exception):
 @pytest.mark.parametrize("common", [SURFACE, (*NETWORK, "trainer.max_steps=300")], ids=["surface", "network"])
 @pytest.mark.parametrize(("killed_at", "again"), [(4, "together"), (5, "alone")])
 def test_what_was_interrupted_goes_on_together_or_alone(
-    undrawn: Composed, tmp_path: Path, common: tuple[str, ...], killed_at: int, again: str
+    composed: Composed, tmp_path: Path, common: tuple[str, ...], killed_at: int, again: str
 ) -> None:
     jobs = [("optimizer=adam", "optimizer.lr=0.01"), ("optimizer=momentum", "schedule=cosine")]
     common = (*common, "evaluation.every=50")
-    whole = [run_in(tmp_path / f"whole{n}", undrawn, *common, *job) for n, job in enumerate(jobs)]
+    whole = [run_in(tmp_path / f"whole{n}", composed, *common, *job) for n, job in enumerate(jobs)]
     take_steps_together(whole)
     told = 0
 
@@ -175,7 +175,7 @@ def test_what_was_interrupted_goes_on_together_or_alone(
 
     def runs(*overrides: str) -> list[Run]:
         return [
-            run_in(tmp_path / f"again{n}", undrawn, *common, *job, *overrides, notify=kill)
+            run_in(tmp_path / f"again{n}", composed, *common, *job, *overrides, on_progress=kill)
             for n, job in enumerate(jobs)
         ]
 
@@ -237,13 +237,13 @@ CONFIGURATION = {
         # @package _global_
         problem_name: placed
         problem: {_target_: runs.test_fused.Placed, start: {name: x, values: [1.0, 2.0], dtype: float64}}
-        picture: {_target_: descents.undrawn, _partial_: true}
+        landscape: {_target_: descents.no_landscape, _partial_: true}
         """,
     "problem/weighted": """
         # @package _global_
         problem_name: weighted
         problem: {_target_: runs.test_fused.Weighted, start: 1.0}
-        picture: {_target_: descents.undrawn, _partial_: true}
+        landscape: {_target_: descents.no_landscape, _partial_: true}
         """,
     "data/tenths": """
         source: {_target_: runs.test_fused.tenths, count: 12, width: 1, dtype: float64}
@@ -280,12 +280,12 @@ def own_problems(project: Path) -> None:
     ],
 )
 def test_what_differs_in_more_than_it_may_is_trained_by_itself(
-    undrawn: Composed, capsys: pytest.CaptureFixture[str], common: tuple[str, ...], other: str
+    composed: Composed, capsys: pytest.CaptureFixture[str], common: tuple[str, ...], other: str
 ) -> None:
     jobs = [common, (*common, other)]
-    ours = train_together(*(undrawn(*job, f"run_dir=together/{n}") for n, job in enumerate(jobs)))
+    ours = train_together(*(composed(*job, f"run_dir=together/{n}") for n, job in enumerate(jobs)))
     for number, (job, outcome) in enumerate(zip(jobs, ours, strict=True)):
-        assert_same(outcome, train(undrawn(*job, f"run_dir=alone/{number}")))
+        assert_same(outcome, train(composed(*job, f"run_dir=alone/{number}")))
     assert capsys.readouterr().err == ""  # where it would be said that they had been tried together
 
 
@@ -300,37 +300,37 @@ def assert_same(ours: RunResult, its: RunResult) -> None:
     assert all(torch.equal(weights, expected["state_dict"][name]) for name, weights in kept["state_dict"].items())
 
 
-def test_what_is_computed_elsewhere_is_trained_by_itself(undrawn: Composed, tmp_path: Path) -> None:
-    run = run_in(tmp_path, undrawn, *SURFACE)
+def test_what_is_computed_elsewhere_is_trained_by_itself(composed: Composed, tmp_path: Path) -> None:
+    run = run_in(tmp_path, composed, *SURFACE)
     elsewhere = replace(run, parts=replace(run.parts, accelerator="mps"))
     assert list(groups([run, elsewhere, run])) == [[0, 2], [1]]
 
 
 @pytest.mark.parametrize("interrupted", [0, 1])
 def test_a_run_that_was_interrupted_and_one_that_was_not_end_as_each_does_alone(
-    undrawn: Composed, interrupted: int
+    composed: Composed, interrupted: int
 ) -> None:
     jobs = [(*SURFACE, "trainer.checkpoint_seconds=0", *JOBS[place]) for place in (0, 2)]
-    configs = [undrawn(*job, f"run_dir=together/{n}") for n, job in enumerate(jobs)]
+    configs = [composed(*job, f"run_dir=together/{n}") for n, job in enumerate(jobs)]
     with pytest.raises(KeyboardInterrupt):
-        train(configs[interrupted], follower=Stopper(3))
+        train(configs[interrupted], listener=Stopper(3))
     ours = train_together(*configs)
     assert [outcome.was_begun for outcome in ours] == [number == interrupted for number in range(2)]
     for number, (job, outcome) in enumerate(zip(jobs, ours, strict=True)):
-        assert_same(outcome, train(undrawn(*job, f"run_dir=alone/{number}")))
+        assert_same(outcome, train(composed(*job, f"run_dir=alone/{number}")))
 
 
 @pytest.mark.parametrize("job", JOBS[:2], ids=["at its end", "diverged"])
 def test_runs_that_were_killed_after_their_last_step_take_no_other(
-    undrawn: Composed, monkeypatch: pytest.MonkeyPatch, job: tuple[str, ...]
+    composed: Composed, monkeypatch: pytest.MonkeyPatch, job: tuple[str, ...]
 ) -> None:
     def killed(run: object, **settings: object) -> None:
         raise KeyboardInterrupt
 
-    configs = [undrawn(*SURFACE, *job, f"run_dir=runs/{seed}", f"seed={seed}") for seed in range(3)]
+    configs = [composed(*SURFACE, *job, f"run_dir=runs/{seed}", f"seed={seed}") for seed in range(3)]
     expected, *others = configs
     with monkeypatch.context() as patch:
-        patch.setattr("descents.undrawn", killed)
+        patch.setattr("descent.core.training.landscape.field", killed)
         for config in others:
             with pytest.raises(KeyboardInterrupt):
                 train(config)
@@ -339,8 +339,8 @@ def test_runs_that_were_killed_after_their_last_step_take_no_other(
         assert_same(outcome, train(expected))
 
 
-def test_no_more_runs_are_trained_together_than_a_cache_holds(undrawn: Composed, tmp_path: Path) -> None:
-    run = run_in(tmp_path, undrawn, *NETWORK)
+def test_no_more_runs_are_trained_together_than_a_cache_holds(composed: Composed, tmp_path: Path) -> None:
+    run = run_in(tmp_path, composed, *NETWORK)
     most = LARGEST // run.parts.problem.size()
     lengths = [len(places) for places in groups([run] * (2 * most + 1))]
     assert sum(lengths) == 2 * most + 1
@@ -362,15 +362,15 @@ class Faulty(torch.optim.SGD):
 
 
 def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
-    undrawn: Composed, project: Path, capsys: pytest.CaptureFixture[str]
+    composed: Composed, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sgd = ("optimizer=sgd", "optimizer.lr=0.01")
     jobs = [sgd, (*sgd, "optimizer._target_=runs.test_fused.Faulty")]
-    begun = [waiting(undrawn, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(jobs)]
+    begun = [waiting(composed, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(jobs)]
     with pytest.raises(RuntimeError, match="out of steps"):
         go_together(begun)
     assert "2 runs together: RuntimeError: out of steps; each by itself" in capsys.readouterr().err
-    alone = train(undrawn(*SURFACE, *jobs[0], "run_dir=alone"))
+    alone = train(composed(*SURFACE, *jobs[0], "run_dir=alone"))
     kept = RunRecord(project / "runs" / "0")
     assert timeless(kept, STEPS) == timeless(RunRecord(alone.folder), STEPS)
     (failed,) = [folder for folder in (project / "runs").iterdir() if RunRecord(folder).failed()]
@@ -378,12 +378,12 @@ def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
 
 
 def test_ctrl_c_ends_all_and_says_once_how_to_go_on(
-    undrawn: Composed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    composed: Composed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def stopped(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    begun = [waiting(undrawn, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(JOBS[:2])]
+    begun = [waiting(composed, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(JOBS[:2])]
     monkeypatch.setattr("descent.runs.fused.RunBatch", stopped)
     with pytest.raises(KeyboardInterrupt):
         go_together(begun)

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT, Composed
 from multirun import common
 from omegaconf import DictConfig
-from quick_pictures import QUICK
+from quick_landscape import QUICK
 from tracking.runs import start
 
 from descent.records.run import RunRecord
@@ -43,7 +43,7 @@ def sweep(project: Path) -> SweepRecord:
 def config(composed: Composed) -> DictConfig:
     """What the sweep's job at the larger rate is composed to."""
     config = composed("problem=bowl", "trainer.max_steps=5", "optimizer.lr=0.1")
-    config.picture = QUICK
+    config.landscape = QUICK
     return config
 
 
@@ -58,7 +58,7 @@ def test_a_job_notes_where_its_run_grows_and_how_it_ended(
     with closing(job(config, sweep, ASKED)) as course:
         run = next(course)
         assert (noted(sweep).stage, noted(sweep).folder) == ("running", None)
-        run.notify()
+        run.on_progress()
         growing = noted(sweep)
         assert growing.stage == "running"
         assert RunRecord(project / str(growing.folder)).header.id == growing.record == run.record.header.id
@@ -96,7 +96,7 @@ def test_a_job_that_a_fault_stops_is_noted_with_its_record_and_goes_on_when_it_i
         raise RuntimeError("out\nof paint")
 
     with monkeypatch.context() as patch:
-        patch.setattr("quick_pictures.visited", out_of_paint)
+        patch.setattr("quick_landscape.trajectory", out_of_paint)
         assert go_alone(job(config, sweep, ASKED)) is None
     failed = noted(sweep)
     assert (failed.stage, failed.reason) == ("failed", "RuntimeError: out of paint")
@@ -110,7 +110,7 @@ def test_a_job_whose_sweep_was_ended_meanwhile_ends_as_well(sweep: SweepRecord, 
         run = next(course)
         sweep.stand(State("KILLED"))
         with pytest.raises(KeyboardInterrupt):
-            run.notify()
+            run.on_progress()
     before = Job(list(ASKED.overrides), "lr=0.1", "running")
     sweep.note(before)
     with pytest.raises(KeyboardInterrupt):
@@ -127,9 +127,9 @@ def test_a_job_that_does_not_see_its_sweep_knows_it_by_its_environment(monkeypat
 def test_where_a_job_runs_is_noted_once(sweep: SweepRecord, project: Path) -> None:
     record = start(project / "runs" / "mine", 5)
     noting = Noting(sweep, ["optimizer.lr=0.1"])
-    noting.notify(record.folder)
-    (noted,) = (sweep.folder / "jobs").iterdir()
+    noting.on_progress(record.folder)
+    (noted,) = (sweep.files / "jobs").iterdir()
     assert [(job.stage, job.folder) for job in sweep.jobs()] == [("running", "runs/mine")]
     noted.unlink()
-    noting.notify(record.folder)
+    noting.on_progress(record.folder)
     assert sweep.jobs() == []

@@ -15,7 +15,7 @@ from conftest import composed_in, make_project
 from descents import timeless
 from moments import copied_before_every_change
 from omegaconf import DictConfig
-from quick_pictures import QUICK
+from quick_landscape import QUICK
 from tracking.runs import contents, new_store, start
 
 from descent.core.training.checkpoint import CHECKPOINT, Checkpoint, TrainState, taken_up
@@ -66,7 +66,7 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     project = make_project(tmp_path_factory.mktemp("project"), small_data)
     configs = [composed_in(project, *run, *SHORT, f"run_dir=runs/{number}") for number, run in enumerate(request.param)]
     for config in configs:
-        config.picture = QUICK
+        config.landscape = QUICK
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         (project / "runs").mkdir()
@@ -85,17 +85,17 @@ def left(folder: Path) -> dict[str, Any]:
     record = RunRecord(folder)
     ending = record.ending()
     assert ending is not None
-    saved = torch.load(folder / CHECKPOINT, weights_only=True)
+    saved = torch.load(folder / "record" / CHECKPOINT, weights_only=True)
     saved.pop("position")  # whose rows have other timestamps, of other lengths
     saved["standing"].pop("seconds")
     return {
         "header": (record.header.key, record.header.name, record.header.params),
-        "config": (folder / "config.yaml").read_text(),
+        "config": (folder / "record" / "config.yaml").read_text(),
         "end": (ending.result, ending.step, record.metrics() | {"seconds_per_step": 0}),
         "tables": [timeless(record, table) for table in TABLES],
         "checkpoint": json.dumps(saved, default=torch.Tensor.tolist),
-        "files": {path.name for path in folder.iterdir()},
-        "pictures": {path.name: path.read_bytes() for path in folder.glob("*.png")},
+        "files": {path.name for path in record.files.iterdir()},
+        "landscape": record.landscape()["bytes"].tobytes(),
     }
 
 
@@ -151,15 +151,17 @@ def test_no_file_that_others_read_is_written_in_its_place(tmp_path: Path) -> Non
     sweep = SweepRecord.create(tmp_path / "sweep", SweepHeader("1", "a", "b", 0, {}, {}), "")
     study = optuna.create_study(StudyFile(str(tmp_path / "study.json")), study_name="train")
     writers: dict[str, Callable[[int], object]] = {
-        f"run/{HEADER}": lambda number: start(tmp_path / "run", number),
-        f"run/{COMMITTED}": lambda number: record.commit({STEPS: number}),
-        f"run/{CHECKPOINT}": lambda number: Checkpoint(TrainState(number), {}, {}, None, {}).save(record.folder),
-        f"run/{FAULT}": lambda number: record.fail(f"fault {number}"),
-        "run/metrics.json": lambda number: record.finish("finished", number, {"loss/train": number}),
-        "run/result.json": lambda number: record.finish("finished", number, {}),
-        f"sweep/{SWEEP}": lambda number: SweepRecord.create(sweep.folder, replace(sweep.header, created=number), ""),
-        f"sweep/{STATE}": lambda number: sweep.stand(State("RUNNING", when=number)),
-        "sweep/jobs": lambda number: sweep.note(Job(["seed=1"], "a", "running", when=number)),
+        f"run/record/{HEADER}": lambda number: start(tmp_path / "run", number),
+        f"run/record/{COMMITTED}": lambda number: record.commit({STEPS: number}),
+        f"run/record/{CHECKPOINT}": lambda number: Checkpoint(TrainState(number), {}, {}, None, {}).save(record.files),
+        f"run/record/{FAULT}": lambda number: record.fail(f"fault {number}"),
+        "run/record/metrics.json": lambda number: record.finish("finished", number, {"loss/train": number}),
+        "run/record/result.json": lambda number: record.finish("finished", number, {}),
+        f"sweep/record/{SWEEP}": lambda number: SweepRecord.create(
+            sweep.folder, replace(sweep.header, created=number), ""
+        ),
+        f"sweep/record/{STATE}": lambda number: sweep.stand(State("RUNNING", when=number)),
+        "sweep/record/jobs": lambda number: sweep.note(Job(["seed=1"], "a", "running", when=number)),
         "study.json": lambda number: study.tell(study.ask(), number),
     }
     for name, write in writers.items():

@@ -24,44 +24,44 @@ def control_points(project: Path) -> None:
 
 
 @pytest.mark.usefixtures("control_points")
-def test_every_repeat_ends_as_the_same_run_alone_with_noise_and_draws_of_its_own(undrawn: Composed) -> None:
+def test_every_repeat_ends_as_the_same_run_alone_with_noise_and_draws_of_its_own(composed: Composed) -> None:
     overrides = ("experiment=noisy_polynomial", "data=fresh_noisy_points", "evaluation.every=100")
-    folder = repeat(undrawn(*overrides), range(6))
+    folder = repeat(composed(*overrides), range(6))
     repeated = rows(folder / "runs.csv")
     assert [row["seed"] for row in repeated] == list("012345")
     assert len({row["x"] for row in repeated}) == 6
     for row in repeated:
-        outcome = train(undrawn(*overrides, f"seed={row['seed']}"))
+        outcome = train(composed(*overrides, f"seed={row['seed']}"))
         assert row["result"] == outcome.result
         for name in ("x", "loss/train"):
             assert float(row[name]) == pytest.approx(outcome.metrics[name], rel=1e-6)
     assert len({row["result"] for row in repeated}) == 2  # some diverged
 
 
-def test_where_all_run_away_each_is_evaluated_where_it_did(undrawn: Composed) -> None:
+def test_where_all_run_away_each_is_evaluated_where_it_did(composed: Composed) -> None:
     overrides = ("experiment=noisy_polynomial", "optimizer.lr=50", "trainer.max_steps=1000", "evaluation.every=1000")
-    for row in rows(repeat(undrawn(*overrides), range(3)) / "runs.csv"):
-        outcome = train(undrawn(*overrides, f"seed={row['seed']}"))
+    for row in rows(repeat(composed(*overrides), range(3)) / "runs.csv"):
+        outcome = train(composed(*overrides, f"seed={row['seed']}"))
         assert row["result"] == outcome.result == "diverged"
         assert int(row["step"]) == len(RunRecord(outcome.folder).read(STEPS).rows)
         assert float(row["x"]) == pytest.approx(outcome.metrics["x"], rel=1e-6)
 
 
-def test_repeats_are_evaluated_as_planned_however_long_that_takes(undrawn: Composed) -> None:
-    config = undrawn("experiment=noisy_polynomial", "trainer.max_steps=250", "evaluation.every=220")
+def test_repeats_are_evaluated_as_planned_however_long_that_takes(composed: Composed) -> None:
+    config = composed("experiment=noisy_polynomial", "trainer.max_steps=250", "evaluation.every=220")
     folder = repeat(config, range(1))
     assert [row["step"] for row in rows(folder / "evaluations.csv")] == ["0", "220", "250"]
     assert b"\r" not in (folder / "evaluations.csv").read_bytes()
 
 
-def test_networks_share_their_data_and_are_evaluated_as_planned(undrawn: Composed) -> None:
+def test_networks_share_their_data_and_are_evaluated_as_planned(composed: Composed) -> None:
     overrides = ("experiment=mnist_two_layer", "trainer.max_steps=20", "evaluation.every=10")
-    folder = repeat(undrawn(*overrides), range(3))
+    folder = repeat(composed(*overrides), range(3))
     evaluations = rows(folder / "evaluations.csv")
     assert [(row["step"], row["seed"]) for row in evaluations] == [
         (str(step), str(seed)) for step in (0, 1, 11, 20) for seed in range(3)
     ]
-    outcome = train(undrawn(*overrides, "seed=2"))
+    outcome = train(composed(*overrides, "seed=2"))
     last = evaluations[-1]
     assert {name: float(last[name]) for name in ("loss/train", "loss/test")} == pytest.approx(
         {name: outcome.metrics[name] for name in ("loss/train", "loss/test")}, rel=1e-5
@@ -69,13 +69,13 @@ def test_networks_share_their_data_and_are_evaluated_as_planned(undrawn: Compose
     assert float(last["accuracy/test"]) == pytest.approx(outcome.metrics["accuracy/test"], abs=0.006)
 
 
-def test_nothing_is_overwritten(undrawn: Composed) -> None:
-    config = undrawn("experiment=mnist_two_layer", "trainer.max_steps=2")
+def test_nothing_is_overwritten(composed: Composed) -> None:
+    config = composed("experiment=mnist_two_layer", "trainer.max_steps=2")
     repeat(config, range(2))
     with pytest.raises(UserError, match="seeds/mnist_two_layer is there already; remove it"):
         repeat(config, range(2))
 
 
-def test_a_numerical_gradient_is_not_repeated(undrawn: Composed) -> None:
+def test_a_numerical_gradient_is_not_repeated(composed: Composed) -> None:
     with pytest.raises(UserError, match="takes gradient=autograd"):
-        repeat(undrawn("experiment=bowl_001"), range(2))
+        repeat(composed("experiment=bowl_001"), range(2))

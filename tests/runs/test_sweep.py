@@ -5,7 +5,7 @@ from multirun import common
 from waiting import eventually
 
 from descent.errors import UserError
-from descent.records.run import now
+from descent.records.folder import now
 from descent.records.sweep import Job, Stage, SweepRecord
 from descent.runs import sweep as module
 from descent.runs.sweep import open_sweep, sweep_through
@@ -15,16 +15,16 @@ PATIENCE = 300.0
 
 
 class Heard:
-    """A follower that remembers what it was told."""
+    """A listener that remembers what it was told."""
 
     def __init__(self) -> None:
         self.grown: list[Path] = []
         self.whole: list[Path] = []
 
-    def notify(self, folder: Path) -> None:
+    def on_progress(self, folder: Path) -> None:
         self.grown.append(folder)
 
-    def bring(self, folder: Path) -> None:
+    def on_complete(self, folder: Path) -> None:
         self.whole.append(folder)
 
 

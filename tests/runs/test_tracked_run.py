@@ -14,12 +14,13 @@ from PIL import Image
 from descent.errors import UserError
 from descent.records.lineage import flat, run_key
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
+from descent.render.run_views import draw
 from descent.runs.tracked_run import RunRequest, course, go_on, take_steps, train
 
 SMALL = ("experiment=mnist_two_layer", "trainer.max_steps=40", "evaluation.every=10", "data.batch_size=50")
 
 
-def test_a_run_leaves_a_whole_record_with_its_picture(composed: Composed, project: Path) -> None:
+def test_a_run_leaves_a_whole_record(composed: Composed, project: Path) -> None:
     outcome = train(composed(*SMALL, "run_dir=runs/here"), RunRequest(["experiment=mnist_two_layer"]))
     assert outcome.folder == project / "runs" / "here"
     assert outcome.result == "finished"
@@ -30,12 +31,11 @@ def test_a_run_leaves_a_whole_record_with_its_picture(composed: Composed, projec
     assert set(outcome.metrics) == {
         "loss/train", "accuracy/train", "loss/test", "accuracy/test", "seconds_per_step", "diverged",
     }  # fmt: skip
-    assert sorted(path.name for path in outcome.folder.iterdir()) == [
-        "checkpoint.ckpt", "config.yaml", "descent.gif", "descent.png", "evaluations.csv", "metrics.json",
-        "result.json", "run.json", "steps.csv",
+    assert sorted(path.name for path in record.files.iterdir()) == [
+        "checkpoint.ckpt", "config.yaml", "evaluations.csv", "landscape.npz", "metrics.json", "result.json", "run.json",
+        "steps.csv",
     ]  # fmt: skip
-    with Image.open(outcome.folder / "descent.gif") as animation:
-        assert getattr(animation, "n_frames", 1) > 20
+    assert list(outcome.folder.iterdir()) == [record.files]
     assert list((project / "runs").iterdir()) == [outcome.folder]
 
 
@@ -131,13 +131,13 @@ def test_a_fault_is_recorded_and_the_run_can_be_taken_up_again(
         raise RuntimeError("out of paint")
 
     with monkeypatch.context() as patch:
-        patch.setattr("descent.runs.pictures.plane_pictures", faulty)
+        patch.setattr("descent.core.training.landscape.plane", faulty)
         with pytest.raises(RuntimeError, match="out of paint"):
             train(composed(*SMALL, "run_dir=runs/here"))
     (left,) = (project / "runs").iterdir()
     assert left.name.endswith(".unfinished")
     assert RunRecord(left).failed()
-    assert "RuntimeError: out of paint" in (left / "traceback.txt").read_text()
+    assert "RuntimeError: out of paint" in (left / "record" / "traceback.txt").read_text()
 
     run_id = RunRecord(left).header.id
     outcome = train(composed(*SMALL, "run_dir=runs/here"))
@@ -191,13 +191,14 @@ def test_a_descent_that_runs_away_is_an_answer(composed: Composed) -> None:
     assert outcome.metrics["diverged"] == 1
     assert abs(outcome.metrics["x"]) > 100
     assert len(RunRecord(outcome.folder).read(STEPS).rows) < 100
-    assert (outcome.folder / "descent.png").exists()
+    assert draw(outcome.folder)
 
 
 def test_a_network_that_runs_away_has_its_picture_too(composed: Composed) -> None:
     outcome = train(composed(*SMALL, "optimizer.lr=1e38"))
     assert outcome.result == "diverged"
-    with Image.open(outcome.folder / "descent.png") as picture:
+    draw(outcome.folder)
+    with Image.open(outcome.folder / "views" / "descent.png") as picture:
         assert np.asarray(picture).std() > 0
 
 
@@ -211,4 +212,4 @@ def test_central_difference_goes_where_autograd_goes(composed: Composed) -> None
 
 def test_the_final_metrics_are_json_that_dvc_reads(composed: Composed) -> None:
     outcome = train(composed(*SMALL))
-    assert json.loads((outcome.folder / "metrics.json").read_text()) == outcome.metrics
+    assert json.loads((outcome.folder / "record" / "metrics.json").read_text()) == outcome.metrics

@@ -7,7 +7,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from descent.records.run import EVALUATIONS, STEPS, Header, Input, RunRecord
+import numpy as np
+
+from descent.records.run import EVALUATIONS, STEPS, Header, Input, Landscape, RunRecord
 
 CREATED = 1_700_000_000_000
 RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
@@ -61,8 +63,24 @@ def whole(folder: Path, planned: int = 20, **header: object) -> RunRecord:
         evaluate(record, 0)
         step(record, 0, planned)
         evaluate(record, planned)
+        record.save_landscape(plane(planned))
         record.finish("finished", planned, {"loss/test": 1 / (planned + 1), "seconds_per_step": 0.5})
     return record
+
+
+def plane(steps: int) -> Landscape:
+    """The landscape of a run that went along a diagonal of a plane."""
+    grid = np.linspace(-1, 1, 3)
+    return {
+        "kind": np.array("plane"),
+        "first": grid,
+        "second": grid,
+        "heights": np.add.outer(grid**2, grid**2),
+        "path": np.array([[-1.0, -1.0], [0.0, 0.0]]),
+        "steps": np.array([0, steps]),
+        "explained": np.array([1.0, 0.0]),
+        "examples": np.array(10),
+    }
 
 
 def new_store(empty_store: Path, folder: Path) -> str:

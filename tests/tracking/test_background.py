@@ -7,7 +7,7 @@ from threading import Timer
 from types import SimpleNamespace
 
 import pytest
-from tracking.runs import points, runs, start, step, whole
+from tracking.runs import plane, points, runs, start, step, whole
 from waiting import eventually
 
 from descent.tracking.background import BackgroundSync
@@ -25,7 +25,7 @@ step(record, 0, 40)
 record.commit(record.position())
 step(record, 40, 60)
 record.position()
-background.notify(folder)
+background.on_progress(folder)
 print(background.start().pid, "mlflow" in sys.modules, flush=True)
 time.sleep(60)
 """
@@ -46,12 +46,13 @@ def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> N
     with start(tmp_path / "a", 20) as record:
         step(record, 0, 10)
         record.commit(record.position())
-        background.notify(tmp_path / "a")
+        background.on_progress(tmp_path / "a")
         assert eventually(lambda: points(uri) == list(range(10)), PATIENCE)
         assert os.getpriority(os.PRIO_PROCESS, background.start().pid) == 19  # behind the training
         step(record, 10, 20)
+        record.save_landscape(plane(20))
         record.finish("finished", 20, {})
-    background.bring(tmp_path / "a")
+    background.on_complete(tmp_path / "a")
     assert background.finish() == []
     assert runs(uri) == [("a", "FINISHED")]
     assert points(uri) == list(range(20))
@@ -62,7 +63,7 @@ def test_one_process_brings_the_records_of_many_runs(uri: str, tmp_path: Path) -
     processes = set()
     for name in "abc":
         whole(tmp_path / name)
-        background.bring(tmp_path / name)
+        background.on_complete(tmp_path / name)
         processes.add(background.start().pid)
     assert background.finish() == []
     assert len(processes) == 1
@@ -73,12 +74,12 @@ def test_each_record_that_did_not_get_there_is_told_of(
     uri: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in "ac":
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "run.json").write_text("{")
+        (tmp_path / name / "record").mkdir(parents=True)
+        (tmp_path / name / "record" / "run.json").write_text("{")
     whole(tmp_path / "b")
     with BackgroundSync(uri, 100, flush_timeout=PATIENCE) as background:
         for name in "abc":
-            background.bring(tmp_path / name)
+            background.on_complete(tmp_path / name)
     told = capsys.readouterr().err.splitlines()
     assert [line.split(": ")[1] for line in told] == [f"{tmp_path}/a", f"{tmp_path}/c"]
     assert runs(uri) == [("b", "FINISHED")]
@@ -121,8 +122,8 @@ def test_a_process_that_hears_nothing_costs_the_trainer_no_more_than_its_patienc
     rescue = Timer(60, process.kill)  # a trainer that waits for it would wait for ever
     rescue.start()
     for _ in range(10_000):  # more than a pipe holds
-        background.notify(tmp_path / "a")
-    background.bring(tmp_path / "a")
+        background.on_progress(tmp_path / "a")
+    background.on_complete(tmp_path / "a")
     assert background.finish() == ["MLflow has not got it all after 0.1 s; the background sync goes on"]
     assert process.poll() is None
     rescue.cancel()
@@ -135,8 +136,8 @@ def test_nothing_is_raised_when_the_process_is_gone(tmp_path: Path) -> None:
     background = BackgroundSync("http://127.0.0.1:9", 100, flush_timeout=PATIENCE, every=0)
     background.start().send_signal(signal.SIGKILL)
     background.start().wait()
-    background.notify(tmp_path / "a")
-    background.bring(tmp_path / "a")
+    background.on_progress(tmp_path / "a")
+    background.on_complete(tmp_path / "a")
     assert background.finish() == ["the background sync died (-9); run `descent sync`"]
 
 
@@ -149,14 +150,14 @@ def test_records_that_grow_are_named_no_more_often_than_every_so_many_seconds(
         background = BackgroundSync(uri, 100, flush_timeout=PATIENCE, every=20)
         for seconds in (0, 19.9, 20, 20.1, 39.9, 40, 59.9, 60):
             clock = 1000 + seconds
-            background.notify(whole(tmp_path / f"at {seconds}").folder)
+            background.on_progress(whole(tmp_path / f"at {seconds}").folder)
     assert background.finish() == []
     assert runs(uri) == [(f"at {seconds}", "FINISHED") for seconds in (20, 40, 60)]
 
 
 def test_a_run_that_ends_before_a_sync_is_due_starts_no_process(tmp_path: Path) -> None:
     background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, flush_timeout=PATIENCE, every=3600)
-    background.notify(whole(tmp_path / "a").folder)
+    background.on_progress(whole(tmp_path / "a").folder)
     assert background.finish() == []
     assert not (tmp_path / "no.db").exists()
 
@@ -165,6 +166,6 @@ def test_the_reason_is_told(tmp_path: Path) -> None:
     whole(tmp_path / "a")
     (tmp_path / "no.db").write_text("this is not a database, whoever asks" * 10)
     background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, flush_timeout=PATIENCE)
-    background.bring(tmp_path / "a")
+    background.on_complete(tmp_path / "a")
     (said,) = background.finish()
     assert said == f"MLflow store sqlite:///{tmp_path}/no.db: file is not a database; `descent sync` tries again"

@@ -10,7 +10,7 @@ PROCESSES, STEPS_EACH = 4, 1500
 def test_many_processes_at_once_lose_nothing_in_a_new_sqlite_store(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}"
     records = [whole(tmp_path / f"run{number}", STEPS_EACH) for number in range(PROCESSES)]
-    follow = (sys.executable, "-m", "descent.tracking.sync_worker", uri, str(STEPS_EACH))
+    follow = (sys.executable, "-m", "descent.tracking.sync_worker", str(STEPS_EACH), uri)
     at_once = [
         subprocess.Popen(follow, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(PROCESSES)
     ]

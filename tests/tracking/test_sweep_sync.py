@@ -29,7 +29,8 @@ def sweep_of(folder: Path, *names: str, status: Status = "FINISHED", identity: s
         if not (folder / name).exists():
             whole(folder / name)
         sweep.note(Job([f"seed={name}"], name, "trained", name, f"id-{name}"))
-    (sweep.folder / RUNS).write_text("run,seed\n" + "".join(f"{name},{name}\n" for name in names))
+    sweep.views.mkdir(exist_ok=True)
+    (sweep.views / RUNS).write_text("run,seed\n" + "".join(f"{name},{name}\n" for name in names))
     best = names[0] if names else None
     sweep.stand(State(status, {"runs/finished": float(len(names))}, best, best and f"id-{best}", CREATED))
     return sweep
@@ -104,7 +105,8 @@ def test_sweeps_are_found_by_their_records(tmp_path: Path) -> None:
 
 
 def picture(sweep: SweepRecord, name: str, colour: str) -> None:
-    Image.new("RGB", (8, 8), colour).save(sweep.folder / f"{name}.png")
+    sweep.views.mkdir(exist_ok=True)
+    Image.new("RGB", (8, 8), colour).save(sweep.views / f"{name}.png")
 
 
 def images(uri: str) -> Counter[str]:
@@ -135,7 +137,7 @@ def test_the_table_of_a_sweep_is_one_that_mlflow_shows_whole(
 ) -> None:
     sweep = sweep_of(tmp_path)
     for cell in ("1", "2"):
-        (sweep.folder / RUNS).write_text(f"{columns}\na,{cell},\n")
+        (sweep.views / RUNS).write_text(f"{columns}\na,{cell},\n")
         sweep.stand(State("FINISHED", when=CREATED + int(cell)))
         run_id = sync_sweep(sweep.folder, uri).run_id
         table = json.loads(Path(connect(uri).download_artifacts(run_id, "runs.json")).read_text())

@@ -16,14 +16,20 @@ from descent.tracking.store import connect
 from descent.tracking.sync import Synced, sync
 
 
+def view(folder: Path, name: str = "descent.png") -> Path:
+    """Where a view of a run goes."""
+    (folder / "views").mkdir(exist_ok=True)
+    return folder / "views" / name
+
+
 def test_a_whole_record_is_in_mlflow_whole(uri: str, tmp_path: Path) -> None:
     record = start(tmp_path / "a", 3, params={"short": "1", "empty": "", "long": "x" * 6001})
     evaluate(record, 0)
     step(record, 0, 3)
     evaluate(record, 3)
-    Image.new("RGB", (8, 8)).save(tmp_path / "a" / "descent.png")
-    (tmp_path / "a" / "checkpoint").mkdir()
-    (tmp_path / "a" / "checkpoint" / "last.ckpt").write_bytes(b"weights")
+    Image.new("RGB", (8, 8)).save(view(tmp_path / "a"))
+    (record.files / "checkpoint").mkdir()
+    (record.files / "checkpoint" / "last.ckpt").write_bytes(b"weights")
     record.append_bytes("path.f32", b"1234")
     record.finish("converged", 3, {"loss/test": 0.25, "diverged": 0.0})
 
@@ -56,18 +62,19 @@ def test_a_whole_record_is_in_mlflow_whole(uri: str, tmp_path: Path) -> None:
     assert [at.timestamp for at in client.get_metric_history(run_id, "loss/test")] == [CREATED, CREATED + 3]
     assert [at.step for at in client.get_metric_history(run_id, "diverged")] == [3]
     assert set(run.data.metrics) == {"loss/step", "loss/test", "diverged"}
-    assert sorted(artifact.path for artifact in client.list_artifacts(run_id)) == [
-        "checkpoint",
-        "config.yaml",
-        "descent.png",
-        "evaluations.csv",
-        "images",
-        "metrics.json",
-        "result.json",
-        "run.json",
-        "steps.csv",
+    assert sorted(artifact.path for artifact in client.list_artifacts(run_id)) == ["images", "record", "views"]
+    assert sorted(artifact.path for artifact in client.list_artifacts(run_id, "record")) == [
+        "record/checkpoint",
+        "record/config.yaml",
+        "record/evaluations.csv",
+        "record/metrics.json",
+        "record/result.json",
+        "record/run.json",
+        "record/steps.csv",
     ]
-    assert [artifact.path for artifact in client.list_artifacts(run_id, "checkpoint")] == ["checkpoint/last.ckpt"]
+    inner = client.list_artifacts(run_id, "record/checkpoint")
+    assert [artifact.path for artifact in inner] == ["record/checkpoint/last.ckpt"]
+    assert [artifact.path for artifact in client.list_artifacts(run_id, "views")] == ["views/descent.png"]
     full, small = sorted(artifact.path for artifact in client.list_artifacts(run_id, "images"))
     assert full.startswith("images/descent+step+0+")
     assert small.startswith("images/descent+step+0+")
@@ -84,7 +91,7 @@ def test_twice_is_as_good_as_once(uri: str, tmp_path: Path) -> None:
 
 def test_a_sync_that_died_before_its_end_is_made_good(uri: str, tmp_path: Path) -> None:
     whole(tmp_path / "a")
-    Image.new("RGB", (8, 8)).save(tmp_path / "a" / "descent.png")
+    Image.new("RGB", (8, 8)).save(view(tmp_path / "a"))
     run_id = sync(tmp_path / "a", uri).run_id
     before = everything(uri)
     client = connect(uri)
@@ -94,6 +101,22 @@ def test_a_sync_that_died_before_its_end_is_made_good(uri: str, tmp_path: Path) 
     assert sync(tmp_path / "a", uri) == Synced("updated", run_id)
     assert sorted(everything(uri)) == sorted(before)
     assert client.get_run(run_id).data.tags["descent.synced"] == noted
+
+
+def test_a_view_that_is_drawn_anew_reaches_a_run_that_is_finished(uri: str, tmp_path: Path) -> None:
+    whole(tmp_path / "a")
+    Image.new("RGB", (8, 8), "red").save(view(tmp_path / "a"))
+    run_id = sync(tmp_path / "a", uri).run_id
+    client = connect(uri)
+    Image.new("RGB", (8, 8), "blue").save(view(tmp_path / "a"))
+    view(tmp_path / "a", "descent.html").write_text("a player")
+    assert sync(tmp_path / "a", uri) == Synced("updated", run_id)
+    assert sync(tmp_path / "a", uri) == Synced("unchanged", run_id)
+    with Image.open(client.download_artifacts(run_id, "views/descent.png")) as picture:
+        assert picture.getpixel((0, 0)) == (0, 0, 255)
+    assert Path(client.download_artifacts(run_id, "views/descent.html")).read_text() == "a player"
+    images = [artifact.path for artifact in client.list_artifacts(run_id, "images")]
+    assert len([path for path in images if path.endswith(".png")]) == 2
 
 
 def failed(folder: Path) -> RunRecord:
@@ -111,7 +134,7 @@ def test_a_sync_that_loses_the_store_after_any_call_is_made_good(
     empty_store: Path, tmp_path: Path, left: Callable[[Path], RunRecord]
 ) -> None:
     folder = left(tmp_path / "a").folder
-    Image.new("RGB", (8, 8)).save(folder / "descent.png")
+    Image.new("RGB", (8, 8)).save(view(folder))
     once, often = (new_store(empty_store, tmp_path / name) for name in ("once", "often"))
     sync(folder, once)
     for _ in cut_off_after_each_call(lambda: sync(folder, often)):
@@ -207,7 +230,7 @@ def test_a_run_that_is_just_ending_shows_no_rows_for_a_moment(uri: str, tmp_path
         record.commit(record.position())
     sync(tmp_path / "a", uri)
     before = everything(uri)
-    (tmp_path / "a" / "committed.json").unlink()
+    (tmp_path / "a" / "record" / "committed.json").unlink()
     assert sync(tmp_path / "a", uri).what == "unchanged"
     assert everything(uri) == before
 
@@ -239,7 +262,7 @@ def test_the_fault_that_stopped_a_run_is_with_it(uri: str, tmp_path: Path) -> No
     assert fault.read_text() == "Traceback: out of paint\n"
     assert runs(uri) == [("a", "FAILED")]
     (ended,) = rows(uri, "select end_time from runs")
-    assert ended == (int((tmp_path / "a" / "traceback.txt").stat().st_mtime * 1000),)
+    assert ended == (int((tmp_path / "a" / "record" / "traceback.txt").stat().st_mtime * 1000),)
 
 
 def test_final_metrics_that_no_evaluation_told_are_of_the_last_step(uri: str, tmp_path: Path) -> None:

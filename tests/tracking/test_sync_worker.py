@@ -70,7 +70,7 @@ def test_a_record_that_moves_is_followed_to_where_it_goes(uri: str, tmp_path: Pa
 
 def test_what_fails_is_tried_again_when_it_is_named_again_and_at_the_end(uri: str, tmp_path: Path) -> None:
     folders = [whole(tmp_path / name).folder for name in ("a", "b")]
-    headers = {folder / "run.json": (folder / "run.json").read_text() for folder in folders}
+    headers = {folder / "record" / "run.json": (folder / "record" / "run.json").read_text() for folder in folders}
     seen = []
 
     def lines() -> Iterator[str]:
@@ -90,8 +90,8 @@ def test_what_fails_is_tried_again_when_it_is_named_again_and_at_the_end(uri: st
 
 
 def test_a_broken_record_is_told_of(uri: str, tmp_path: Path) -> None:
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "run.json").write_text("{")
+    (tmp_path / "broken" / "record").mkdir(parents=True)
+    (tmp_path / "broken" / "record" / "run.json").write_text("{")
     said = follow([f"{tmp_path}/broken\n"], uri, 10)
     assert len(said) == 1
     assert said[0].startswith(f"{tmp_path}/broken: JSONDecodeError")
@@ -129,7 +129,7 @@ def test_a_server_that_comes_back_misses_nothing(empty_store: Path, tmp_path: Pa
         assert run.info.status == "FINISHED"
         assert len(connect(uri).get_metric_history(run.info.run_id, "loss/step")) == 1500
         local = {path.name for path in record.folder.iterdir()}
-        assert {artifact.path for artifact in connect(uri).list_artifacts(run.info.run_id)} == local
+        assert {artifact.path for artifact in connect(uri).list_artifacts(run.info.run_id)} == {*local, "images"}
     finally:
         server.terminate()
         server.wait(PATIENCE)

@@ -8,7 +8,7 @@ from numpy.polynomial import Polynomial
 from scipy.stats import binomtest, chi2_contingency
 
 from descent.articles.by_hand import EPSILON
-from descent.articles.published_value import Cause, Check, Figure, animation, claim
+from descent.articles.published_value import Cause, Check, PublishedValue, animation, claim
 from descent.articles.results import Array, Results
 from descent.core.build import RunComponents, assemble
 from descent.core.data.control_points import read_control_points
@@ -118,12 +118,12 @@ def ends_by_hand(results: Results, count: int = 2_000) -> list[int]:
     return [int((best & ~away).sum()), int((~best & ~away).sum()), int(away.sum())]
 
 
-def figures(results: Results) -> list[Figure]:
-    """Its figures."""
+def published_values(results: Results) -> list[PublishedValue]:
+    """Its published values, each beside ours."""
     return [*data(results), *descent(results), how_surely(results)]
 
 
-def data(results: Results) -> list[Figure]:
+def data(results: Results) -> list[PublishedValue]:
     """Those of the points and of the curve along which they lie."""
     control_points = read_control_points(results.root / "data/source/control_points.csv", DEGREE)
     x, y = read_points(results.root / "data/noisy_polynomial/points.csv")
@@ -170,7 +170,7 @@ def data(results: Results) -> list[Figure]:
     ]
 
 
-def descent(results: Results) -> list[Figure]:
+def descent(results: Results) -> list[PublishedValue]:
     """Those of the descent that the article shows."""
     config = results.config("noisy_polynomial")
     parts = assemble(config)
@@ -205,12 +205,12 @@ def descent(results: Results) -> list[Figure]:
             ARTICLE,
             "each step's fitted curve in green and the position on it as a red dot, x from -7 to 7, y from -5 to 10",
             "noisy_polynomial",
-            results.frames("noisy_polynomial"),
+            results.steps_taken("noisy_polynomial"),
         ),
     ]
 
 
-def how_surely(results: Results) -> Figure:
+def how_surely(results: Results) -> PublishedValue:
     """That of what becomes of many descents."""
     shares = ends(results)
     by_hand = ends_by_hand(results)

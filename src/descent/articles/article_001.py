@@ -7,7 +7,7 @@ import numpy as np
 
 from descent.articles.by_hand import on_bowl
 from descent.articles.faults import Array, descend
-from descent.articles.published_value import Cause, Check, Figure, claim, numbers
+from descent.articles.published_value import Cause, Check, PublishedValue, claim, numbers
 from descent.articles.results import Results
 
 ARTICLE = "001"
@@ -31,15 +31,15 @@ def from_whole_numbers(lr: float) -> Array:
     return descend(bowl, np.array(START), lr, STEPS)
 
 
-def figures(results: Results) -> list[Figure]:
-    """Its figures."""
+def published_values(results: Results) -> list[PublishedValue]:
+    """Its published values, each beside ours."""
     paths = {name: results.path(name) for name in RATES}
     checks = {
         name: Check(paths[name], *on_bowl(START, lr, STEPS, results.config(name).divergence_threshold))
         for name, lr in RATES.items()
     }
 
-    def end(name: str, rate: str, published: Sequence[str], cause: str) -> Figure:
+    def end(name: str, rate: str, published: Sequence[str], cause: str) -> PublishedValue:
         return numbers(
             ARTICLE,
             f"from (3, 2) at rate {rate}",

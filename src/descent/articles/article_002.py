@@ -12,7 +12,7 @@ from torch.optim import SGD, Optimizer
 
 from descent.articles import by_hand
 from descent.articles.by_hand import Minibatch, Momentum, float32_rounding, on_parabola
-from descent.articles.published_value import Check, Figure, animation, claim, numbers
+from descent.articles.published_value import Check, PublishedValue, animation, claim, numbers
 from descent.articles.results import Array, Results
 from descent.core.build import RunComponents, assemble
 from descent.core.optim.steepest_descent import SteepestDescent
@@ -95,12 +95,12 @@ def same_bits_as_sgd(parts: RunComponents) -> bool:
     return np.array_equal(own, sgd)
 
 
-def figures(results: Results) -> list[Figure]:
-    """Its figures."""
+def published_values(results: Results) -> list[PublishedValue]:
+    """Its published values, each beside ours."""
     return [*network(results), *descents(results)]
 
 
-def network(results: Results) -> list[Figure]:
+def network(results: Results) -> list[PublishedValue]:
     """Those of the network that tells the patterns apart."""
     config = results.config("patterns")
     parts = assemble(config)
@@ -165,7 +165,7 @@ def network(results: Results) -> list[Figure]:
     ]
 
 
-def descents(results: Results) -> list[Figure]:
+def descents(results: Results) -> list[PublishedValue]:
     """Those of x²."""
     by_autograd, own = (
         Check(results.path(name, ["x"])[:, 0], *on_parabola(1.0, lr, steps)) for name, (lr, steps) in PARABOLAS.items()
@@ -179,7 +179,7 @@ def descents(results: Results) -> list[Figure]:
             f"ends at {by_autograd.ours[-1]:.3g}, everywhere within {by_autograd.apart:.0g} of 0.98^step",
             holds=by_autograd.holds,
         ),
-        animation(ARTICLE, "the descent on x² as a GIF", "parabola_002", results.frames("parabola_002")),
+        animation(ARTICLE, "the descent on x² as a GIF", "parabola_002", results.steps_taken("parabola_002")),
         claim(
             ARTICLE,
             "x² by an optimizer of one's own from 1, 50 steps at rate 0.1",

@@ -9,7 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from descent.articles.by_hand import EPSILON, AdaGrad, Adam, Momentum, Update, descend_by, first_losses, on_parabola
-from descent.articles.published_value import Cause, Check, Figure, animation, claim
+from descent.articles.published_value import Cause, Check, PublishedValue, animation, claim
 from descent.articles.results import Array, Results
 from descent.core.build import assemble
 from descent.core.problems.surface import Surface
@@ -79,12 +79,12 @@ def cubic_slope(x: Array) -> Array:
     return 3 * x**2 - 0.75
 
 
-def figures(results: Results) -> list[Figure]:
-    """Its figures."""
+def published_values(results: Results) -> list[PublishedValue]:
+    """Its published values, each beside ours."""
     return [*descents(results), *ways_out(), *three_layers(results)]
 
 
-def descents(results: Results) -> list[Figure]:
+def descents(results: Results) -> list[PublishedValue]:
     """Those of the descents along x² and the cubic."""
     parabola = Check(results.path("parabola_003", ["x"])[:, 0], *on_parabola(1.0, LR, STEPS))
     by_hand = descend_by(Momentum(LR), cubic_slope, 1.0, STEPS)
@@ -114,13 +114,13 @@ def descents(results: Results) -> list[Figure]:
             "crest at -0.5. There is no minimum to the left: the curve falls for ever.",
         ),
         *(
-            animation(ARTICLE, f"the descent on {curve} as a GIF", name, results.frames(name))
+            animation(ARTICLE, f"the descent on {curve} as a GIF", name, results.steps_taken(name))
             for curve, name in (("x²", "parabola_003"), ("x³ - 0.75x + 1", "cubic_003"))
         ),
     ]
 
 
-def ways_out() -> list[Figure]:
+def ways_out() -> list[PublishedValue]:
     """That of the optimizers which the article names as ways out of the dip."""
     least = {name: rate or np.inf for name, rate in least_rates().items()}
     by_hand = [rate or np.inf for rate in least_rates_by_hand().values()]
@@ -147,12 +147,12 @@ def ways_out() -> list[Figure]:
     ]
 
 
-def three_layers(results: Results) -> list[Figure]:
+def three_layers(results: Results) -> list[PublishedValue]:
     """Those of the network on MNIST."""
     return [three_layers_program(results), three_layers_accuracy(results)]
 
 
-def three_layers_accuracy(results: Results) -> Figure:
+def three_layers_accuracy(results: Results) -> PublishedValue:
     """What the article says that the network ends at."""
     accuracy = results.evaluation(THREE_LAYERS, "accuracy/train", THREE_LAYERS_STEPS)
     return claim(
@@ -166,7 +166,7 @@ def three_layers_accuracy(results: Results) -> Figure:
     )
 
 
-def three_layers_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> Figure:
+def three_layers_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> PublishedValue:
     """What the article trains on MNIST, held against what the run's record says of it."""
     parts = assemble(results.config(THREE_LAYERS))
     looked_at = min(LOOKED_AT, steps)

@@ -10,7 +10,7 @@ from descent.articles import article_004_mnist
 from descent.articles.article_001 import bowl
 from descent.articles.by_hand import EPSILON, SINGLE, Momentum, backpropagate, on_bowl, train
 from descent.articles.faults import STEP, cross_entropy_with_shifted_log, descend_in_place, gradient_in_the_type_of
-from descent.articles.published_value import Cause, Check, Figure, claim, numbers
+from descent.articles.published_value import Cause, Check, PublishedValue, claim, numbers
 from descent.articles.results import Array, Results
 from descent.core.build import assemble
 from descent.core.optim.gradients import CentralDifference
@@ -54,18 +54,18 @@ def shifted_loss(weights: Array) -> float:
     return cross_entropy_with_shifted_log(np.array(INPUT) @ weights.reshape(2, 3), LABEL)
 
 
-def figures(results: Results) -> list[Figure]:
-    """Its figures."""
+def published_values(results: Results) -> list[PublishedValue]:
+    """Its published values, each beside ours."""
     return [
         *gradients(),
         *descents(results),
         *layer(results),
         *gradient_check(results),
-        *article_004_mnist.figures(results),
+        *article_004_mnist.published_values(results),
     ]
 
 
-def gradients() -> list[Figure]:
+def gradients() -> list[PublishedValue]:
     """Those of numerical gradients on a bowl."""
     points = {(3.0, 4.0): ("6", "8"), (0.0, 2.0): ("0", "4"), (3.0, 0.0): ("6", "0")}
     # NumPy prints eight digits after the point, less the noughts at the end.
@@ -91,7 +91,7 @@ def gradients() -> list[Figure]:
     return [*at_points, field]
 
 
-def descents(results: Results) -> list[Figure]:
+def descents(results: Results) -> list[PublishedValue]:
     """Those of the descents on a bowl."""
     with_fault = dict(zip(RATES, in_place(), strict=True))
     alone = descend_in_place(bowl, np.array(START), RATES["bowl_004_too_large"], STEPS)
@@ -99,7 +99,7 @@ def descents(results: Results) -> list[Figure]:
         "The article's function moves the start it is given, so that this descent begins where the one before it ended"
     )
 
-    def end(name: str, published: Sequence[str], cause: str) -> Figure:
+    def end(name: str, published: Sequence[str], cause: str) -> PublishedValue:
         path = results.path(name)
         check = Check(path, *on_bowl(START, RATES[name], STEPS, results.config(name).divergence_threshold))
         return numbers(
@@ -125,7 +125,7 @@ def descents(results: Results) -> list[Figure]:
     ]
 
 
-def layer(results: Results) -> list[Figure]:
+def layer(results: Results) -> list[PublishedValue]:
     """Those of the layer with two inputs and three outputs, from where the experiment's run starts."""
     parts = assemble(results.config("linear_softmax"))
     (minibatch,) = parts.data.train.minibatches(parts.minibatches.chunk(0, 1))
@@ -178,7 +178,7 @@ def layer(results: Results) -> list[Figure]:
     ]
 
 
-def gradient_check(results: Results) -> list[Figure]:
+def gradient_check(results: Results) -> list[PublishedValue]:
     """Those of the numerical gradient of two layers on random images."""
     rows = results.gradients("two_layer_gradient")
     # PyTorch's linear layers hold (outputs, inputs), the article's (inputs, outputs).

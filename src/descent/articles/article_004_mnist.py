@@ -10,7 +10,7 @@ from scipy import stats
 from descent.articles.article_003 import THREE_LAYERS, THREE_LAYERS_STEPS
 from descent.articles.by_hand import Momentum, first_losses, of_mnist, outputs_of, parameters_of, train
 from descent.articles.curves import distances, is_one_of
-from descent.articles.published_value import Cause, Check, Figure, claim, judge
+from descent.articles.published_value import Cause, Check, PublishedValue, claim, judge
 from descent.articles.results import Array, Results
 from descent.core.build import assemble
 from descent.core.data.examples import Examples
@@ -69,12 +69,12 @@ BY_CHANCE = "14%"
 """How often the 20 runs of the right one do."""
 
 
-def figures(results: Results) -> list[Figure]:
-    """Its figures."""
+def published_values(results: Results) -> list[PublishedValue]:
+    """Its published values, each beside ours."""
     return [program(results), first_step(results), curve(results), together(results)]
 
 
-def program(results: Results, steps: int = STEPS) -> Figure:
+def program(results: Results, steps: int = STEPS) -> PublishedValue:
     """What the article trains, held against what the run's record says of it."""
     config, repeated = results.config(NAME), results.repeated_config(NAME)
     parts = assemble(config)
@@ -106,7 +106,7 @@ def program(results: Results, steps: int = STEPS) -> Figure:
     )
 
 
-def first_step(results: Results, published: Sequence[str] = FIRST) -> Figure:
+def first_step(results: Results, published: Sequence[str] = FIRST) -> PublishedValue:
     """The accuracies after one step."""
     train_part, test_part = (results.over_seeds(NAME, 1, f"accuracy/{part}") for part in PARTS)
     rare, by_hand = after_one_step(results.config(NAME), RARE_SEED)
@@ -134,7 +134,7 @@ def first_step(results: Results, published: Sequence[str] = FIRST) -> Figure:
     )
 
 
-def curve(results: Results) -> Figure:
+def curve(results: Results) -> PublishedValue:
     """The accuracies after every 600 further steps: one figure, held against the curves of our seeds by one test."""
     published = np.array([[float(value) for value in both] for both in ACCURACIES.values()])
     runs = curves(results)
@@ -142,7 +142,7 @@ def curve(results: Results) -> Figure:
     apart, *ours_apart = distances(np.vstack([published.ravel(), flat]))
     power = ", ".join(f"{program} in {share}" for program, share in TOLD_APART.items())
     means = zip(ACCURACIES, runs.mean(axis=0), strict=True)
-    return Figure(
+    return PublishedValue(
         ARTICLE,
         "MNIST, two layers: training/test accuracy by steps",
         ", ".join(f"{step:,}:\N{NO-BREAK SPACE}{'/'.join(both)}" for step, both in ACCURACIES.items()),
@@ -165,7 +165,7 @@ def curves(results: Results) -> Array:
     return results.curves(NAME, list(ACCURACIES), [f"accuracy/{part}" for part in PARTS])
 
 
-def together(results: Results) -> Figure:
+def together(results: Results) -> PublishedValue:
     """That the two accuracies stay together."""
     last = max(ACCURACIES)
     train_part, test_part = (np.array(results.over_seeds(NAME, last, f"accuracy/{part}")) for part in PARTS)

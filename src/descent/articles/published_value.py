@@ -15,7 +15,7 @@ Verdict = Literal["reproduced", "explained", "differs"]
 
 
 @dataclass(frozen=True)
-class Figure:
+class PublishedValue:
     """A row of reports/figures.csv.
 
     Args:
@@ -124,7 +124,7 @@ def numbers(
     cause: Cause | None = None,
     note: str = "",
     open_by: float = 0.0,
-) -> Figure:
+) -> PublishedValue:
     """A figure of numbers, held against the digits that are published.
 
     Where they differ, a cause explains it if ours is right and a program with the fault gives the published digits.
@@ -146,7 +146,7 @@ def numbers(
         )
 
     differences = [abs(value - float(digits)) for digits, value in zip(published, ours, strict=False)]
-    return Figure(
+    return PublishedValue(
         article,
         name,
         ", ".join(published),
@@ -165,17 +165,17 @@ def claim(
     holds: bool,
     cause: Cause | None = None,
     note: str = "",
-) -> Figure:
+) -> PublishedValue:
     """A figure that is a statement: reproduced where it holds, explained where ours is right and a cause is given.
 
     A note, of what else there is to know, explains nothing.
     """
-    return Figure(article, name, published, ours, "", *judge(same=holds, cause=cause, note=note))
+    return PublishedValue(article, name, published, ours, "", *judge(same=holds, cause=cause, note=note))
 
 
-def animation(article: str, published: str, name: str, frames: int) -> Figure:
+def animation(article: str, published: str, name: str, steps: int) -> PublishedValue:
     """A figure that is an animation: reproduced where that of the experiment's run moves."""
-    return claim(article, f"the animation of {name}", published, f"descent.gif, {frames} frames", holds=frames > 1)
+    return claim(article, f"the animation of {name}", published, f"descent.gif, over {steps:,} steps", holds=steps > 1)
 
 
 def interval(samples: Sequence[float], confidence: float = 0.95) -> str:

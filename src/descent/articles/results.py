@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
-from PIL import Image
 
 from descent.errors import UserError
-from descent.records.run import EVALUATIONS, STEPS, RunRecord, Table
+from descent.records.folder import RECORD
+from descent.records.run import CONFIG, EVALUATIONS, RESULT, STEPS, RunRecord, Table
 
 Array = NDArray[np.float64]
 Row = dict[str, str]
@@ -26,7 +26,7 @@ class Results:
     def record(self, name: str) -> RunRecord:
         """The record of an experiment's run."""
         folder = self.root / "runs" / name
-        if not (folder / "result.json").exists():
+        if not (folder / RECORD / RESULT).exists():
             raise UserError(f"{folder} holds no finished run; `dvc repro` trains it")
         return RunRecord(folder)
 
@@ -38,7 +38,7 @@ class Results:
 
     def config(self, name: str) -> DictConfig:
         """The configuration that an experiment's run was trained with."""
-        return _config(self.record(name).folder)
+        return _config(self.record(name).files)
 
     def path(self, name: str, components: Sequence[str] = ("x", "y")) -> Array:
         """The positions of a small problem's run, (steps + 1, components), from the start on; nan without a start."""
@@ -57,11 +57,6 @@ class Results:
     def steps_taken(self, name: str) -> int:
         """How many steps an experiment's run took."""
         return len(self.record(name).read(STEPS).rows)
-
-    def frames(self, name: str) -> int:
-        """How many frames the animation of an experiment's run has."""
-        with Image.open(self.record(name).folder / "descent.gif") as animation:
-            return int(getattr(animation, "n_frames", 1))
 
     def evaluation(self, name: str, metric: str, step: int) -> float:
         """A metric of an experiment's run after a number of steps; nan if it was not evaluated there."""
@@ -97,7 +92,7 @@ class Results:
 
     def gradients(self, name: str) -> list[Row]:
         """The rows of an experiment's gradient check, one for each parameter."""
-        return _rows(self.root / "gradients" / name / "differences.csv")
+        return _rows(self.root / "gradients" / name / RECORD / "differences.csv")
 
 
 def columns(table: Table, names: Sequence[str]) -> Array:
@@ -109,7 +104,7 @@ def columns(table: Table, names: Sequence[str]) -> Array:
 
 
 def _config(folder: Path) -> DictConfig:
-    config = OmegaConf.load(folder / "config.yaml")
+    config = OmegaConf.load(folder / CONFIG)
     assert isinstance(config, DictConfig)
     return config
 

@@ -23,7 +23,8 @@ def _check(config: "DictConfig") -> None:
     from descent.runs.composition import require_experiment
 
     require_experiment(config)
-    from descent.runs.gradient_check import DIFFERENCES, PICTURE, check_gradient
+    from descent.render.gradients import PICTURE
+    from descent.runs.gradient_check import DIFFERENCES, check_gradient
 
     comparisons, folder = check_gradient(config)
     rows = [
@@ -35,10 +36,12 @@ def _check(config: "DictConfig") -> None:
         numbers = "  ".join(cell.rjust(width) for cell, width in zip(others, widths[2:], strict=True))
         print(f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {numbers}")
     where = os.path.relpath(folder)
-    print(f"{where}/{DIFFERENCES}  {where}/{PICTURE}")
+    print(f"{where}/record/{DIFFERENCES}  {where}/views/{PICTURE}")
     wrong = [comparison.parameter for comparison in comparisons if not comparison.agrees]
     if wrong:
-        raise UserError(f"backpropagation and central difference disagree on {', '.join(wrong)}; see {where}/{PICTURE}")
+        raise UserError(
+            f"backpropagation and central difference disagree on {', '.join(wrong)}; see {where}/views/{PICTURE}"
+        )
     print(f"{config.name}: backpropagation and central difference agree")
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     print(f"{record.header.name}: {len(runs)} runs: {results}")
     if comparison.best:
         print(f"best: {comparison.best}  {comparison.best_value}")
-    print(f"table {where}/runs.csv  pictures {where}/*.png")
+    print(f"table {where}/views/runs.csv  pictures {where}/views/*.png")
     print(f"MLflow run {sync_sweep(record.folder, arguments.uri).run_id}")
 
 
@@ -48,7 +48,7 @@ def compared(runs: "list[RunRecord]") -> "tuple[SweepRecord, Comparison]":
     """
     from descent.compare.comparison import compare
     from descent.compare.runs import ended, group_runs
-    from descent.records.run import now
+    from descent.records.folder import now
     from descent.records.sweep import SEVERAL, SweepHeader, SweepRecord
 
     finished = ended(runs)
@@ -62,6 +62,6 @@ def compared(runs: "list[RunRecord]") -> "tuple[SweepRecord, Comparison]":
     record = SweepRecord.create(project_root() / "comparisons" / key[:8], header, "")
     params = finished[0].params
     metric = params.get("objective.metric", "loss/train"), params.get("objective.direction", "minimize")
-    comparison = compare(header.name, [run.record for run in finished], *metric, record.folder)
+    comparison = compare(header.name, [run.record for run in finished], *metric, record.views)
     record.stand(comparison.state("FINISHED"))
     return record, comparison

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,40 +13,33 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Write reports/index.html and reports/figures.csv from what the other stages left."""
+    """Write reports/index.html from what the other stages left."""
     parser = argparse.ArgumentParser("descent report", description=__doc__)
     parser.parse_args()
-    from descent.articles import article_000, article_001, article_002, article_003, article_004
     from descent.articles.results import Results
+    from descent.articles.summary import Summary
+    from descent.articles.table import read_table
+    from descent.records.run import RunRecord, records
     from descent.report.cards import cards
-    from descent.report.figures_csv import write_figures
     from descent.report.page import write_page
     from descent.report.sections import sections
     from descent.tracking.lookup import run_ids
     from descent.tracking.store import DEFAULT_URI
 
     root = project_root()
-    results = Results(root)
-    articles = (article_000, article_001, article_002, article_003, article_004)
-    figures = [figure for article in articles for figure in article.figures(results)]
-    names = sorted(path.stem for path in (root / "conf" / "experiment").glob("*.yaml"))
-    runs = [results.record(name) for name in names]
+    reports = root / "reports"
+    values = read_table(reports / "figures.csv")
+    experiments = {path.stem for path in (root / "conf" / "experiment").glob("*.yaml")}
+    folders = [folder for folder in records([root / "runs"]) if folder.parent == root / "runs"]
+    runs = [run for run in map(RunRecord, folders) if run.folder.name in experiments and run.ending()]
     ids: dict[str, str] = {}
     try:
         ids = run_ids(DEFAULT_URI, [run.header.id for run in runs])
     except UserError as error:
         print(f"the report is without MLflow's run ids: {error}", file=sys.stderr)
-    reports = root / "reports"
-    reports.mkdir(exist_ok=True)
-    write_figures(reports / "figures.csv", figures)
-    write_page(
-        reports / "index.html", figures, sections(results), _by_article(cards([run.folder for run in runs], ids))
-    )
-    counts = Counter(figure.verdict for figure in figures)
-    print(f"{len(figures)} published figures: {counts['reproduced']} reproduced, {counts['explained']} explained")
-    for figure in figures:
-        if figure.verdict == "differs":
-            print(f"differs: {figure.article}, {figure.name}: published {figure.published}, ours {figure.ours}")
+    summary = Summary.load(reports / "articles.json")
+    page = reports / "index.html"
+    write_page(page, values, sections(Results(root), summary), _by_article(cards(runs, ids)))
 
 
 def _by_article(cards: Sequence["Card"]) -> list["Card"]:

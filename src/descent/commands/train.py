@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from descent.records.listener import NullListener, RecordListener
+from descent.records.listener import RecordListener
 from descent.runs import composition
 from descent.tracking.background import BackgroundSync
 
@@ -33,7 +33,7 @@ def main() -> None:
 
 def _train(until_synced: ExitStack, config: "DictConfig") -> None:
     composition.require_experiment(config)
-    follower = _follower(until_synced, config)
+    listener = _listener(until_synced, config)
     # Lightning takes seconds to import, and a configuration that doesn't compose shall not wait for it.
     from descent.core import numerics
     from descent.core.training.progress import tell
@@ -41,7 +41,7 @@ def _train(until_synced: ExitStack, config: "DictConfig") -> None:
 
     numerics.configure_torch()
     tell()
-    _say(config.name, train(config, _asked(), follower))
+    _say(config.name, train(config, _asked(), listener))
 
 
 def _sweep(until_synced: ExitStack, common: "DictConfig") -> None:
@@ -49,22 +49,22 @@ def _sweep(until_synced: ExitStack, common: "DictConfig") -> None:
     from descent.runs.sweep_identity import passed_on
 
     sweep = open_sweep(common)
-    follower = _follower(until_synced, common)
+    listener = _listener(until_synced, common)
     if "basin" in common:
-        sweep_through(sweep, partial(_map, common, sweep), follower)
+        sweep_through(sweep, partial(_map, common, sweep), listener)
         return
     composition.override(*passed_on(sweep))
-    sweep_through(sweep, partial(composition.run, Job(), "train"), follower)
+    sweep_through(sweep, partial(composition.run, Job(), "train"), listener)
 
 
 def _map(common: "DictConfig", sweep: "SweepRecord") -> None:
     from descent.core import numerics
-    from descent.runs.basin_map import draw_map
+    from descent.runs.basin_map import train_map
     from descent.runs.sweep_identity import without_hydra
 
     composition.require_experiment(common)
     numerics.configure_torch()
-    draw_map(without_hydra(common), sweep)
+    train_map(without_hydra(common), sweep)
 
 
 class Job:
@@ -86,6 +86,7 @@ def _course(config: "DictConfig") -> "Generator[Run, TrainState, float | None]":
 
     from descent.core import numerics
     from descent.errors import UserError
+    from descent.records.folder import RECORD
     from descent.records.sweep import SWEEP, SweepRecord
     from descent.runs.job import job, of_sweep, ranked_by
     from descent.runs.tracked_run import course
@@ -95,13 +96,13 @@ def _course(config: "DictConfig") -> "Generator[Run, TrainState, float | None]":
     if Path(hydra.runtime.cwd).is_dir():
         os.chdir(hydra.runtime.cwd)  # the node of a cluster starts a job wherever it was started itself
     folder = Path(hydra.sweep.dir)
-    if (folder / SWEEP).exists():
+    if (folder / RECORD / SWEEP).exists():
         return (yield from job(config, SweepRecord(folder), _asked()))
     # On a machine that does not see the sweep's folder.
     with ExitStack() as until_synced:
         asked = of_sweep(_asked())
         try:
-            outcome = yield from course(config, asked, _follower(until_synced, config))
+            outcome = yield from course(config, asked, _listener(until_synced, config))
         except UserError as error:
             print(f"failed: {asked.name}: {error}", file=sys.stderr)
             return None
@@ -109,11 +110,9 @@ def _course(config: "DictConfig") -> "Generator[Run, TrainState, float | None]":
         return ranked_by(config, outcome)
 
 
-def _follower(until_synced: ExitStack, config: "DictConfig") -> RecordListener:
-    """The background sync that the configuration asks for, if it does, until its end."""
+def _listener(until_synced: ExitStack, config: "DictConfig") -> RecordListener:
+    """The worker that draws runs and brings them to the store that the configuration names, if it names one."""
     tracking = config.tracking
-    if tracking.uri is None:
-        return NullListener()
     sync = until_synced.enter_context(BackgroundSync(tracking.uri, tracking.max_points, tracking.flush_timeout))
     sync.start()  # so that it imports MLflow while this process imports Lightning
     return sync
@@ -141,4 +140,4 @@ def _say(name: str, outcome: "RunResult") -> None:
         return
     metrics = "  ".join(f"{name} {value:.4g}" for name, value in outcome.metrics.items())
     print(f"{name}: {outcome.result}  {metrics}")
-    print(f"record {where}  picture {where}/descent.png  animation {where}/descent.gif")
+    print(f"record {where}  picture {where}/views/descent.png")

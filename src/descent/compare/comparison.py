@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from descent.compare import table
 from descent.compare.pictures import pictures, save
 from descent.compare.runs import Run, ended, group_runs
-from descent.records.run import RunRecord
-from descent.records.sweep import BEST, RUNS, State, Status
+from descent.records.run import CONFIG, RunRecord
+from descent.records.sweep import BEST, RUNS, State, Status, SweepRecord
 
 
 @dataclass(frozen=True)
@@ -43,24 +45,31 @@ class Comparison:
         return f"{self.metric} {self.value:.4g}"
 
 
-def compare(title: str, records: Sequence[RunRecord], metric: str, direction: str, folder: Path) -> Comparison:
-    """Compare the runs that have ended, into a folder.
+def compare_sweep(sweep: SweepRecord) -> Comparison:
+    """Compare the runs of a sweep that have ended, by the objective of its configuration, into its views."""
+    objective = yaml.safe_load((sweep.files / CONFIG).read_text(encoding="utf-8"))["objective"]
+    return compare(sweep.header.name, sweep.runs(), objective["metric"], objective["direction"], sweep.views)
+
+
+def compare(title: str, records: Sequence[RunRecord], metric: str, direction: str, views: Path) -> Comparison:
+    """Compare the runs that have ended: a table and pictures in a folder of views.
 
     Args:
         title: of the pictures.
         records: of the runs.
         metric: what they are ranked by.
         direction: `minimize` or `maximize` it.
-        folder: gets runs.csv and the pictures.
+        views: gets runs.csv and the pictures.
     """
     runs = ended(records)
     if not runs:
         return Comparison(Counter(), None, None, metric, math.nan)
     grouped = group_runs(runs)
-    table.write(folder / RUNS, table.rows(grouped))
+    views.mkdir(exist_ok=True)
+    table.write(views / RUNS, table.rows(grouped))
     best = None
     if len({run.record.header.problem for run in runs}) == 1:  # else their losses have nothing in common
-        save(pictures(title, grouped), folder)
+        save(pictures(title, grouped), views)
         best = _best(runs, metric, direction)
     results: Counter[str] = Counter(run.result for run in runs)
     if best is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from descent.errors import UserError
+from descent.records.folder import RECORD
 from descent.records.run import HEADER, RunRecord, records
 from descent.records.sweep import SweepRecord, sweeps
 from descent.tracking.store import as_user_errors, connect
@@ -59,7 +60,7 @@ def _in_mlflow(pick: str, uri: str) -> Iterable[RunRecord]:
             )
             for one in children or [run]:
                 folder = Path(client.download_artifacts(one.info.run_id, ""))
-                if (folder / HEADER).exists():
+                if (folder / RECORD / HEADER).exists():
                     yield RunRecord(folder)
 
 

@@ -4,20 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
-from omegaconf import DictConfig, OmegaConf
 
 from descent.compare.runs import GroupedRuns, Run, SeedGroup
 from descent.compare.statistics import interquartile_mean, interval
-from descent.core.build import data_of, problem_of
-from descent.core.problems.landscape import losses_at
 from descent.records.run import EVALUATIONS, STEPS
 from descent.render.bands import Band, bands_picture
 from descent.render.curve import LossCurve
 from descent.render.paths import Ground, LabelledPath, paths_picture
 from descent.render.rates import Line, rates_picture
-from descent.runs.pictures import field_of, path_of
+from descent.render.run_views import field_of, loss_curve_of
 
 ENDS = ("loss/train", "accuracy/test")
 """The metrics whose ends and curves are shown, as far as the runs have them."""
@@ -105,7 +101,7 @@ def _paths(title: str, grouped: GroupedRuns) -> Figure:
 
 
 def _labelled(label: str, run: Run, ground: Ground) -> LabelledPath:
-    path = path_of(run.record)
+    path = run.record.path()
     losses = _losses(run)
     if isinstance(ground, LossCurve):
         path = np.column_stack([path[:, 0], losses])
@@ -114,23 +110,14 @@ def _labelled(label: str, run: Run, ground: Ground) -> LabelledPath:
 
 def _losses(run: Run) -> np.ndarray:
     """The loss at each position, (steps + 1,): that of the next step, and at the end the last evaluation."""
-    taken, evaluated = run.record.read(STEPS), run.record.read(EVALUATIONS)
-    steps = [row[taken.columns.index("loss/step")] for row in taken.rows]
-    return np.array([*steps, evaluated.rows[-1][evaluated.columns.index("loss/train")]], dtype=np.float64)
+    steps, evaluations = run.record.read(STEPS), run.record.read(EVALUATIONS)
+    return np.append(steps.column("loss/step"), evaluations.column("loss/train")[-1])
 
 
 def _ground(run: Run) -> Ground:
     """The loss over the parameters of a small problem, in the view that its picture has."""
-    config = OmegaConf.load(run.record.folder / "config.yaml")
-    assert isinstance(config, DictConfig)
-    problem, train = problem_of(config), data_of(config).train
-    everything = train.head(len(train))
-    (left, right), (low, high) = config.picture.x, config.picture.y
-    if problem.size() == 1:
-        grid = torch.linspace(left, right, 400, dtype=torch.float64)
-        heights = losses_at(problem, everything, grid[:, None])
-        return LossCurve((left, right), (low, high), grid.numpy(), heights.numpy())
-    return field_of(problem, everything, (left, right), (low, high))
+    landscape = run.record.landscape()
+    return loss_curve_of(landscape) if landscape["kind"] == "curve" else field_of(landscape)
 
 
 def save(drawn: dict[str, Figure], folder: Path) -> None:

@@ -25,6 +25,7 @@ from descent.core.random_streams import generator
 from descent.core.training.plan import Plan, plan
 from descent.errors import UserError
 from descent.project import project_root
+from descent.records.run import Landscape
 
 FASTEST = 1e6
 """Up to this learning rate a run may take its steps with slower ones: those would overflow at a rate beyond."""
@@ -43,7 +44,7 @@ class RunComponents:
         optimizer: makes the optimizer of parameters.
         schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
         accelerator: what it is computed on: `cpu`, `cuda` or `mps`.
-        draw: one of `descent.runs.pictures`.
+        landscape: one of `descent.core.training.landscape`.
     """
 
     problem: Problem
@@ -54,7 +55,7 @@ class RunComponents:
     optimizer: Callable[[Any], Optimizer]
     schedule: Callable[[Optimizer], LRScheduler | None]
     accelerator: str
-    draw: Callable[..., None]
+    landscape: Callable[..., Landscape]
 
 
 def assemble(config: DictConfig) -> RunComponents:
@@ -83,7 +84,7 @@ def assemble(config: DictConfig) -> RunComponents:
         optimizer=_built("optimizer", config.optimizer),
         schedule=partial(_built("schedule", config.schedule), steps=length.steps),
         accelerator=accelerator,
-        draw=_built("picture", config.picture),
+        landscape=_built("landscape", config.landscape),
     )
     _try_out(parts, config)
     return parts

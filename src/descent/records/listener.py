@@ -1,24 +1,24 @@
-"""Who is told of records: the background sync, a sweep's notes, or nobody."""
+"""Who hears of records while they are written: the background worker, a sweep's notes, or nobody."""
 
 from pathlib import Path
 from typing import Protocol
 
 
 class RecordListener(Protocol):
-    """Is told of the folders that hold records; what it is told costs the teller nothing."""
+    """Hears of the folders that hold records. A call neither waits nor raises for what the listener does with it."""
 
-    def notify(self, folder: Path) -> None:
-        """The record there has something new, and grows on."""
+    def on_progress(self, folder: Path) -> None:
+        """The record there has new rows, and will have more."""
 
-    def bring(self, folder: Path) -> None:
-        """The record there is whole, or has failed."""
+    def on_complete(self, folder: Path) -> None:
+        """The record there is whole, or its run has failed."""
 
 
 class NullListener:
-    """A follower where none is wanted."""
+    """A listener where none is wanted."""
 
-    def notify(self, folder: Path) -> None:
+    def on_progress(self, folder: Path) -> None:
         """Do nothing."""
 
-    def bring(self, folder: Path) -> None:
+    def on_complete(self, folder: Path) -> None:
         """Do nothing."""

@@ -13,7 +13,7 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from descent.records.run import write_whole
+from descent.records.folder import write_whole
 
 
 class StudyFile(InMemoryStorage):

@@ -1,12 +1,12 @@
-"""The sweep record: the files in a sweep's own folder, which say what its jobs are and what became of them.
+"""The sweep record: the files in `record/` of a sweep's folder, which say what its jobs are and what became of them.
 
     sweep.json    who the sweep is: id, name, problem, params, tags; written once, at the start
     config.yaml   the configuration that its jobs have in common
     jobs/*.json   each job as far as it is: written by the job itself, in whichever process
+    basins.npz    where the sweep is a map: what became of every start at every learning rate
     state.json    how the sweep stands: its status, its numbers, its best run
-    runs.csv      a row for each run, once it has ended
 
-Beside them stand the pictures that compare the runs. The runs have records of their own.
+In `views/` stand the table and the pictures that compare the runs. The runs have records of their own.
 """
 
 import hashlib
@@ -14,14 +14,29 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from descent.project import project_root
-from descent.records.run import HEADER, RunRecord, now, write_whole
+from descent.records.folder import (
+    FORMAT,
+    RECORD,
+    VIEWS,
+    folders_with,
+    now,
+    read_arrays,
+    read_header,
+    write_arrays,
+    write_whole,
+)
+from descent.records.run import CONFIG, HEADER, RunRecord
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SWEEP = "sweep.json"
 STATE = "state.json"
 RUNS = "runs.csv"
+BASINS = "basins.npz"
 SEVERAL = "several problems"
 """The MLflow experiment of a sweep whose runs are not all of one problem."""
 SWEPT = "sweep."
@@ -45,6 +60,7 @@ class SweepHeader:
         created: milliseconds since the epoch.
         params: what its jobs have in common, flat, and what is swept.
         tags: whatever else describes it.
+        format: the version of the record.
     """
 
     id: str
@@ -53,6 +69,7 @@ class SweepHeader:
     created: int
     params: dict[str, str]
     tags: dict[str, str]
+    format: int = FORMAT
 
 
 @dataclass(frozen=True)
@@ -95,19 +112,26 @@ class State:
 
 
 class SweepRecord:
-    """A sweep record on disk."""
+    """A sweep record on disk.
+
+    Attributes:
+        folder: the sweep's folder.
+        files: the record's part of it.
+        views: what is drawn from the record and those of the runs.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Open a record that is there; FileNotFoundError where there is none."""
-        self.folder = folder
-        self.header = SweepHeader(**json.loads((folder / SWEEP).read_text(encoding="utf-8")))
+        """Open a record that is there; FileNotFoundError where there is none, UserError for another version's."""
+        self.folder, self.files, self.views = folder, folder / RECORD, folder / VIEWS
+        self.header = SweepHeader(**read_header(folder, SWEEP))
 
     @classmethod
     def create(cls, folder: Path, header: SweepHeader, config: str) -> Self:
         """Start a record in a folder of its own; `config` is the common configuration as YAML."""
-        (folder / "jobs").mkdir(parents=True, exist_ok=True)
-        (folder / "config.yaml").write_text(config, encoding="utf-8")
-        write_whole(folder / SWEEP, json.dumps(asdict(header), indent=2, ensure_ascii=False) + "\n")
+        files = folder / RECORD
+        (files / "jobs").mkdir(parents=True, exist_ok=True)
+        (files / CONFIG).write_text(config, encoding="utf-8")
+        write_whole(files / SWEEP, json.dumps(asdict(header), indent=2, ensure_ascii=False) + "\n")
         return cls(folder)
 
     @property
@@ -118,27 +142,35 @@ class SweepRecord:
     def note(self, job: Job) -> None:
         """Write down how far a job is, over what was written of it before."""
         digest = hashlib.sha256("\0".join(sorted(job.overrides)).encode()).hexdigest()
-        write_whole(self.folder / "jobs" / f"{digest[:16]}.json", json.dumps(asdict(job), indent=2) + "\n")
+        write_whole(self.files / "jobs" / f"{digest[:16]}.json", json.dumps(asdict(job), indent=2) + "\n")
 
     def jobs(self) -> list[Job]:
         """All jobs that were begun, by name."""
-        found = [json.loads(path.read_text(encoding="utf-8")) for path in (self.folder / "jobs").glob("*.json")]
+        found = [json.loads(path.read_text(encoding="utf-8")) for path in (self.files / "jobs").glob("*.json")]
         return sorted((Job(**job) for job in found), key=lambda job: job.name)
 
     def runs(self) -> list[RunRecord]:
         """The records of the jobs' runs, as far as they are there."""
         folders = [project_root() / job.folder for job in self.jobs() if job.folder is not None]
-        return [RunRecord(folder) for folder in folders if (folder / HEADER).exists()]
+        return [RunRecord(folder) for folder in folders if (folder / RECORD / HEADER).exists()]
+
+    def save_basins(self, **arrays: "NDArray[Any]") -> None:
+        """Write down a map of basins, by name."""
+        write_arrays(self.files / BASINS, arrays)
+
+    def basins(self) -> "dict[str, NDArray[Any]] | None":
+        """The map of basins, if the sweep is one."""
+        return read_arrays(self.files / BASINS) if (self.files / BASINS).exists() else None
 
     def stand(self, state: State) -> None:
         """Write down how the sweep stands."""
-        write_whole(self.folder / STATE, json.dumps(asdict(state), indent=2) + "\n")
+        write_whole(self.files / STATE, json.dumps(asdict(state), indent=2) + "\n")
 
     def state(self) -> State:
         """How it stands."""
-        return State(**json.loads((self.folder / STATE).read_text(encoding="utf-8")))
+        return State(**json.loads((self.files / STATE).read_text(encoding="utf-8")))
 
 
 def sweeps(folders: Iterable[Path]) -> list[Path]:
     """The folders that hold a sweep record, at or below the given ones, in order of their names."""
-    return sorted({path.parent for folder in folders for path in folder.rglob(SWEEP)})
+    return folders_with(SWEEP, folders)

@@ -1,6 +1,7 @@
 """A map of what becomes of every start at every learning rate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,14 +10,36 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
+from descent.records.sweep import SweepRecord
 from descent.render.style import BLUE, GREEN, ORANGE, new_figure
 
 Array = NDArray[np.float64]
 MINIMA = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", "#f0e442")
 """Colours of minima; of others than minima those below."""
 OTHERS = ("#595959", "#d9d9d9", "black")
+PICTURE = "basin.png"
 PANEL = 5.2
 """Inches."""
+
+
+def draw_basins(sweep: SweepRecord) -> None:
+    """Draw the map of a sweep that is one into its views."""
+    arrays = sweep.basins()
+    assert arrays is not None
+    sweep.views.mkdir(exist_ok=True)
+    basins_picture(arrays).savefig(sweep.views / PICTURE)
+
+
+def basins_picture(arrays: Mapping[str, NDArray[Any]]) -> Figure:
+    """The picture of a map of basins, (`descent.records.sweep.BASINS`): outcomes by colour or, of many runs, shares."""
+    title, start = str(arrays["title"]), str(arrays["start"])
+    outcomes, counts = arrays["outcomes"].tolist(), arrays["counts"]
+    runs, experiment = int(counts[:, 0, 0].sum()), arrays["experiment"].tolist()
+    if runs == 1:
+        which = counts.argmax(axis=0)
+        return outcomes_picture(title, start, arrays["starts"], arrays["rates"], outcomes, which, experiment)
+    present = {outcome: count / runs for outcome, count in zip(outcomes, counts, strict=True) if count.any()}
+    return shares_picture(f"{title}, {runs} runs each", start, arrays["starts"], arrays["rates"], present, experiment)
 
 
 def outcomes_picture(

@@ -115,13 +115,13 @@ def _figure(descent: FieldDescent) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def field_pictures(descent: FieldDescent, still: Path, animation: Path) -> Figure:
+def field_pictures(descent: FieldDescent, still: Path, animation: Path | None) -> Figure:
     """The whole path, with its start and its end, and the path as it grows until it ends or leaves the view for good.
 
     Args:
         descent: what is drawn.
         still: the PNG file.
-        animation: the GIF file.
+        animation: the GIF file, if one is wanted.
 
     Returns:
         What both were drawn on.
@@ -148,5 +148,6 @@ def field_pictures(descent: FieldDescent, still: Path, animation: Path) -> Figur
     moving = [trail, here, end, text]
     ground = Ground(figure, [whole, *moving])
     ground.save(still, [whole, end])
-    ground.animate(animation, moving, draw, len(frames), seconds=len(frames) / 10)
+    if animation is not None:
+        ground.animate(animation, moving, draw, len(frames), seconds=len(frames) / 10)
     return figure

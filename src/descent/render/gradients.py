@@ -3,13 +3,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from descent.records.folder import RECORD, VIEWS, read_arrays
 from descent.render.style import BLUE, GREY, RED, new_figure
 
+GRADIENTS, PICTURE = "gradients.npz", "gradients.png"
 Components = NDArray[np.float64]
 
 
@@ -50,3 +53,15 @@ def gradients_picture(title: str, panels: Sequence[Gradients]) -> Figure:
         axes.ticklabel_format(scilimits=(-2, 3))
         axes.grid(color="#e6e6e6", linewidth=0.6)
     return figure
+
+
+def draw_gradients(folder: Path) -> None:
+    """Draw the gradient check of a folder, from its record into its views."""
+    arrays = read_arrays(folder / RECORD / GRADIENTS)
+    title, agrees = str(arrays.pop("title")), arrays.pop("agrees").tolist()
+    panels = [
+        Gradients(parameter, backpropagation, difference, agreement)
+        for (parameter, (backpropagation, difference)), agreement in zip(arrays.items(), agrees, strict=True)
+    ]
+    (folder / VIEWS).mkdir(exist_ok=True)
+    gradients_picture(title, panels).savefig(folder / VIEWS / PICTURE)

@@ -86,13 +86,13 @@ def _mark_ends(plane: Axes, descent: PlaneDescent) -> list[Line2D]:
     return [*starts, *ends]
 
 
-def plane_pictures(descent: PlaneDescent, still: Path, animation: Path) -> Figure:
+def plane_pictures(descent: PlaneDescent, still: Path, animation: Path | None) -> Figure:
     """The whole path on the contours of the loss, and the path as it grows, the curves marked at the same step.
 
     Args:
         descent: what is drawn.
         still: the PNG file.
-        animation: the GIF file.
+        animation: the GIF file, if one is wanted.
 
     Returns:
         What both were drawn on.
@@ -120,5 +120,6 @@ def plane_pictures(descent: PlaneDescent, still: Path, animation: Path) -> Figur
     moving = [track, *ends, trail, here, *marks, heading]
     ground = Ground(figure, [whole, *moving])
     ground.save(still, [whole, *ends])
-    ground.animate(animation, moving, draw, len(frames), seconds=6)
+    if animation is not None:
+        ground.animate(animation, moving, draw, len(frames), seconds=6)
     return figure

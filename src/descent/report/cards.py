@@ -5,37 +5,30 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from descent.errors import UserError
 from descent.project import project_root
-from descent.records.run import RunRecord, Termination
+from descent.records.run import CONFIG, RunRecord, Termination
+from descent.render.run_views import ANIMATION, STILL
 from descent.report.page import Card
 
-PICTURE, ANIMATION = "descent.png", "descent.gif"
 GROUNDS = {
     "curve": "on the curve of the loss",
     "field": "over contours of the loss and arrows of its negative gradient",
     "plane": "over contours of the loss, in the plane that the path spans",
 }
-"""What the path is seen on, by the function of `descent.runs.pictures` that draws it."""
+"""What the path is seen on, by the kind of its landscape."""
 
 
-def cards(folders: Sequence[Path], run_ids: Mapping[str, str]) -> list[Card]:
-    """A card for each run record, in the order given.
+def cards(runs: Sequence[RunRecord], run_ids: Mapping[str, str]) -> list[Card]:
+    """A card for each run that has ended, in the order given.
 
     Args:
-        folders: of run records.
+        runs: their records.
         run_ids: from a record's id to that of its MLflow run, where it has one.
-
-    Raises:
-        UserError: for a folder that holds no finished run.
     """
-    return [_card(folder, run_ids) for folder in folders]
+    return [_card(run, run_ids) for run in runs]
 
 
-def _card(folder: Path, run_ids: Mapping[str, str]) -> Card:
-    if not (folder / "result.json").exists():
-        raise UserError(f"{folder} holds no finished run; `dvc repro` trains what is missing")
-    record = RunRecord(folder)
+def _card(record: RunRecord, run_ids: Mapping[str, str]) -> Card:
     header, ending = record.header, record.ending()
     assert ending is not None
     about = _about(project_root() / "conf" / "experiment" / f"{header.name}.yaml")
@@ -47,10 +40,10 @@ def _card(folder: Path, run_ids: Mapping[str, str]) -> Card:
         result=ending.result,
         steps=ending.step,
         metrics=record.metrics(),
-        picture=folder / PICTURE,
-        animation=folder / ANIMATION,
+        picture=record.views / STILL,
+        animation=record.views / ANIMATION if (record.views / ANIMATION).exists() else None,
         shows=_shows(record, ending),
-        config=(folder / "config.yaml").read_text(encoding="utf-8"),
+        config=(record.files / CONFIG).read_text(encoding="utf-8"),
         run_id=run_ids.get(header.id),
         command=_command(header.tags["hydra.overrides"]),
     )
@@ -65,7 +58,7 @@ def _about(experiment: Path) -> str:
 
 
 def _shows(record: RunRecord, ending: Termination) -> str:
-    drawn = record.header.params.get("picture._target_", "").rpartition(".")[2]
+    drawn = str(record.landscape()["kind"])
     metrics = record.metrics()
     position = ", ".join(f"{axis} = {metrics[axis]:.4g}" for axis in ("x", "y") if axis in metrics)
     at = f" at {position}" if position else ""

@@ -10,8 +10,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
-from descent.articles.published_value import Figure
-from descent.records.run import Result, write_whole
+from descent.articles.published_value import PublishedValue
+from descent.records.folder import write_whole
+from descent.records.run import Result
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Card:
         steps: how many it took.
         metrics: the final ones.
         picture: the PNG file of its descent.
-        animation: the GIF file of its descent.
+        animation: the GIF file of its descent, if there is one.
         shows: what both show, for who does not see them.
         config: its resolved configuration as YAML.
         run_id: of its MLflow run, if there is one.
@@ -40,7 +41,7 @@ class Card:
     steps: int
     metrics: dict[str, float]
     picture: Path
-    animation: Path
+    animation: Path | None
     shows: str
     config: str
     run_id: str | None
@@ -110,7 +111,9 @@ def embedded(image: Path | bytes) -> Embedded:
         return Embedded(f"data:{kind};base64,{b64encode(data).decode()}", *opened.size)
 
 
-def write_page(path: Path, figures: Sequence[Figure], sections: Sequence[Section], cards: Sequence[Card]) -> None:
+def write_page(
+    path: Path, figures: Sequence[PublishedValue], sections: Sequence[Section], cards: Sequence[Card]
+) -> None:
     """Write the report as one file that can be read offline."""
     templates = Environment(
         loader=PackageLoader("descent", "report"),

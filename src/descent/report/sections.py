@@ -4,21 +4,18 @@ import io
 from dataclasses import replace
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure as Plot
 
-from descent.articles import article_000, article_001, article_004
-from descent.articles.published_value import interval
 from descent.articles.results import Results
-from descent.core.problems.surface import Surface
-from descent.core.problems.surfaces import bowl
+from descent.articles.summary import Summary
+from descent.records.folder import VIEWS
+from descent.render import basins, gradients
 from descent.render.histogram import histogram_picture
 from descent.render.paths import LabelledPath, paths_picture
+from descent.render.run_views import field_of
 from descent.render.style import new_figure
 from descent.report.page import Picture, Section, Table
-from descent.runs.pictures import field_of
 
-VIEW = (-5.0, 5.0)
 HIMMELBLAU = (
     "Himmelblau's surface has four minima, all equally deep. At small rates a descent comes to the one that lies "
     "downhill of its start, or is still on its way after 200 steps; at larger ones the first steps throw it from one "
@@ -32,16 +29,16 @@ NOISY_POLYNOMIAL = (
 )
 
 
-def sections(results: Results) -> list[Section]:
+def sections(results: Results, summary: Summary) -> list[Section]:
     """All of them, in the order of the page."""
     return [
-        _rates(results, "rates-001", "001", article_001.RATES),
-        _rates(results, "rates-004", "004", article_004.RATES),
-        _field(),
-        _noisy_polynomial(results),
+        _rates(results, "rates-001", "001", summary.rates["001"]),
+        _rates(results, "rates-004", "004", summary.rates["004"]),
+        _field(results, summary),
+        _noisy_polynomial(results, summary),
         _basins(results, "himmelblau", HIMMELBLAU),
         _basins(results, "noisy_polynomial", NOISY_POLYNOMIAL),
-        _networks(results),
+        _networks(summary),
         _gradients(results),
     ]
 
@@ -57,7 +54,7 @@ def _rates(results: Results, identity: str, article: str, rates: dict[str, float
         for name, rate in rates.items()
     ]
     start = tuple(paths[0].path[0])
-    field = field_of(Surface(bowl, start, [(0, 0)]), (), VIEW, VIEW)
+    field = field_of(results.record(next(iter(rates))).landscape())
     return Section(
         id=identity,
         title=f"Too small, right, too large: the learning rates of article {article}",
@@ -75,13 +72,13 @@ def _rates(results: Results, identity: str, article: str, rates: dict[str, float
     )
 
 
-def _field() -> Section:
-    grid = torch.from_numpy(article_004.GRID)
-    whole = field_of(Surface(bowl, (0.0, 0.0), [(0, 0)]), (), (-2.25, 2.5), (-2.25, 2.5))
-    arrows = torch.cartesian_prod(grid, grid).numpy()
+def _field(results: Results, summary: Summary) -> Section:
+    bowl = field_of(results.record("bowl_004").landscape())
+    arrows = np.stack(np.meshgrid(summary.grid, summary.grid), axis=-1).reshape(-1, 2)
+    view = (-2.25, 2.5)
     figure = new_figure(7, 6)
     axes = figure.subplots()
-    replace(whole, arrows=arrows, downhill=-2 * arrows).draw(axes)
+    replace(bowl, x=view, y=view, arrows=arrows, downhill=-2 * arrows).draw(axes)
     axes.set_title("The negative gradient of x² + y²", fontsize=11)
     return Section(
         id="field-004",
@@ -95,20 +92,16 @@ def _field() -> Section:
     )
 
 
-def _noisy_polynomial(results: Results) -> Section:
-    curve = article_000.polynomial(results)
-    minima, _ = article_000.extrema(curve)
-    shares = article_000.ends(results)
+def _noisy_polynomial(results: Results, summary: Summary) -> Section:
     rows = results.repeated("noisy_polynomial")
     inside = np.array([float(row["x"]) for row in rows if row["result"] != "diverged"])
-    away = shares[article_000.AWAY]
     plot = histogram_picture(
         f"Where {len(rows):,} descents on the noisy polynomial ended",
         "x after 100 steps",
         inside,
         np.linspace(-7, 7, 141),
-        dict(zip(("local minimum", "best minimum", "local minimum "), minima, strict=True)),
-        [f"{away.count:,} more diverged"],
+        dict(zip(("local minimum", "best minimum", "local minimum "), summary.minima, strict=True)),
+        [f"{summary.diverged:,} more diverged"],
     )
     return Section(
         id="chance-000",
@@ -124,30 +117,24 @@ def _noisy_polynomial(results: Results) -> Section:
         table=Table(
             caption="How the runs ended, with 95 % intervals (Wilson)",
             header=["end", "runs", "rate"],
-            rows=[[name, f"{share.count:,}", str(share)] for name, share in shares.items()],
+            rows=[[name, f"{count:,}", share] for name, count, share in summary.ends],
         ),
     )
 
 
-def _basins(results: Results, name: str, told: str) -> Section:
+def _basins(results: Results, name: str, text: str) -> Section:
     return Section(
         id=f"basin-{name.replace('_', '-')}",
         title=f"Every start at every learning rate: {name.replace('_', ' ')}",
-        paragraphs=[told, f"`descent train sweep=basin experiment={name}` draws such a map."],
+        paragraphs=[text, f"`descent train sweep=basin experiment={name}` draws such a map."],
         picture=Picture(
-            (results.root / "sweeps" / f"basin_{name}" / "basin.png").read_bytes(),
+            (results.root / "sweeps" / f"basin_{name}" / VIEWS / basins.PICTURE).read_bytes(),
             "A map of what becomes of descents, by colour: starts from left to right, learning rates upwards",
         ),
     )
 
 
-def _networks(results: Results) -> Section:
-    rows = []
-    for name, step in (("mnist_two_layer", 9601), ("mnist_three_layer", 6_000)):
-        for part in ("train", "test"):
-            values = results.over_seeds(name, step, f"accuracy/{part}")
-            spread = f"{min(values):.4f} to {max(values):.4f}"
-            rows.append([name, part, f"{step:,}", interval(values), spread, str(len(values))])
+def _networks(summary: Summary) -> Section:
     return Section(
         id="seeds-mnist",
         title="How surely: the networks on MNIST from other seeds",
@@ -160,7 +147,10 @@ def _networks(results: Results) -> Section:
         table=Table(
             caption="Accuracies over the seeds",
             header=["experiment", "images", "step", "mean", "range", "seeds"],
-            rows=rows,
+            rows=[
+                [name, part, f"{step:,}", mean, spread, str(seeds)]
+                for name, part, step, mean, spread, seeds in summary.accuracies
+            ],
         ),
     )
 
@@ -175,7 +165,7 @@ def _gradients(results: Results) -> Section:
             f"evaluating the loss to both sides: `descent check-gradient experiment={name}`."
         ],
         picture=Picture(
-            (results.root / "gradients" / name / "gradients.png").read_bytes(),
+            (results.root / "gradients" / name / VIEWS / gradients.PICTURE).read_bytes(),
             "Four panels, one a parameter: central difference against backpropagation, all on the diagonal",
         ),
         table=Table(

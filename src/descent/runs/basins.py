@@ -20,8 +20,8 @@ from tqdm import tqdm
 from descent.core.build import assemble, data_of, minibatches_of, shared_settings
 from descent.core.data.examples import Minibatch
 from descent.core.optim.gradients import Autograd
-from descent.core.problems.landscape import gradients_at
 from descent.core.problems.minima import minima_of
+from descent.core.problems.positions import gradients_at
 from descent.core.problems.problem import Problem
 from descent.core.training.plan import Plan
 from descent.core.training.together import BatchedRun, RunBatch

@@ -185,7 +185,7 @@ def take_steps_together(runs: Sequence[Run]) -> list[TrainState]:
                 if is_time or is_over or taken.member.standing.diverged:
                     run = members[taken.member]
                     save(together.checkpoint(taken.member, run.record.position()), run.record)
-                    run.notify()
+                    run.on_progress()
                 members[taken.member].record.close()  # many runs' files would be more than a process may open
             saved = time.monotonic() if is_time else saved
             bar.update(together.steps_taken - bar.n)

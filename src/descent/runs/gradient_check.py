@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import local
 
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
@@ -19,9 +20,10 @@ from descent.core.data.examples import Minibatch
 from descent.core.optim.gradients import Autograd, losses_beside
 from descent.core.problems.problem import Problem
 from descent.project import project_root
-from descent.render.gradients import Gradients, gradients_picture
+from descent.records.folder import RECORD, write_arrays
+from descent.render.gradients import GRADIENTS, draw_gradients
 
-DIFFERENCES, PICTURE = "differences.csv", "gradients.png"
+DIFFERENCES = "differences.csv"
 H = 1e-4
 """The step, unless the experiment has its own: what conf/gradient/central_difference.yaml says."""
 NEARER = 0.01
@@ -99,7 +101,7 @@ def check_gradient(config: DictConfig) -> tuple[list[Comparison], Path]:
     """Compare the two on the first minibatch of an experiment, at its start.
 
     Returns:
-        The comparisons and the folder, gradients/NAME, with differences.csv and gradients.png.
+        The comparisons and the folder, gradients/NAME, with a record and its picture.
 
     Raises:
         UserError: for a configuration that can't be trained.
@@ -108,18 +110,16 @@ def check_gradient(config: DictConfig) -> tuple[list[Comparison], Path]:
     (minibatch,) = parts.data.train.minibatches(parts.minibatches.chunk(0, 1))
     comparisons = compare(parts.problem, minibatch, config.gradient.get("h", H))
     folder = project_root() / "gradients" / config.name
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / DIFFERENCES, comparisons)
-    panels = [
-        Gradients(
-            f"{comparison.parameter} {comparison.shape}",
-            comparison.backpropagation.flatten().numpy(),
-            comparison.difference.flatten().numpy(),
-            comparison.agrees,
-        )
-        for comparison in comparisons
-    ]
-    gradients_picture(config.name, panels).savefig(folder / PICTURE)
+    record = folder / RECORD
+    record.mkdir(parents=True, exist_ok=True)
+    _write(record / DIFFERENCES, comparisons)
+    arrays = {"title": np.array(config.name)}
+    for c in comparisons:
+        gradients = torch.stack([c.backpropagation.flatten(), c.difference.flatten()]).numpy()
+        arrays[f"{c.parameter} {c.shape}"] = gradients
+    arrays["agrees"] = np.array([c.agrees for c in comparisons])
+    write_arrays(record / GRADIENTS, arrays)
+    draw_gradients(folder)
     return comparisons, folder
 
 

@@ -37,7 +37,7 @@ class Noting:
         record = RunRecord(folder).header.id if folder else None
         self.sweep.note(Job(self.overrides, self.name, stage, str(where) if where else None, record, reason))
 
-    def notify(self, folder: Path) -> None:
+    def on_progress(self, folder: Path) -> None:
         """Note where the run's record grows, once; KeyboardInterrupt where the sweep was ended meanwhile."""
         if self.sweep.state().status == "KILLED":
             raise KeyboardInterrupt
@@ -45,7 +45,7 @@ class Noting:
             self.folder = folder
             self.note("running", folder)
 
-    def bring(self, folder: Path) -> None:
+    def on_complete(self, folder: Path) -> None:
         """Remember where the run's record is, now that it is whole or has failed."""
         self.folder = folder
 

@@ -14,8 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from descent.errors import UserError
 from descent.project import project_root
+from descent.records.folder import RECORD, now, refuse_first_version
 from descent.records.listener import RecordListener
-from descent.records.run import now
 from descent.records.sweep import SWEEP, Job, State, SweepRecord
 from descent.runs.composition import one_line
 from descent.runs.sweep_identity import header_of, without_hydra
@@ -39,7 +39,8 @@ def open_sweep(config: DictConfig) -> SweepRecord:
     chosen = config.hydra.sweep.dir
     own = f"{SWEEPS}/{header.name.partition(':')[0]}-{header.id[:8]}"
     folder = project_root() / (own if chosen == SWEEPS else chosen)
-    if not (folder / SWEEP).exists():
+    refuse_first_version(folder, SWEEP)
+    if not (folder / RECORD / SWEEP).exists():
         return SweepRecord.create(folder, header, OmegaConf.to_yaml(without_hydra(config)))
     sweep = SweepRecord(folder)
     if sweep.header.id != header.id:
@@ -49,39 +50,41 @@ def open_sweep(config: DictConfig) -> SweepRecord:
     return sweep
 
 
-def sweep_through(sweep: SweepRecord, launch: Callable[[], object], follower: RecordListener) -> None:
+def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: RecordListener) -> None:
     """Run all jobs of a sweep, and compare their runs.
 
     Args:
         sweep: its record.
         launch: runs the jobs, in whichever processes; they note in the record how far they are.
-        follower: is told of the runs' records and of the sweep's.
+        listener: is told of the runs' records and of the sweep's.
 
     Raises:
         UserError: where another process is at this sweep, the launcher gave up, or jobs failed; the others are compared
             all the same.
     """
+    from descent.compare.comparison import compare_sweep
+
     with _alone(sweep.folder):
         started = now()
         sweep.stand(State("RUNNING"))
-        follower.bring(sweep.folder)
+        listener.on_complete(sweep.folder)
         wrong: list[str] = []
         try:
-            with _watched(sweep, follower, started):
+            with _watched(sweep, listener, started):
                 launch()
         except Exception as error:  # the launcher's or the sweeper's: what goes wrong in a job stands in its note
             wrong.append(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)}")
         except BaseException:
             sweep.stand(State("KILLED"))
-            follower.bring(sweep.folder)
+            listener.on_complete(sweep.folder)
             raise
         jobs = [job.seen_from(started) for job in sweep.jobs()]
-        comparison = _compared(sweep)
+        comparison = compare_sweep(sweep)
         failed = [job for job in jobs if job.stage == "failed"]
         if failed:
             wrong.insert(0, f"{len(failed)} of {len(jobs)} jobs failed, as said above")
         sweep.stand(comparison.state("FAILED" if wrong else "FINISHED", len(failed)))
-        follower.bring(sweep.folder)
+        listener.on_complete(sweep.folder)
         if jobs:
             _tell(sweep, jobs, comparison)
         if wrong:
@@ -101,8 +104,8 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _watched(sweep: SweepRecord, follower: RecordListener, started: int) -> Iterator[None]:
-    """Tell the follower of the runs as their jobs note them, wherever those are."""
+def _watched(sweep: SweepRecord, listener: RecordListener, started: int) -> Iterator[None]:
+    """Tell the listener of the runs as their jobs note them, wherever those are."""
     over = Event()
     told: set[str] = set()
 
@@ -112,10 +115,10 @@ def _watched(sweep: SweepRecord, follower: RecordListener, started: int) -> Iter
                 continue
             folder = project_root() / job.folder
             if job.stage == "running":
-                follower.notify(folder)
+                listener.on_progress(folder)
             else:
                 told.add(job.folder)
-                follower.bring(folder)
+                listener.on_complete(folder)
 
     def watch() -> None:
         while not over.wait(LOOKS):
@@ -129,15 +132,6 @@ def _watched(sweep: SweepRecord, follower: RecordListener, started: int) -> Iter
         over.set()
         thread.join()
         look()
-
-
-def _compared(sweep: SweepRecord) -> "Comparison":
-    from descent.compare.comparison import compare
-
-    config = OmegaConf.load(sweep.folder / "config.yaml")
-    assert isinstance(config, DictConfig)
-    objective = config.objective
-    return compare(sweep.header.name, sweep.runs(), objective.metric, objective.direction, sweep.folder)
 
 
 def _tell(sweep: SweepRecord, jobs: list[Job], comparison: "Comparison") -> None:
@@ -154,4 +148,4 @@ def _tell(sweep: SweepRecord, jobs: list[Job], comparison: "Comparison") -> None
     )
     if comparison.best:
         print(f"best: {comparison.best}  {comparison.best_value}")
-    print(f"table {where}/runs.csv  pictures {where}/*.png")
+    print(f"table {where}/views/runs.csv  pictures {where}/views/*.png")

@@ -9,8 +9,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from descent.compare.runs import run_label
 from descent.errors import UserError
+from descent.records.folder import now
 from descent.records.lineage import NO_EFFECT, flat, source_hash
-from descent.records.run import now
 from descent.records.sweep import SEVERAL, SWEPT, SweepHeader, SweepRecord
 
 SWEEP_ID, SWEPT_NAMES = "DESCENT_SWEEP", "DESCENT_SWEPT"

@@ -1,4 +1,4 @@
-"""One run, from a composed configuration to its record, its picture and its place in MLflow."""
+"""One run, from a composed configuration to its record."""
 
 import fcntl
 import os
@@ -6,10 +6,11 @@ import sys
 import traceback
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from typing import Self, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,14 +18,25 @@ from omegaconf import DictConfig, OmegaConf
 from descent.core.build import RunComponents, assemble
 from descent.core.training.checkpoint import TrainState
 from descent.core.training.evaluation import result_of
+from descent.core.training.landscape import Trained
 from descent.core.training.loop import descend
 from descent.core.training.module import Descent
 from descent.errors import UserError
 from descent.project import project_root
+from descent.records.folder import RECORD, VIEWS, now, refuse_first_version
 from descent.records.lineage import dvc_tags, flat, git_tags, inputs, run_key
 from descent.records.listener import NullListener, RecordListener
-from descent.records.run import EVALUATIONS, HEADER, STEPS, SWEEP_OF, TRAJECTORY, Header, Result, RunRecord, now
-from descent.runs.pictures import Descended
+from descent.records.run import (
+    EVALUATIONS,
+    HEADER,
+    RESULT,
+    STEPS,
+    SWEEP_OF,
+    TRAJECTORY,
+    Header,
+    Result,
+    RunRecord,
+)
 
 Value = TypeVar("Value")
 
@@ -77,22 +89,22 @@ class Run:
         config: the configuration.
         parts: what it describes.
         record: the run's.
-        notify: told whenever readers can see more of the record.
+        on_progress: told whenever readers can see more of the record.
     """
 
     config: DictConfig
     parts: RunComponents
     record: RunRecord
-    notify: Callable[[], None]
+    on_progress: Callable[[], None]
 
 
-def train(config: DictConfig, asked: RunRequest | None = None, follower: RecordListener | None = None) -> RunResult:
+def train(config: DictConfig, asked: RunRequest | None = None, listener: RecordListener | None = None) -> RunResult:
     """Train what a configuration describes, by itself, as `course` has it."""
-    return go_alone(course(config, asked, follower))
+    return go_alone(course(config, asked, listener))
 
 
 def course(
-    config: DictConfig, asked: RunRequest | None = None, follower: RecordListener | None = None
+    config: DictConfig, asked: RunRequest | None = None, listener: RecordListener | None = None
 ) -> Generator[Run, TrainState, RunResult]:
     """The course of a run, unless it is done, from where it stands if it was interrupted.
 
@@ -105,12 +117,12 @@ def course(
     Args:
         config: composed from conf/train.yaml.
         asked: how it was asked for.
-        follower: is told while the record grows and when it is whole.
+        listener: is told while the record grows and when it is whole.
 
     Raises:
         UserError: for a configuration that can't be trained.
     """
-    asked, follower = asked or RunRequest(), follower or NullListener()
+    asked, listener = asked or RunRequest(), listener or NullListener()
     root = project_root()
     parts = assemble(config)
     header = _header(config, parts, asked, root)
@@ -118,6 +130,8 @@ def course(
     growing = folder.with_name(f"{folder.name}.{header.key[:8]}.unfinished")
     done = _finished(folder, header.key)
     if done is not None:
+        with suppress(OSError):  # which is empty where a process was killed between its last two changes
+            growing.rmdir()
         return _outcome(done, was_finished=True)
     with _alone(growing):
         done = _finished(folder, header.key)
@@ -127,18 +141,18 @@ def course(
         record, was_begun = _open(growing, header, OmegaConf.to_yaml(config, resolve=True))
         if record.ending() is None:  # or it was killed on its way to its folder
             try:
-                run = Run(config, parts, record, partial(follower.notify, growing))
+                run = Run(config, parts, record, partial(listener.on_progress, growing))
                 _end(run, (yield run))
             except (KeyboardInterrupt, SystemExit) as stop:  # which is what Lightning makes of it
                 print("the same command goes on from the last checkpoint", file=sys.stderr)
                 raise KeyboardInterrupt from stop
             except Exception:
                 record.fail(traceback.format_exc())
-                follower.bring(growing)
+                listener.on_complete(growing)
                 raise
-        (growing / TRAJECTORY).unlink(missing_ok=True)
-        growing.replace(folder)
-    follower.bring(folder)
+        (growing / RECORD / TRAJECTORY).unlink(missing_ok=True)
+        _move(growing, folder)
+    listener.on_complete(folder)
     return _outcome(RunRecord(folder), was_begun=was_begun)
 
 
@@ -168,9 +182,10 @@ def _header(config: DictConfig, parts: RunComponents, asked: RunRequest, root: P
 
 def _finished(folder: Path, key: str) -> RunRecord | None:
     """The record in a folder, if it is of a run with this key; a folder that holds anything else is left alone."""
-    if not folder.exists() or not any(folder.iterdir()):
+    refuse_first_version(folder, HEADER)
+    if not folder.exists() or {path.name for path in folder.iterdir()} <= {VIEWS}:
         return None
-    if (folder / "result.json").exists():
+    if (folder / RECORD / RESULT).exists():
         record = RunRecord(folder)
         if record.header.key == key:
             return record
@@ -178,6 +193,15 @@ def _finished(folder: Path, key: str) -> RunRecord | None:
             f"{folder} holds another run (key {record.header.key[:8]}); remove it or choose another run_dir"
         )
     raise UserError(f"{folder} is there and holds no finished run; remove it or choose another run_dir")
+
+
+def _move(growing: Path, folder: Path) -> None:
+    """Bring a whole record to the run's folder; views that stand there are of a run that was removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / VIEWS).exists():
+        rmtree(folder / VIEWS)
+    (growing / RECORD).replace(folder / RECORD)
+    growing.rmdir()
 
 
 @contextmanager
@@ -211,7 +235,7 @@ def _is(folder: Path, handle: int) -> bool:
 
 def _open(folder: Path, header: Header, config: str) -> tuple[RunRecord, bool]:
     """The record that an interrupted run left, or a new one, and whether it was there."""
-    if (folder / HEADER).exists():
+    if (folder / RECORD / HEADER).exists():
         return RunRecord(folder), True
     return RunRecord.create(folder, header, config), False
 
@@ -259,13 +283,13 @@ def take_steps(run: Run) -> TrainState:
         parts.accelerator,
         trainer.chunk_size,
         trainer.checkpoint_seconds,
-        run.notify,
+        run.on_progress,
     )
     return module.standing
 
 
 def _end(run: Run, standing: TrainState) -> None:
-    """Draw the descent, and close the record with the last evaluation."""
+    """Write down the loss around the path, and close the record with the last evaluation."""
     config, parts, record = run.config, run.parts, run.record
     last = record.read(EVALUATIONS)
     row = zip(last.columns[2:], last.rows[-1][2:], strict=True)
@@ -273,17 +297,8 @@ def _end(run: Run, standing: TrainState) -> None:
     metrics["seconds_per_step"] = standing.seconds / standing.steps_taken
     metrics["diverged"] = float(standing.diverged)
     result = result_of(parts.problem, parts.data.train, config.tolerance, diverged=standing.diverged)
-    parts.draw(
-        Descended(
-            title=f"{config.name}: {result} after {standing.steps_taken:,} steps, lr {config.optimizer.lr:g}",
-            problem=parts.problem,
-            data=parts.data,
-            minibatches=parts.minibatches,
-            plan=parts.plan,
-            record=record,
-            diverged=standing.diverged,
-        )
-    )
+    trained = Trained(parts.problem, parts.data.train, parts.minibatches, parts.plan, record)
+    record.save_landscape(parts.landscape(trained))
     record.finish(result, standing.steps_taken, metrics)
 
 

@@ -1,5 +1,6 @@
-"""The trainer's end of the background sync: it names records to a process that brings them to MLflow."""
+"""The trainer's end of the sync worker: it names records to a process that draws them and brings them to MLflow."""
 
+import math
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from descent.records.folder import RECORD
+from descent.records.run import RESULT
 from descent.tracking.store import resolve
 
 EVERY = 20.0
@@ -17,22 +20,25 @@ EVERY = 20.0
 
 
 class BackgroundSync:
-    """A process that brings run records to MLflow, so that training never waits for or dies of a store.
+    """A process that draws runs and brings them to MLflow, so that training never waits for or dies of a store.
 
     Args:
-        uri: the store.
+        uri: the store; None to draw alone.
         max_points: of a metric, at most.
         flush_timeout: seconds to wait in `finish`.
         every: seconds before the first sync, and between two.
     """
 
-    def __init__(self, uri: str, max_points: int, flush_timeout: float, every: float = EVERY) -> None:
-        self._command = [sys.executable, "-m", "descent.tracking.sync_worker", resolve(uri), str(max_points)]
-        self._flush_timeout, self._every = flush_timeout, every
+    def __init__(self, uri: str | None, max_points: int, flush_timeout: float, every: float = EVERY) -> None:
+        self._command = [sys.executable, "-m", "descent.tracking.sync_worker", str(max_points)]
+        if uri is not None:
+            self._command.append(resolve(uri))
+        self._flush_timeout, self._every = math.inf if uri is None else flush_timeout, every
         self._due = time.monotonic() + every
         self._process: subprocess.Popen[bytes] | None = None
         self._named = False
         self._unheard: list[Path] = []
+        self._complete: list[Path] = []
 
     def __enter__(self) -> Self:
         return self
@@ -67,17 +73,18 @@ class BackgroundSync:
             os.set_blocking(self._names.fileno(), False)
         return self._process
 
-    def notify(self, folder: Path) -> None:
+    def on_progress(self, folder: Path) -> None:
         """Say that a record has something new; never waits, never raises, and may go unheard."""
         if time.monotonic() >= self._due:
             self._due = time.monotonic() + self._every
             self.start()
             self._name(folder)
 
-    def bring(self, folder: Path) -> None:
+    def on_complete(self, folder: Path) -> None:
         """Say that a record is whole; never waits, never raises, and is heard at the latest in `finish`."""
         self.start()
         self._unheard.append(folder)
+        self._complete.append(folder)
         self._name_unheard()
 
     def finish(self) -> list[str]:
@@ -92,14 +99,25 @@ class BackgroundSync:
         self._names.close()
         with self._says:
             try:
-                code = self._process.wait(max(0.0, deadline - time.monotonic()))
+                left = max(0.0, deadline - time.monotonic())
+                code = self._process.wait(left if left < math.inf else None)
             except subprocess.TimeoutExpired:
+                self._draw()
                 return [f"MLflow has not got it all after {self._flush_timeout:g} s; the background sync goes on"]
             self._says.seek(0)
             lines = self._says.read().decode(errors="replace").splitlines()
         if code == 0 or not self._named:
             return []
+        self._draw()
         return lines or [f"the background sync died ({code}); run `descent sync`"]
+
+    def _draw(self) -> None:
+        """Draw what the process has not come to: a run is over when its views are there."""
+        from descent.render import run_views
+
+        for folder in self._complete:
+            if (folder / RECORD / RESULT).exists():
+                run_views.draw(folder)
 
     def _name_unheard(self) -> bool:
         """Name what has not been heard of yet; False if there is no room for all of it."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from descent.tracking.store import as_user_errors, connect, database
-from descent.tracking.sync import RECORD
+from descent.tracking.sync import RECORD_ID
 
 
 def run_ids(uri: str, records: Sequence[str]) -> dict[str, str]:
@@ -20,7 +20,7 @@ def run_ids(uri: str, records: Sequence[str]) -> dict[str, str]:
         experiments = [experiment.experiment_id for experiment in client.search_experiments()]
         # One by one: MLflow finds no tag IN a list, and all runs of a store may be ten thousand.
         found = {
-            record: client.search_runs(experiments, f"tags.`{RECORD}` = '{record}'", max_results=1)
+            record: client.search_runs(experiments, f"tags.`{RECORD_ID}` = '{record}'", max_results=1)
             for record in records
         }
     return {record: str(runs[0].info.run_id) for record, runs in found.items() if runs}

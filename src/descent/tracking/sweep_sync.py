@@ -1,21 +1,21 @@
 """Bringing a sweep record to MLflow: a parent run, with the runs of its jobs as its children."""
 
 import csv
-import hashlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from descent.records.folder import RECORD
 from descent.records.sweep import BEST, RUNS, SWEEP, State, SweepRecord
 from descent.tracking.saved_view import SAVED_VIEW, page, view
 from descent.tracking.store import as_user_errors, connect, experiment_id, locked
-from descent.tracking.sync import RECORD, RESULT, Synced, find, fitting_tags, log_params, show, sync
+from descent.tracking.sync import RECORD_ID, RESULT, Synced, bring_views, files_in, find, fitting_tags, log_params, sync
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-STOOD, SHOWN = "descent.stood", "descent.shown"
+STOOD = "descent.stood"
 TABLE = "runs.json"
 
 
@@ -23,7 +23,7 @@ def sync_sweep(folder: Path, uri: str) -> Synced:
     """Bring how a sweep stands to its run in MLflow, and the runs of its jobs under it; again is as good as once."""
     sweep = SweepRecord(folder)
     client = connect(uri)
-    with locked(folder / SWEEP, "r"), as_user_errors(uri):
+    with locked(sweep.files / SWEEP, "r"), as_user_errors(uri):
         experiment = experiment_id(client, sweep.header.problem)
         run = find(client, sweep.header.id, experiment)
         is_new = run is None
@@ -31,7 +31,7 @@ def sync_sweep(folder: Path, uri: str) -> Synced:
             run = client.create_run(
                 experiment,
                 start_time=sweep.header.created,
-                tags=fitting_tags({**sweep.header.tags, RECORD: sweep.header.id}),
+                tags=fitting_tags({**sweep.header.tags, RECORD_ID: sweep.header.id}),
                 run_name=sweep.header.name,
             )
         changed = _bring(client, run, sweep)
@@ -40,14 +40,14 @@ def sync_sweep(folder: Path, uri: str) -> Synced:
 
 def sync_record(folder: Path, uri: str, max_points: int) -> Synced:
     """Bring the record in a folder, be it of a run or of a sweep."""
-    return sync_sweep(folder, uri) if (folder / SWEEP).exists() else sync(folder, uri, max_points)
+    return sync_sweep(folder, uri) if (folder / RECORD / SWEEP).exists() else sync(folder, uri, max_points)
 
 
 def _bring(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
     """Bring the sweep to its run; False where there was nothing to bring."""
     run_id, state = run.info.run_id, sweep.state()
-    if run.data.tags.get(STOOD) == _stood(state, len(_records(sweep))):
-        return False
+    if run.data.tags.get(STOOD) == _stood(state, len(_records(sweep))):  # only how it is drawn may have changed
+        return state.status != "RUNNING" and bring_views(client, run, sweep.views)
     if STOOD not in run.data.tags:
         log_params(client, run_id, sweep.header.params)
     children = _adopt(client, run_id, sweep)
@@ -98,12 +98,11 @@ def _close(client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State,
         best = children.get(state.best_record) or find(client, state.best_record)
         if best is not None:
             client.set_tag(run_id, "descent.best_run_id", best.info.run_id)
-    for path in sorted(sweep.folder.iterdir()):
-        if path.is_file():
-            client.log_artifact(run_id, str(path))
-    if (sweep.folder / RUNS).exists():
-        _log_table(client, run_id, sweep.folder / RUNS)
-    _show_pictures(client, run, sweep)
+    for path in files_in(sweep.files):
+        client.log_artifact(run_id, str(path), path.parent.relative_to(sweep.folder).as_posix())
+    if (sweep.views / RUNS).exists():
+        _log_table(client, run_id, sweep.views / RUNS)
+    bring_views(client, run, sweep.views)
     if children:
         _save_view(client, run, sweep, state, children)
     client.set_tag(run_id, RESULT, state.status.lower())
@@ -137,14 +136,3 @@ def _log_table(client: "MlflowClient", run_id: str, path: Path) -> None:
     names = short if len(set(short)) == len(short) else [name.replace(".", "_") for name in columns]
     client.log_text(run_id, json.dumps({"columns": names, "data": data}), TABLE)
     client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps([{"path": TABLE, "type": "table"}]))
-
-
-def _show_pictures(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> None:
-    """Put the pictures among the images that MLflow's grid compares, each only if it is another than before."""
-    pictures = sorted(sweep.folder.glob("*.png"))
-    digests = {path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in pictures}
-    shown = json.loads(run.data.tags.get(SHOWN, "{}"))
-    for path in pictures:
-        if shown.get(path.stem) != digests[path.stem]:
-            show(client, run.info.run_id, path)
-    client.set_tag(run.info.run_id, SHOWN, json.dumps(digests))

@@ -1,11 +1,13 @@
 """Bringing a run record to MLflow: whatever is certain and not there yet, and nothing twice."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from descent.records.folder import VIEWS
 from descent.records.run import EVALUATIONS, FAULT, HEADER, STEPS, SWEEP_OF, RunRecord, Table, Termination
 from descent.tracking.store import as_user_errors, connect, experiment_id, locked
 from descent.tracking.thinning import chosen
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
 MAX_POINTS = 1000
 """How many points of a metric a run gets at most, unless told otherwise."""
 
-RECORD, SYNCED, RESULT = "descent.record", "descent.synced", "descent.result"
-PICTURE = "descent.png"
+RECORD_ID, SYNCED, SHOWN, RESULT = "descent.record", "descent.synced", "descent.shown", "descent.result"
 NOT_ARTIFACTS = (".f32", ".new")
 LONGEST_PARAM, LONGEST_TAG = 6000, 8000
 PARAMS_A_BATCH, METRICS_A_BATCH = 100, 1000
+
+
+Shown = tuple[str, int]
+"""A view as it is in MLflow: its digest, and how many images of it there are."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ def sync(folder: Path, uri: str, max_points: int = MAX_POINTS) -> Synced:
     record = RunRecord(folder)
     client = connect(uri)
     # Two syncs at once of a record that is new to the store would make two runs of it.
-    with locked(folder / HEADER, "r"), as_user_errors(uri):
+    with locked(record.files / HEADER, "r"), as_user_errors(uri):
         experiment = experiment_id(client, record.header.problem)
         run = find(client, record.header.id, experiment)
         if run is not None:
@@ -50,7 +55,7 @@ def sync(folder: Path, uri: str, max_points: int = MAX_POINTS) -> Synced:
 def find(client: "MlflowClient", record: str, experiment: str | None = None) -> "Run | None":
     """The run of a record in MLflow, looked for in an experiment or in all."""
     where = [experiment] if experiment else [one.experiment_id for one in client.search_experiments()]
-    found = client.search_runs(where, f"tags.`{RECORD}` = '{record}'", max_results=1)
+    found = client.search_runs(where, f"tags.`{RECORD_ID}` = '{record}'", max_results=1)
     return found[0] if found else None
 
 
@@ -58,7 +63,7 @@ def _create(client: "MlflowClient", experiment: str, record: RunRecord) -> "Run"
     from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
     header = record.header
-    tags = {**header.tags, RECORD: header.id, "descent.key": header.key}
+    tags = {**header.tags, RECORD_ID: header.id, "descent.key": header.key}
     sweep = find(client, header.tags[SWEEP_OF]) if SWEEP_OF in header.tags else None
     if sweep is not None:
         tags[MLFLOW_PARENT_RUN_ID] = sweep.info.run_id
@@ -73,8 +78,8 @@ def _create(client: "MlflowClient", experiment: str, record: RunRecord) -> "Run"
 def _bring(client: "MlflowClient", run: "Run", record: RunRecord, max_points: int) -> bool:
     """Bring the record to its run; False where there was nothing to bring."""
     status, run_id = run.info.status, run.info.run_id
-    if status == "FINISHED":
-        return False
+    if status == "FINISHED":  # only how it is drawn may have changed
+        return bring_views(client, run, record.views)
     # How the run stands is asked before its tables are read: what follows then is in them for sure.
     ending, failed = record.ending(), record.failed()
     if status == "FAILED" and not failed:
@@ -88,8 +93,8 @@ def _bring(client: "MlflowClient", run: "Run", record: RunRecord, max_points: in
         _end(client, run, record, ending)
     elif failed:
         client.set_tag(run_id, RESULT, "failed")
-        client.log_artifact(run_id, str(record.folder / FAULT))
-        client.set_terminated(run_id, "FAILED", int((record.folder / FAULT).stat().st_mtime * 1000))
+        client.log_artifact(run_id, str(record.files / FAULT))
+        client.set_terminated(run_id, "FAILED", int((record.files / FAULT).stat().st_mtime * 1000))
     elif RESULT in run.data.tags:
         client.delete_tag(run_id, RESULT)
     return grown or ending is not None or failed != (status == "FAILED")
@@ -159,18 +164,14 @@ def _metrics(table: Table, rows: list[int], skipped: set[str]) -> "Iterator[Metr
 def _end(client: "MlflowClient", run: "Run", record: RunRecord, ending: Termination) -> None:
     """Bring what an ended run leaves behind; FINISHED comes last, since no sync looks behind it."""
     from mlflow.entities import Metric
-    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 
     run_id = run.info.run_id
     evaluated = _evaluated(record.read(EVALUATIONS), ending.step)
     final = {key: value for key, value in record.metrics().items() if key not in evaluated}
     client.log_batch(run_id, [Metric(key, value, ending.ended, ending.step) for key, value in final.items()])
-    for path in sorted(record.folder.rglob("*")):
-        if path.is_file() and path.suffix not in NOT_ARTIFACTS:
-            inside = path.parent.relative_to(record.folder).as_posix()
-            client.log_artifact(run_id, str(path), None if inside == "." else inside)
-    if (record.folder / PICTURE).exists() and MLFLOW_LOGGED_IMAGES not in run.data.tags:  # its tag is written last
-        show(client, run_id, record.folder / PICTURE)
+    for path in files_in(record.files):
+        client.log_artifact(run_id, str(path), path.parent.relative_to(record.folder).as_posix())
+    bring_views(client, run, record.views)
     client.set_tag(run_id, RESULT, ending.result)
     client.set_terminated(run_id, "FINISHED", ending.ended)
 
@@ -183,12 +184,44 @@ def _evaluated(table: Table, step: int) -> set[str]:
     return {key for key, value in cells.items() if value is not None} if cells["step"] == step else set()
 
 
-def show(client: "MlflowClient", run_id: str, picture: Path) -> None:
-    """Put a picture among the images that MLflow's grid compares, those of one step; it keeps every copy."""
+def files_in(folder: Path) -> list[Path]:
+    """The files below a folder that are artifacts, in order of their names."""
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in NOT_ARTIFACTS]
+
+
+def bring_views(client: "MlflowClient", run: "Run", views: Path) -> bool:
+    """Bring the views that are new or drawn anew; False where there are none.
+
+    Pictures also go among the images that MLflow's grid compares, those of one step; it keeps every copy.
+    """
+    run_id = run.info.run_id
+    shown: dict[str, Shown] = json.loads(run.data.tags.get(SHOWN, "{}"))
+    is_changed = False
+    for path in files_in(views):
+        digest, images = hashlib.sha256(path.read_bytes()).hexdigest(), 0
+        if path.name in shown and shown[path.name][0] == digest:
+            continue
+        client.log_artifact(run_id, str(path), VIEWS)
+        if path.suffix == ".png":
+            images = _show(client, run_id, path, shown.get(path.name, ("", 0))[1])
+        shown[path.name] = digest, images
+        client.set_tag(run_id, SHOWN, json.dumps(shown))
+        is_changed = True
+    return is_changed
+
+
+def _show(client: "MlflowClient", run_id: str, picture: Path, before: int) -> int:
+    """Put a picture among the images, of which it had a number before; the number then.
+
+    A sync that died after it put the picture there left one image more than it noted.
+    """
     from PIL import Image
 
-    with Image.open(picture) as image:
-        client.log_image(run_id, image, key=picture.stem, step=0)
+    images = [Path(artifact.path).name for artifact in client.list_artifacts(run_id, "images")]
+    if sum(name.startswith(f"{picture.stem}+") and name.endswith(".png") for name in images) == before:
+        with Image.open(picture) as image:
+            client.log_image(run_id, image, key=picture.stem, step=0)
+    return before + 1
 
 
 def _fitting(value: str, longest: int, where: str) -> str:

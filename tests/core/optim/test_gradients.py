@@ -9,9 +9,9 @@ from torch.nn.utils import parameters_to_vector
 from descent.core.data.examples import Minibatch
 from descent.core.optim.gradients import Autograd, CentralDifference
 from descent.core.problems.classification import Classification
-from descent.core.problems.landscape import losses_at
 from descent.core.problems.networks import perceptron
 from descent.core.problems.noisy_polynomial import NoisyPolynomial
+from descent.core.problems.positions import losses_at
 from descent.core.problems.problem import Problem
 from descent.errors import UserError
 

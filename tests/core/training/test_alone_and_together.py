@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import UNDRAWN, composed_in, make_project
+from conftest import composed_in, make_project
 from descents import Stopper, timeless, train_together
 from torch import Tensor
 
@@ -22,7 +22,7 @@ LENGTH, CHUNK = 1200, 12
 """Steps of a run, and of a chunk where nothing else shortens it: at its end a position is kept for the picture."""
 NETWORK = (
     "experiment=mnist_two_layer", "network.sizes=[784,8,10]", "network.weight.std=0.1", "sampler=shuffled",
-    "data.batch_size=20", f"trainer.max_steps={LENGTH}", "evaluation.first=null", "evaluation.every=600", UNDRAWN,
+    "data.batch_size=20", f"trainer.max_steps={LENGTH}", "evaluation.first=null", "evaluation.every=600",
 )  # fmt: skip
 JOBS = {
     "sgd": ("optimizer.lr=0.1",),
@@ -40,7 +40,7 @@ class Steps:
 
     @classmethod
     def of(cls, outcome: RunResult) -> "Steps":
-        weights = torch.load(outcome.folder / "checkpoint.ckpt", weights_only=True)["state_dict"]
+        weights = torch.load(outcome.folder / "record" / "checkpoint.ckpt", weights_only=True)["state_dict"]
         return cls(timeless(RunRecord(outcome.folder), STEPS), weights)
 
     def is_bit_for_bit(self, other: "Steps") -> bool:
@@ -55,10 +55,10 @@ class ChunkCounter:
     def __init__(self) -> None:
         self.chunks = 0
 
-    def notify(self, folder: Path) -> None:
+    def on_progress(self, folder: Path) -> None:
         self.chunks += 1
 
-    def bring(self, folder: Path) -> None:
+    def on_complete(self, folder: Path) -> None:
         pass
 
 
@@ -89,7 +89,7 @@ def together(project: Path) -> dict[str, Steps]:
     common = (*NETWORK, "trainer.checkpoint_seconds=0")
     outcomes = train_together(
         *(composed_in(project, *common, *job, f"run_dir=together/{name}") for name, job in JOBS.items()),
-        follower=counter,
+        listener=counter,
     )
     assert counter.chunks == len(JOBS) * LENGTH / CHUNK
     return {name: Steps.of(outcome) for name, outcome in zip(JOBS, outcomes, strict=True)}
@@ -102,7 +102,7 @@ def test_alone_the_length_of_chunks_changes_no_bit(
     counter = ChunkCounter()
     calls = (f"trainer.chunk_size={chunk_size}", "trainer.checkpoint_seconds=0")
     config = composed_in(project, *NETWORK, *JOBS["adam"], *calls, f"run_dir=alone/{chunk_size}")
-    steps = Steps.of(train(config, follower=counter))
+    steps = Steps.of(train(config, listener=counter))
     assert counter.chunks == chunks + 1  # and once at the end
     assert len(steps.rows) == LENGTH
     assert steps.is_bit_for_bit(alone["adam"])
@@ -167,7 +167,7 @@ def test_the_seconds_of_steps_are_no_less_than_their_optimizers_take_and_no_more
     project: Path, is_together: bool, problem: str
 ) -> None:
     steps, runs = 50, 3 if is_together else 1
-    common = {"surface": ("problem=bowl", UNDRAWN), "network": NETWORK}[problem]
+    common = {"surface": ("problem=bowl",), "network": NETWORK}[problem]
     slow = (f"trainer.max_steps={steps}", "schedule=cosine", f"optimizer._target_={__name__}.Slow")
     configs = [
         composed_in(project, *common, *slow, f"seed={run}", f"run_dir=slow/{problem}{run}of{runs}")
@@ -186,11 +186,11 @@ def test_the_seconds_before_an_interruption_count(project: Path, runs: int) -> N
     steps = 50
     slow = (f"trainer.max_steps={steps}", f"optimizer._target_={__name__}.Slow", "trainer.checkpoint_seconds=0")
     configs = [
-        composed_in(project, "problem=bowl", UNDRAWN, *slow, f"seed={run}", f"run_dir=interrupted/{run}of{runs}")
+        composed_in(project, "problem=bowl", *slow, f"seed={run}", f"run_dir=interrupted/{run}of{runs}")
         for run in range(runs)
     ]
     with pytest.raises(KeyboardInterrupt):
-        train_together(*configs, follower=Stopper(runs * steps // 2))
+        train_together(*configs, listener=Stopper(runs * steps // 2))
     for outcome in train_together(*configs):
         assert outcome.was_begun
         assert steps * outcome.metrics["seconds_per_step"] >= 0.01 * steps
@@ -204,10 +204,10 @@ def test_a_checkpoint_is_replaced_when_it_is_old_enough(project: Path, runs: int
     start = perf_counter()
     train_together(
         *(
-            composed_in(project, "problem=bowl", UNDRAWN, *slow, f"seed={run}", f"run_dir=ages/{run}of{runs}")
+            composed_in(project, "problem=bowl", *slow, f"seed={run}", f"run_dir=ages/{run}of{runs}")
             for run in range(runs)
         ),
-        follower=counter,
+        listener=counter,
     )
     passed = perf_counter() - start
     assert 2 * runs <= counter.chunks <= runs * (passed / age + 1)  # one is at the end, however old the last

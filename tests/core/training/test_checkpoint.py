@@ -32,7 +32,7 @@ def record(tmp_path: Path) -> Iterator[RunRecord]:
 
 
 def test_a_checkpoint_is_what_was_saved(record: RunRecord) -> None:
-    loaded = Checkpoint.load(record.folder)
+    loaded = Checkpoint.load(record.files)
     assert loaded is not None
     assert loaded.standing == TrainState(2, 1.0)
     assert {name: value.tolist() for name, value in loaded.state_dict.items()} == {"x": [0.5]}
@@ -45,7 +45,7 @@ def test_a_run_goes_on_from_its_checkpoint_with_the_record_as_it_was(record: Run
     loaded = taken_up(again)
     assert loaded is not None
     assert loaded.standing.steps_taken == 2
-    assert len((record.folder / STEPS).read_text().splitlines()) == 1 + 2
+    assert len((record.folder / "record" / STEPS).read_text().splitlines()) == 1 + 2
 
 
 def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
@@ -58,7 +58,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
     monkeypatch.setattr(torch, "save", killed)
     with pytest.raises(KilledError):
         save(standing_at(3, record), record)
-    loaded = Checkpoint.load(record.folder)
+    loaded = Checkpoint.load(record.files)
     assert loaded is not None
     assert loaded.standing.steps_taken == 2
     assert [row[0] for row in record.read(STEPS).rows] == [1, 2]

@@ -33,7 +33,7 @@ def test_a_run_that_is_taken_up_again_ends_as_if_it_had_not_been_interrupted(
             raise KilledError
 
     with pytest.raises(KilledError):
-        network_descent(tmp_path, chunk_size=5, notify=kill)
+        network_descent(tmp_path, chunk_size=5, on_progress=kill)
     interrupted = RunRecord(tmp_path).read(STEPS)
     # What was written after the last checkpoint is not to stand there twice.
     with (tmp_path / STEPS).open("a") as file:
@@ -48,22 +48,22 @@ def test_a_run_that_is_taken_up_again_ends_as_if_it_had_not_been_interrupted(
         assert torch.equal(expected, module.problem.state_dict()[name])
     for table in (STEPS, EVALUATIONS):
         assert timeless(RunRecord(tmp_path), table) == timeless(RunRecord(folder), table)
-    assert (tmp_path / TRAJECTORY).read_bytes() == (folder / TRAJECTORY).read_bytes()
+    assert (tmp_path / "record" / TRAJECTORY).read_bytes() == (folder / "record" / TRAJECTORY).read_bytes()
 
 
 def test_a_network_is_visited_where_it_is_planned_and_nowhere_else(tmp_path: Path) -> None:
     module = network_descent(tmp_path, steps=300)  # visited every third step, evaluated every 13th
-    assert (tmp_path / TRAJECTORY).stat().st_size == 101 * 4 * module.problem.size()
+    assert (tmp_path / "record" / TRAJECTORY).stat().st_size == 101 * 4 * module.problem.size()
 
 
 def test_readers_never_see_more_than_a_checkpoint_covers(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
 
     def look() -> None:
-        checkpoint = torch.load(tmp_path / "checkpoint.ckpt", weights_only=True)
+        checkpoint = torch.load(tmp_path / "record" / "checkpoint.ckpt", weights_only=True)
         seen.append((len(RunRecord(tmp_path).read(STEPS).rows), checkpoint["standing"]["steps_taken"]))
 
-    network_descent(tmp_path, chunk_size=7, notify=look)
+    network_descent(tmp_path, chunk_size=7, on_progress=look)
     assert len(seen) > 5
     assert all(rows == steps for rows, steps in seen)
     assert seen[-1] == (60, 60)
@@ -71,7 +71,7 @@ def test_readers_never_see_more_than_a_checkpoint_covers(tmp_path: Path) -> None
 
 def test_a_run_that_left_no_checkpoint_starts_anew(tmp_path: Path) -> None:
     network_descent(tmp_path)
-    (tmp_path / "checkpoint.ckpt").unlink()
+    (tmp_path / "record" / "checkpoint.ckpt").unlink()
     network_descent(tmp_path)
     assert [row[0] for row in RunRecord(tmp_path).read(STEPS).rows] == list(range(1, 61))
 

@@ -37,9 +37,9 @@ def test_a_position_out_of_bounds_ends_the_run_at_that_step_as_diverged(tmp_path
 
 
 @pytest.mark.parametrize("start", ["[0,64]", "[64,0]", "[-64,0]"])
-def test_one_component_out_of_bounds_is_enough(undrawn: Composed, tmp_path: Path, start: str) -> None:
+def test_one_component_out_of_bounds_is_enough(composed: Composed, tmp_path: Path, start: str) -> None:
     rate = ("optimizer.lr=1.5", "divergence_threshold=100")  # x -> -2 x
-    config = undrawn("problem=bowl", f"problem.start={start}", *rate, "trainer.max_steps=9")
+    config = composed("problem=bowl", f"problem.start={start}", *rate, "trainer.max_steps=9")
     result, position = alone(config, tmp_path / "run")
     assert result == "diverged"
     assert sorted(map(abs, position)) == [0, 128]

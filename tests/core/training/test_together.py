@@ -369,5 +369,5 @@ def test_a_checkpoint_holds_its_run_as_it_stood_and_nothing_of_others(tmp_path: 
     torch.testing.assert_close(checkpoint.state_dict, before, rtol=0, atol=0)
     together.checkpoint(members[3], {}).save(tmp_path)
     alone(tmp_path / "alone", in_one_order(3), steps=200)
-    sizes = [(folder / CHECKPOINT).stat().st_size for folder in (tmp_path, tmp_path / "alone")]
+    sizes = [(folder / CHECKPOINT).stat().st_size for folder in (tmp_path, tmp_path / "alone" / "record")]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.05)

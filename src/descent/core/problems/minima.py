@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from descent.core.data.examples import Minibatch
-from descent.core.problems.landscape import losses_at
+from descent.core.problems.positions import losses_at
 from descent.core.problems.problem import Problem
 from descent.core.problems.surface import Surface
 

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from descent.records.run import COORDINATES
+
 AT_ONCE = 16
 """Points of a plane whose losses are computed together: all at once would take a thousand times a network's memory."""
-COORDINATES = ("x", "y")
-"""The names of the position's components, for problems small enough to be followed step by step."""
 
 
 class Problem(nn.Module):

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from descent.core.problems.problem import COORDINATES
 from descent.core.random_streams import generator
 from descent.errors import UserError
+from descent.records.run import COORDINATES
 
 Start = float | Sequence[float] | Tensor | Callable[[int], Tensor]
 """Where a descent starts, or what gives it for the number of components."""

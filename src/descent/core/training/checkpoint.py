@@ -65,7 +65,7 @@ class Checkpoint:
 
 def taken_up(record: RunRecord) -> Checkpoint | None:
     """The checkpoint that a run goes on from, the record cut back to where that stands; None for one that starts."""
-    checkpoint = Checkpoint.load(record.folder)
+    checkpoint = Checkpoint.load(record.files)
     record.rewind({} if checkpoint is None else checkpoint.position)
     if checkpoint is not None:
         record.commit(checkpoint.position)
@@ -74,5 +74,5 @@ def taken_up(record: RunRecord) -> Checkpoint | None:
 
 def save(checkpoint: Checkpoint, record: RunRecord) -> None:
     """Save a checkpoint, and let readers of the record see what it covers."""
-    checkpoint.save(record.folder)
+    checkpoint.save(record.files)
     record.commit(checkpoint.position)

@@ -20,11 +20,11 @@ class Checkpointing(Callback):
     Args:
         record: the run's.
         seconds: the age at which a checkpoint is replaced.
-        notify: told whenever readers can see more of the record.
+        on_progress: told whenever readers can see more of the record.
     """
 
-    def __init__(self, record: RunRecord, seconds: float, notify: Callable[[], None]) -> None:
-        self.record, self.seconds, self.notify = record, seconds, notify
+    def __init__(self, record: RunRecord, seconds: float, on_progress: Callable[[], None]) -> None:
+        self.record, self.seconds, self.on_progress = record, seconds, on_progress
         self.saved = time.monotonic()
 
     def on_train_batch_end(
@@ -46,4 +46,4 @@ class Checkpointing(Callback):
     def _save(self, module: Descent) -> None:
         save(module.checkpoint(self.record.position()), self.record)
         self.saved = time.monotonic()
-        self.notify()
+        self.on_progress()

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from descent.core.data.examples import Data, Examples
-from descent.core.problems.problem import COORDINATES, Problem
-from descent.records.run import Result
+from descent.core.problems.problem import Problem
+from descent.records.run import COORDINATES, Result
 
 SLICE = 1_000
 """Examples evaluated at once; the same for every run, since sums depend on it in the last bits."""

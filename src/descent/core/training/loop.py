@@ -28,7 +28,7 @@ def descend(
     accelerator: str,
     chunk_size: int,
     checkpoint_seconds: float,
-    notify: Callable[[], None],
+    on_progress: Callable[[], None],
 ) -> None:
     """Train as planned, into the record; from the record's checkpoint where it has one.
 
@@ -54,7 +54,7 @@ def descend(
             callbacks=[
                 Recording(plan, record),
                 Evaluating(plan, data, record),
-                Checkpointing(record, checkpoint_seconds, notify),
+                Checkpointing(record, checkpoint_seconds, on_progress),
                 Progress(plan.steps),
             ],
             deterministic=accelerator != "cpu",

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from torch.nn.utils import parameters_to_vector
 
-from descent.core.problems.problem import COORDINATES, Problem
-from descent.records.run import EVALUATIONS, TRAJECTORY, RunRecord, now
+from descent.core.problems.problem import Problem
+from descent.records.folder import now
+from descent.records.run import COORDINATES, EVALUATIONS, TRAJECTORY, RunRecord
 
 Row = dict[str, float]
 

@@ -9,9 +9,9 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from descent.core.data.examples import Minibatch
 from descent.core.problems import surfaces
 from descent.core.problems.classification import Classification
-from descent.core.problems.landscape import gradients_at, leading_plane, losses_at
 from descent.core.problems.networks import perceptron
 from descent.core.problems.noisy_polynomial import NoisyPolynomial
+from descent.core.problems.positions import gradients_at, leading_plane, losses_at
 from descent.core.problems.problem import AT_ONCE, Problem
 from descent.core.problems.surface import Surface
 

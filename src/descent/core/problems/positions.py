@@ -1,4 +1,4 @@
-"""The loss and its gradient seen from elsewhere: at given positions, and over the plane that a path spans."""
+"""The loss and its gradient at given positions, and over the plane that a path spans."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

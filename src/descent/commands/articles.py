@@ -1,0 +1,27 @@
+"""Hold every figure that the source articles publish against ours."""
+
+import argparse
+from collections import Counter
+
+from descent.project import project_root
+
+
+def main() -> None:
+    """Write reports/figures.csv and reports/articles.json from the records of the experiments."""
+    argparse.ArgumentParser("descent articles", description=__doc__).parse_args()
+    from descent.articles import article_000, article_001, article_002, article_003, article_004
+    from descent.articles.results import Results
+    from descent.articles.summary import summary
+    from descent.articles.table import write_table
+
+    root = project_root()
+    results = Results(root)
+    articles = (article_000, article_001, article_002, article_003, article_004)
+    values = [value for article in articles for value in article.published_values(results)]
+    write_table(root / "reports" / "figures.csv", values)
+    summary(results).save(root / "reports" / "articles.json")
+    counts = Counter(value.verdict for value in values)
+    print(f"{len(values)} published figures: {counts['reproduced']} reproduced, {counts['explained']} explained")
+    for value in values:
+        if value.verdict == "differs":
+            print(f"differs: {value.article}, {value.name}: published {value.published}, ours {value.ours}")

@@ -1,0 +1,45 @@
+"""Draw the views of runs, sweeps and gradient checks again, from their records alone."""
+
+import argparse
+from pathlib import Path
+
+from descent.errors import UserError
+
+
+def main() -> None:
+    """Draw what the command line names, as far as it is not up to date."""
+    parser = argparse.ArgumentParser("descent draw", description=__doc__)
+    parser.add_argument("folders", metavar="FOLDER", nargs="+", type=Path, help="of a run, a sweep or a gradient check")
+    parser.add_argument("--gif", action="store_true", help="draw the animation of each run as descent.gif too")
+    arguments = parser.parse_args()
+    for folder in arguments.folders:
+        _draw(folder, animate=arguments.gif)
+
+
+def _draw(folder: Path, *, animate: bool) -> None:
+    """Draw whatever has a record at or below a folder."""
+    from descent.records.folder import RECORD
+    from descent.records.run import records
+    from descent.records.sweep import SweepRecord, sweeps
+    from descent.render import gradients, run_views
+    from descent.render.basins import draw_basins
+
+    runs, multiruns = records([folder]), sweeps([folder])
+    checks = sorted(path.parent.parent for path in folder.rglob(f"{RECORD}/{gradients.GRADIENTS}"))
+    if not runs and not multiruns and not checks:
+        raise UserError(f"{folder} holds no record; name the folder of a run, a sweep or a gradient check")
+    for run in runs:
+        is_drawn = run_views.draw(run, animate=animate)
+        print(f"{run}: {'drawn' if is_drawn else 'up to date'}")
+    for path in multiruns:
+        sweep = SweepRecord(path)
+        if sweep.basins() is None:
+            from descent.compare.comparison import compare_sweep
+
+            compare_sweep(sweep)
+        else:
+            draw_basins(sweep)
+        print(f"{path}: drawn")
+    for check in checks:
+        gradients.draw_gradients(check)
+        print(f"{check}: drawn")

@@ -1,0 +1,173 @@
+"""The views of a run, drawn from its record alone: the still picture of its descent and, where asked, an animation."""
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from descent.errors import UserError
+from descent.records.folder import write_whole
+from descent.records.run import EVALUATIONS, STEPS, Landscape, RunRecord
+from descent.render.animation import frames_along
+from descent.render.curve import CurveDescent, LossCurve, curve_animation, curve_picture
+from descent.render.field import Field, FieldDescent, field_pictures
+from descent.render.plane import Curve, PlaneDescent, plane_pictures
+from descent.render.trail import Range, last_inside
+
+STILL, ANIMATION = "descent.png", "descent.gif"
+DRAWN = "drawn.txt"
+"""Which record the views show, and the source that drew them."""
+
+
+def draw(folder: Path, *, animate: bool = False) -> bool:
+    """Draw the views of a finished run, unless they are up to date; whether there was something to draw.
+
+    Args:
+        folder: the run's.
+        animate: draw the GIF as well.
+
+    Raises:
+        UserError: for a run that has not ended.
+    """
+    record = RunRecord(folder)
+    stamp = _stamp(record)
+    drawn = record.views / DRAWN
+    is_current = drawn.exists() and drawn.read_text(encoding="utf-8") == stamp and (record.views / STILL).exists()
+    if is_current and not (animate and not (record.views / ANIMATION).exists()):
+        return False
+    landscape = record.landscape()
+    record.views.mkdir(exist_ok=True)
+    animation = record.views / ANIMATION
+    if not animate:
+        animation.unlink(missing_ok=True)  # it may show what the run no longer is
+    DRAW[str(landscape["kind"])](record, landscape, animation if animate else None)
+    write_whole(drawn, stamp)
+    return True
+
+
+def _stamp(record: RunRecord) -> str:
+    ending = record.ending()
+    if ending is None:
+        raise UserError(f"{record.folder} holds no finished run; the command that began it finishes it")
+    return f"record {record.header.id} of {ending.ended}\nsource {source_hash()}\n"
+
+
+@cache
+def source_hash() -> str:
+    """SHA-256 over the source of this package."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.iterdir()):
+        if path.is_file():
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def title_of(record: RunRecord) -> str:
+    """What a picture of a finished run is called."""
+    params, ending = record.header.params, record.ending()
+    assert ending is not None
+    rate = f", lr {float(params['optimizer.lr']):g}" if "optimizer.lr" in params else ""
+    return f"{params.get('name', record.header.name)}: {ending.result} after {ending.step:,} steps{rate}"
+
+
+def has_diverged(record: RunRecord) -> bool:
+    """Whether a finished run ended so."""
+    ending = record.ending()
+    return ending is not None and ending.result == "diverged"
+
+
+def _draw_curve(record: RunRecord, landscape: Landscape, animation: Path | None) -> None:
+    descent = curve_descent(record, landscape)
+    curve_picture(descent).savefig(record.views / STILL)
+    if animation is not None:
+        curve_animation(descent, animation)
+
+
+def _draw_field(record: RunRecord, landscape: Landscape, animation: Path | None) -> None:
+    descent = FieldDescent(title_of(record), field_of(landscape), record.path(), has_diverged(record))
+    field_pictures(descent, record.views / STILL, animation)
+
+
+def _draw_plane(record: RunRecord, landscape: Landscape, animation: Path | None) -> None:
+    plane_pictures(plane_descent(record, landscape), record.views / STILL, animation)
+
+
+DRAW: dict[str, Callable[[RunRecord, Landscape, Path | None], None]] = {
+    "curve": _draw_curve,
+    "field": _draw_field,
+    "plane": _draw_plane,
+}
+"""What draws the views of a run, by the kind of its landscape."""
+
+
+def curve_descent(record: RunRecord, landscape: Landscape) -> CurveDescent:
+    """The path of one parameter on the curve of its loss."""
+    shown = loss_curve_of(landscape)
+    path = np.column_stack([record.path(), landscape["losses"]])
+    end = last_inside(path, shown.x, shown.y) + 2
+    if "seen" in landscape:  # each step has a curve of its own
+        frames = [
+            (step, curve)
+            for step, curve in zip(landscape["steps"].tolist(), landscape["seen"], strict=True)
+            if step < end
+        ]
+    else:
+        frames = [(step, shown.heights) for step in frames_along(path[:end], shown.x, shown.y).tolist()]
+    return CurveDescent(
+        title=title_of(record),
+        x=shown.x,
+        y=shown.y,
+        grid=shown.grid,
+        curve=shown.heights,
+        path=path,
+        diverged=has_diverged(record),
+        examples=(landscape["examples"][0], landscape["examples"][1]) if "examples" in landscape else None,
+        frames=frames,
+    )
+
+
+def loss_curve_of(landscape: Landscape) -> LossCurve:
+    """The loss over one parameter."""
+    return LossCurve(_range(landscape["x"]), _range(landscape["y"]), landscape["grid"], landscape["heights"])
+
+
+def field_of(landscape: Landscape) -> Field:
+    """The loss over two parameters, and where it falls."""
+    return Field(
+        x=_range(landscape["x"]),
+        y=_range(landscape["y"]),
+        grid=(landscape["first"], landscape["second"]),
+        heights=landscape["heights"],
+        arrows=landscape["arrows"],
+        downhill=landscape["downhill"],
+        minima=landscape["minima"].tolist(),
+    )
+
+
+def plane_descent(record: RunRecord, landscape: Landscape) -> PlaneDescent:
+    """The path of a network in the plane that it spans, and its losses and accuracies."""
+    evaluations, steps = record.read(EVALUATIONS), record.read(STEPS)
+
+    def curves(measure: str) -> dict[str, Curve]:
+        names = [name for name in evaluations.columns if name.startswith(f"{measure}/")]
+        return {name.split("/")[1]: (evaluations.column("step"), evaluations.column(name)) for name in names}
+
+    return PlaneDescent(
+        title=title_of(record),
+        grid=(landscape["first"], landscape["second"]),
+        losses=landscape["heights"],
+        losses_of=f"{int(landscape['examples']):,} training examples",
+        path=landscape["path"],
+        steps=landscape["steps"],
+        explained=landscape["explained"],
+        diverged=has_diverged(record),
+        loss={"step": (steps.column("step"), steps.column("loss/step")), **curves("loss")},
+        accuracy=curves("accuracy"),
+    )
+
+
+def _range(ends: np.ndarray) -> Range:
+    low, high = ends.tolist()
+    return low, high

@@ -1,0 +1,44 @@
+import json
+from pathlib import Path
+
+import pytest
+from tracking.runs import whole
+
+from descent.errors import UserError
+from descent.records.folder import folders_with
+from descent.records.run import HEADER, RunRecord, records
+from descent.records.sweep import SWEEP, SweepHeader, SweepRecord, sweeps
+
+
+def first_version(folder: Path, name: str) -> Path:
+    """A folder as the first version of Descent wrote it."""
+    folder.mkdir(parents=True)
+    (folder / name).write_text(json.dumps({"id": "a", "key": "b"}), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("name", [HEADER, SWEEP])
+def test_a_folder_of_the_first_version_is_refused_in_a_line_that_says_how_to_go_on(tmp_path: Path, name: str) -> None:
+    folder = first_version(tmp_path / "old", name)
+    reason = r"old was written by the first version of Descent; remove it and train again$"
+    with pytest.raises(UserError, match=reason):
+        (RunRecord if name == HEADER else SweepRecord)(folder)
+    with pytest.raises(UserError, match=reason):
+        folders_with(name, [tmp_path])
+
+
+def test_a_record_of_another_format_is_refused(tmp_path: Path) -> None:
+    record = whole(tmp_path / "run")
+    header = record.files / HEADER
+    header.write_text(json.dumps({**json.loads(header.read_text()), "format": 3}))
+    with pytest.raises(UserError, match=r"run is of format 3, and this Descent reads 2; remove it and train again$"):
+        RunRecord(record.folder)
+
+
+def test_records_are_found_by_the_folders_that_hold_them(tmp_path: Path) -> None:
+    whole(tmp_path / "runs" / "b")
+    whole(tmp_path / "runs" / "a")
+    SweepRecord.create(tmp_path / "sweeps" / "c", SweepHeader("id", "c", "bowl", 0, {}, {}), "")
+    assert records([tmp_path]) == [tmp_path / "runs" / "a", tmp_path / "runs" / "b"]
+    assert records([tmp_path / "runs" / "b"]) == [tmp_path / "runs" / "b"]
+    assert sweeps([tmp_path]) == [tmp_path / "sweeps" / "c"]

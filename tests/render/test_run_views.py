@@ -1,0 +1,111 @@
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Composed
+from PIL import Image
+from tracking.runs import start
+
+from descent.errors import UserError
+from descent.records.run import RunRecord
+from descent.render import run_views
+from descent.render.animation import FRAMES
+from descent.render.run_views import curve_descent, draw, field_of, plane_descent
+from descent.runs.tracked_run import train
+
+
+def frames(folder: Path) -> int:
+    with Image.open(folder / "views" / "descent.gif") as image:
+        return getattr(image, "n_frames", 1)
+
+
+@pytest.mark.parametrize("rate", ["0.1", "1", "10", "1e-10"])
+def test_a_run_of_two_parameters_has_its_picture_still_and_animated(composed: Composed, rate: str) -> None:
+    result = train(composed("problem=bowl", f"optimizer.lr={rate}", "trainer.max_steps=40"))
+    assert draw(result.folder, animate=True)
+    with Image.open(result.folder / "views" / "descent.png") as picture:
+        assert np.asarray(picture.convert("L")).std() > 0
+    assert frames(result.folder) == (2 if rate == "10" else 41)
+
+
+def test_a_run_of_one_parameter_is_animated_from_its_start_to_its_end(composed: Composed) -> None:
+    result = train(composed("problem=parabola", "optimizer.lr=0.1", "trainer.max_steps=20"))
+    draw(result.folder, animate=True)
+    assert frames(result.folder) == 21
+
+
+def test_a_run_on_minibatches_is_animated_up_to_the_last_curve_that_a_step_sees(composed: Composed) -> None:
+    result = train(composed("experiment=noisy_polynomial", "trainer.max_steps=20"))
+    draw(result.folder, animate=True)
+    assert frames(result.folder) == 20
+    longer = train(composed("experiment=noisy_polynomial", "trainer.max_steps=200", "optimizer.lr=0.01"))
+    draw(longer.folder, animate=True)
+    assert FRAMES < frames(longer.folder) <= 100
+
+
+def test_views_are_drawn_again_only_where_the_record_or_the_drawing_changed(
+    composed: Composed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = train(composed("problem=parabola", "optimizer.lr=0.1", "trainer.max_steps=20"))
+    still = result.folder / "views" / "descent.png"
+    assert draw(result.folder)
+    drawn = still.read_bytes()
+    os.utime(still, (0, 0))
+    assert not draw(result.folder)
+    assert still.stat().st_mtime == 0
+    still.unlink()
+    assert draw(result.folder)
+    assert still.read_bytes() == drawn
+    monkeypatch.setattr(run_views, "source_hash", lambda: "another")
+    assert draw(result.folder)
+    assert still.stat().st_mtime > 0
+
+
+def test_an_animation_is_drawn_where_it_is_asked_for_and_not_there(composed: Composed) -> None:
+    folder = train(composed("problem=parabola", "optimizer.lr=0.1", "trainer.max_steps=20")).folder
+    draw(folder)
+    assert not (folder / "views" / "descent.gif").exists()
+    assert draw(folder, animate=True)
+    assert (folder / "views" / "descent.gif").exists()
+    assert not draw(folder, animate=True)
+    assert not draw(folder)
+    assert (folder / "views" / "descent.gif").exists()
+
+
+def test_a_run_that_has_not_ended_is_not_drawn(tmp_path: Path) -> None:
+    start(tmp_path / "running", 20)
+    with pytest.raises(UserError, match=r"running holds no finished run"):
+        draw(tmp_path / "running")
+
+
+def test_drawing_builds_nothing_that_a_configuration_names(composed: Composed, tmp_path: Path) -> None:
+    folder = train(composed("problem=parabola", "optimizer.lr=0.1", "trainer.max_steps=20")).folder
+    config = folder / "record" / "config.yaml"
+    trace = tmp_path / "trace"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text + f"landscape:\n  _target_: os.mkdir\n  path: {trace}\n", encoding="utf-8")
+    header = json.loads((folder / "record" / "run.json").read_text(encoding="utf-8"))
+    header["params"]["landscape._target_"] = "os.mkdir"
+    (folder / "record" / "run.json").write_text(json.dumps(header), encoding="utf-8")
+    assert draw(folder)
+    assert not trace.exists()
+
+
+def test_the_pictures_are_of_what_the_record_holds(composed: Composed) -> None:
+    bowl = RunRecord(train(composed("problem=bowl", "optimizer.lr=0.1", "trainer.max_steps=3")).folder)
+    field = field_of(bowl.landscape())
+    x, y = np.meshgrid(*field.grid)
+    np.testing.assert_allclose(field.heights, x**2 + y**2, atol=1e-9)
+    polynomial = RunRecord(train(composed("experiment=noisy_polynomial", "trainer.max_steps=5")).folder)
+    descent = curve_descent(polynomial, polynomial.landscape())
+    assert [step for step, _ in descent.frames] == [0, 1, 2, 3, 4]
+    assert descent.examples is not None
+    assert descent.title == "noisy_polynomial: finished after 5 steps, lr 0.3"
+    network = RunRecord(train(composed("experiment=mnist_two_layer", "trainer.max_steps=5")).folder)
+    plane = plane_descent(network, network.landscape())
+    assert plane.steps.tolist() == [0, 1, 2, 3, 4, 5]
+    assert plane.losses_of == "600 training examples"
+    assert {*plane.loss} == {"step", "train", "test"}
+    assert {*plane.accuracy} == {"train", "test"}
