@@ -42,7 +42,7 @@ class Field:
     def draw(self, axes: Axes) -> None:
         """Contours, negative gradients and minima; one unit on both axes, so that arrows stand upright on contours."""
         axes.set(xlim=self.x, ylim=self.y, xlabel="x", ylabel="y", aspect="equal")
-        levels = _levels(self.heights)
+        levels = height_levels(self.heights)
         if len(levels) > 1:
             colors = colormaps["Blues_r"](np.linspace(0.3, 0.97, len(levels) - 1))
             filled = axes.contourf(*self.grid, self.heights, levels=levels, colors=colors)
@@ -76,24 +76,31 @@ class FieldDescent:
     diverged: bool
 
 
-def _levels(heights: Array) -> Array:
+def height_levels(heights: Array, bands: int = LEVELS) -> Array:
     """Heights with as much of the view between each two: evenly apart in a bowl, close together along a valley."""
     finite = heights[np.isfinite(heights)]
-    return np.unique(np.quantile(finite, np.linspace(0, 1, LEVELS + 1))) if finite.size else finite
+    return np.unique(np.quantile(finite, np.linspace(0, 1, bands + 1))) if finite.size else finite
 
 
-def _draw_arrows(axes: Axes, field: Field) -> None:
+def arrow_vectors(field: Field) -> tuple[Array, Array]:
+    """The positions and the vectors of a field's arrows as they are drawn, (arrows, 2) each, where there is a slope."""
     slopes = np.hypot(*field.downhill.T)
     kept = np.isfinite(slopes) & (slopes > 0)
     if not kept.any():
-        return
+        return np.empty((0, 2)), np.empty((0, 2))
     slopes = slopes[kept, None]
     # Nearly as the slope where that is gentle, as its logarithm where it is steep: one picture has both.
     lengths = np.arcsinh(slopes / np.median(slopes))
     apart = np.sqrt(np.ptp(field.x) * np.ptp(field.y) / len(field.arrows))
-    vectors = field.downhill[kept] / slopes * lengths * 0.9 * apart / lengths.max()
+    return field.arrows[kept], field.downhill[kept] / slopes * lengths * 0.9 * apart / lengths.max()
+
+
+def _draw_arrows(axes: Axes, field: Field) -> None:
+    positions, vectors = arrow_vectors(field)
+    if not len(positions):
+        return
     axes.quiver(
-        *field.arrows[kept].T,
+        *positions.T,
         *vectors.T,
         angles="xy",
         scale_units="xy",

@@ -53,12 +53,19 @@ def mark_start(axes: Axes, position: Array) -> None:
     axes.plot(*position, "o", markersize=11, markerfacecolor="none", markeredgecolor="black", label="start", zorder=5)
 
 
+def end_label(path: Array, *view: Range, diverged: bool) -> str:
+    """What became of a path at its last position in view: "end", or why it cannot be seen any further."""
+    last = last_inside(path, *view)
+    if diverged or last < len(path) - 1:
+        return f"{'diverged' if diverged else 'left the view'} after step {last:,}"
+    return "end"
+
+
 def mark_end(axes: Axes, path: Array, *view: Range, diverged: bool) -> Line2D:
     """A star at the end or, where that is out of view, a cross at the last position in it, and what became of it."""
     last = last_inside(path, *view)
-    marker, size, label = "*", 16, "end"
-    if diverged or last < len(path) - 1:
-        marker, size, label = "X", 13, f"{'diverged' if diverged else 'left the view'} after step {last:,}"
+    label = end_label(path, *view, diverged=diverged)
+    marker, size = ("*", 16) if label == "end" else ("X", 13)
     (mark,) = axes.plot(
         *path[last],
         marker,
