@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from descent.render.axis import Axis, linear_axis
+from descent.render.contours import bands
 from descent.render.curve import CurveDescent
 from descent.render.field import FieldDescent, arrow_vectors
 from descent.render.plane import PlaneDescent
-from descent.render.shapes import arrows, bands, line, simplified
+from descent.render.shapes import arrows, line, simplified
 from descent.render.trail import Array, Indices, Range, end_label, last_inside, spread
 
 LEFT, TOP, WIDTH = 50.0, 8.0, 342.0
@@ -88,9 +89,9 @@ def curve_scene(descent: CurveDescent) -> Scene:
     shown = spread(descent.path, FRAMES, *view)
     seen: dict[int, Array] = {}
     if descent.examples is not None:  # without data it is the curve that is drawn already
-        kept = np.unique(np.linspace(0, len(descent.frames) - 1, CURVES).astype(int)) if descent.frames else []
+        every = -(-len(descent.frames) // CURVES)
         # A curve is that of the step after those taken before it.
-        seen = {taken + 1: curve for taken, curve in (descent.frames[index] for index in kept) if taken < last}
+        seen = {taken + 1: curve for taken, curve in descent.frames[:: every or 1] if taken < last}
         shown = np.array([0, *seen, last])
     steps = np.union1d(shown, [end])
     path = _on_page(x, y, descent.path[steps])
@@ -155,7 +156,8 @@ def field_scene(descent: FieldDescent) -> Scene:
 
 def plane_scene(descent: PlaneDescent, steps: int) -> Scene:
     """The path of a network in the plane it spans, on contours of the loss."""
-    x, y = _axes(*((float(side[0]), float(side[-1])) for side in descent.grid), ratio=0.85)
+    first_side, second_side = ((float(side[0]), float(side[-1])) for side in descent.grid)
+    x, y = _axes(first_side, second_side, ratio=0.85)
     areas, levels = bands(x, y, descent.grid, descent.losses)
     taken = np.union1d(descent.steps, [steps]).astype(np.intp)
     # At the end of a run that diverged, the position is the last one that was finite.

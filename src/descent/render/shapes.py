@@ -3,18 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from contourpy import FillType, contour_generator
 
-from descent.render.axis import Axis
-from descent.render.field import height_levels
-from descent.render.trail import Array, Indices
+from descent.render.trail import Array
 
 PRECISION = 0.2
-"""By how many units a contour may be off."""
-BUDGET = 60_000
-"""About how many characters all contours have."""
-FINENESS = ((1, 24), (1, 12), (2, 8), (4, 6), (8, 6))
-"""Which points of a grid contours are taken from, each or each second ..., and how many bands of height they bound."""
+"""By how many units a simplified line may be off."""
 FAR = 1e5
 """How far out of a page of some hundred units a point may lie."""
 
@@ -78,44 +71,3 @@ def simplified(points: Array) -> Array:
             kept[farthest] = True
             spans += [(first, farthest), (farthest, last)]
     return points[kept]
-
-
-def bands(x: Axis, y: Axis, grid: tuple[Array, Array], heights: Array) -> tuple[list[str], Array]:
-    """Areas on the page, each of what is above a level, to be painted one over the other; and the levels.
-
-    Where the contours are too many for the page, as over a rugged loss, they are taken from a coarser grid.
-
-    Args:
-        x: the axis across.
-        y: the axis upwards.
-        grid: (first,) and (second,), coordinates at which the heights are known.
-        heights: (second, first).
-
-    Returns:
-        The areas, the lowest first, and (areas + 1,) levels: between each two lies a band.
-    """
-    areas: list[str] = []
-    levels = np.empty(0)
-    for stride, count in FINENESS:
-        first, second = (_each(stride, len(side)) for side in grid)
-        coarse = np.ma.masked_invalid(heights[np.ix_(second, first)])
-        levels = height_levels(heights, count)
-        generator = contour_generator(
-            x.at(grid[0][first]), y.at(grid[1][second]), coarse, fill_type=FillType.OuterOffset
-        )
-        areas = []
-        for level in levels[:-1].tolist():
-            polygons, offsets = generator.filled(level, np.inf)
-            areas.append(
-                "".join(
-                    rings(np.split(points, offset[1:-1].astype(int)))
-                    for points, offset in zip(polygons, offsets, strict=True)
-                )
-            )
-        if sum(map(len, areas)) <= BUDGET:
-            break
-    return areas, levels
-
-
-def _each(stride: int, count: int) -> Indices:
-    return np.linspace(0, count - 1, -(-(count - 1) // stride) + 1).round().astype(np.intp)
