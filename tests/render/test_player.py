@@ -51,7 +51,8 @@ def rugged(steps: int) -> FieldDescent:
     random = np.random.default_rng(0)
     field = test_field.bowl()
     side = np.linspace(-5, 5, 200)
-    ground = replace(field, grid=(side, side), heights=random.normal(size=(200, 200)))
+    arrows = random.uniform(-5, 5, size=(18 * 18, 2))
+    ground = replace(field, grid=(side, side), heights=random.normal(size=(200, 200)), arrows=arrows, downhill=-arrows)
     return FieldDescent("Noise", ground, random.normal(size=(steps + 1, 2)).cumsum(axis=0) / 100, diverged=False)
 
 

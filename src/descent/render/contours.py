@@ -10,9 +10,9 @@ from descent.render.field import height_levels
 from descent.render.shapes import rings
 from descent.render.trail import Array, Indices
 
-BUDGET = 60_000
+BUDGET = 62_000
 """About how many characters all contours have at most."""
-FINENESS = ((1, 24), (1, 12), (2, 8), (4, 6), (8, 6))
+FINENESS = ((1, 24), (1, 12), (1, 8), (2, 8), (4, 6), (8, 6))
 """Which points of a grid contours are taken from, each or each second ..., and how many bands of height they bound."""
 
 

@@ -86,6 +86,7 @@
 
   // Out of sight no frame is drawn, and the time that passes is not the path's.
   document.addEventListener("visibilitychange", pause);
+  addEventListener("beforeprint", () => jump(last));
   document.body.classList.add("moves");
   element("controls").hidden = element("keys").hidden = false;
   show(last);

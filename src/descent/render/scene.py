@@ -12,9 +12,9 @@ from descent.render.plane import PlaneDescent
 from descent.render.shapes import arrows, line, simplified
 from descent.render.trail import Array, Indices, Range, end_label, last_inside, spread
 
-LEFT, TOP, WIDTH = 50.0, 8.0, 342.0
+LEFT, TOP, WIDTH = 58.0, 8.0, 334.0
 """Where the ground begins on the page, and how wide it is at most."""
-FRAMES = 600
+FRAMES = 500
 """The most steps that a player shows."""
 CURVES = 120
 """The most curves that steps see; each has some hundred characters."""

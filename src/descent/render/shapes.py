@@ -6,7 +6,7 @@ import numpy as np
 
 from descent.render.trail import Array
 
-PRECISION = 0.2
+PRECISION = 0.35
 """By how many units a simplified line may be off."""
 FAR = 1e5
 """How far out of a page of some hundred units a point may lie."""
