@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from descent.render.animation import Ground, frames_along
-from descent.render.style import GREEN, RED, new_figure
+from descent.render.style import GREEN, RED, band_colours, new_figure
 from descent.render.trail import Array, Range, drawn, last_inside, mark_end, mark_start, up_to
 
 LEVELS = 24
@@ -44,8 +43,7 @@ class Field:
         axes.set(xlim=self.x, ylim=self.y, xlabel="x", ylabel="y", aspect="equal")
         levels = height_levels(self.heights)
         if len(levels) > 1:
-            colors = colormaps["Blues_r"](np.linspace(0.3, 0.97, len(levels) - 1))
-            filled = axes.contourf(*self.grid, self.heights, levels=levels, colors=colors)
+            filled = axes.contourf(*self.grid, self.heights, levels=levels, colors=band_colours(len(levels) - 1))
             axes.contour(*self.grid, self.heights, levels=levels[1:-1], colors="white", linewidths=0.4)
             bar = axes.figure.colorbar(filled, ax=axes, label="loss", shrink=0.9)
             ticks = levels[4::4].tolist()
