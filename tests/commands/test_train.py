@@ -73,7 +73,9 @@ def test_a_run_tells_of_its_evaluations(said: Said) -> None:
 
 def test_a_run_says_where_its_record_is_and_of_one_that_is_there_how_it_is_trained_again(said: Said) -> None:
     words = ("problem=bowl", "trainer.max_steps=5", "run_dir=runs/mine")
-    assert said(*words)[-1] == "record runs/mine  picture runs/mine/views/descent.png"
+    assert (
+        said(*words)[-1] == "record runs/mine  picture runs/mine/views/descent.png  player runs/mine/views/descent.html"
+    )
     assert said(*words) == ["bowl: runs/mine holds this run already, finished; remove it to train again"]
 
 

@@ -79,12 +79,13 @@ def test_the_best_run_has_the_metric_and_did_not_run_away(
     (value,) = [record.metrics()[metric] for record in runs if record.header.name == best]
     assert comparison.value == value
     assert comparison.best_value == f"{metric} {value}"
-    assert comparison.state("FAILED", failed=2) == State(
+    state = comparison.state("FAILED", failed=2)
+    assert state == State(
         "FAILED",
         {"runs/finished": 2, "runs/converged": 1, "runs/diverged": 1, "runs/failed": 2, f"best/{metric}": value},
         best,
         f"id-{best}",
-        when=comparison.state("FAILED").when,
+        when=state.when,
     )
 
 

@@ -11,7 +11,7 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     written = whole(tmp_path / "a", 3)
     record = RunRecord(tmp_path / "a")
     assert record.header == written.header
-    assert record.read(STEPS).columns == ["step", "timestamp", "loss/step"]
+    assert record.read(STEPS).columns == ["step", "timestamp", "loss/step", "grad_norm"]
     assert [row[2] for row in record.read(STEPS).rows] == [1.0, 1 / 2, 1 / 3]
     assert record.metrics() == {"loss/test": 1 / 4, "seconds_per_step": 0.5}
     ending = record.ending()

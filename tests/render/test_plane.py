@@ -211,3 +211,10 @@ def test_paths_that_end_badly_are_drawn_too(draw: Draw, tmp_path: Path, name: st
     draw(ENDS[name])
     assert_drawn(tmp_path / "a.png", frames=1)
     assert_drawn(tmp_path / "a.gif", frames=len(ENDS[name].path))
+
+
+def test_a_problem_without_accuracies_has_its_losses_alone(panels: Panels) -> None:
+    shown = panels(replace(descent(), accuracy={}))
+    assert {"plane", "loss"} <= shown.keys()
+    assert "accuracy" not in shown
+    assert shown["loss"].get_xlabel() == "step"

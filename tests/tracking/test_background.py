@@ -7,7 +7,7 @@ from threading import Timer
 from types import SimpleNamespace
 
 import pytest
-from tracking.runs import plane, points, runs, start, step, whole
+from tracking.runs import evaluate, plane, points, runs, start, step, whole
 from waiting import eventually
 
 from descent.tracking.background import BackgroundSync
@@ -44,6 +44,7 @@ def gone(pid: int) -> bool:
 def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> None:
     background = BackgroundSync(uri, 100, flush_timeout=PATIENCE, every=0)
     with start(tmp_path / "a", 20) as record:
+        evaluate(record, 0)
         step(record, 0, 10)
         record.commit(record.position())
         background.on_progress(tmp_path / "a")

@@ -61,7 +61,7 @@ def test_a_whole_record_is_in_mlflow_whole(uri: str, tmp_path: Path) -> None:
     # The last evaluation has told the final loss already; no accuracy was taken.
     assert [at.timestamp for at in client.get_metric_history(run_id, "loss/test")] == [CREATED, CREATED + 3]
     assert [at.step for at in client.get_metric_history(run_id, "diverged")] == [3]
-    assert set(run.data.metrics) == {"loss/step", "loss/test", "diverged"}
+    assert set(run.data.metrics) == {"loss/step", "grad_norm", "loss/test", "diverged"}
     assert sorted(artifact.path for artifact in client.list_artifacts(run_id)) == ["images", "record", "views"]
     assert sorted(artifact.path for artifact in client.list_artifacts(run_id, "record")) == [
         "record/checkpoint",
@@ -214,14 +214,14 @@ def test_the_points_of_a_run_stay_where_they_were_when_it_was_new(uri: str, tmp_
 def test_a_run_that_diverges_early_shows_its_last_step(uri: str, tmp_path: Path) -> None:
     record = start(tmp_path / "a", 10_000)
     step(record, 0, 122)
-    record.append(STEPS, [{"step": 122, "timestamp": CREATED, "loss/step": math.nan}])
+    record.append(STEPS, [{"step": 122, "timestamp": CREATED, "loss/step": math.nan, "grad_norm": math.nan}])
     record.commit(record.position())
     sync(tmp_path / "a", uri, max_points=100)
     assert points(uri) == [0, 101]
     record.finish("diverged", 123, {"diverged": 1.0})
     sync(tmp_path / "a", uri, max_points=100)
     assert points(uri) == [0, 101, 122]
-    assert rows(uri, "SELECT is_nan FROM metrics WHERE step = 122") == [(1,)]
+    assert rows(uri, "SELECT is_nan FROM metrics WHERE step = 122 AND key = 'loss/step'") == [(1,)]
 
 
 def test_a_run_that_is_just_ending_shows_no_rows_for_a_moment(uri: str, tmp_path: Path) -> None:

@@ -140,4 +140,4 @@ def _say(name: str, outcome: "RunResult") -> None:
         return
     metrics = "  ".join(f"{name} {value:.4g}" for name, value in outcome.metrics.items())
     print(f"{name}: {outcome.result}  {metrics}")
-    print(f"record {where}  picture {where}/views/descent.png")
+    print(f"record {where}  picture {where}/views/descent.png  player {where}/views/descent.html")

@@ -44,6 +44,15 @@ def source_hash() -> str:
     return digest.hexdigest()
 
 
+def effective(params: Mapping[str, str]) -> dict[str, str]:
+    """What of a flat configuration can change a result."""
+    return {
+        name: value
+        for name, value in params.items()
+        if not any(name == skipped or name.startswith(f"{skipped}.") for skipped in NO_EFFECT)
+    }
+
+
 def run_key(params: Mapping[str, str], data: Iterable[Input]) -> str:
     """What tells what a run computes: equal keys, equal results (on the same machine).
 
@@ -51,12 +60,7 @@ def run_key(params: Mapping[str, str], data: Iterable[Input]) -> str:
         params: the flat, resolved configuration; what cannot change a result is left out of account.
         data: the files it is trained on.
     """
-    effective = {
-        name: value
-        for name, value in params.items()
-        if not any(name == skipped or name.startswith(f"{skipped}.") for skipped in NO_EFFECT)
-    }
-    identity = {"config": effective, "data": [source.digest for source in data], "source": source_hash()}
+    identity = {"config": effective(params), "data": [source.digest for source in data], "source": source_hash()}
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 

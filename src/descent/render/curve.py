@@ -77,6 +77,13 @@ def _axes(figure: Figure, descent: CurveDescent) -> Axes:
     return axes
 
 
+def curve_pictures(descent: CurveDescent, still: Path, animation: Path | None) -> None:
+    """The whole path on the curve as a PNG file and, if one is wanted, its animation as a GIF file."""
+    curve_picture(descent).savefig(still)
+    if animation is not None:
+        curve_animation(descent, animation)
+
+
 def curve_picture(descent: CurveDescent) -> Figure:
     """The curve, the positions on it, the start and the end."""
     figure = new_figure(8, 5)

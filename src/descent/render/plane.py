@@ -32,7 +32,7 @@ class PlaneDescent:
         explained: (2,), the share of the path's extent along each direction.
         diverged: whether the path diverged at its end.
         loss: every step's loss and, by their names, the evaluations'.
-        accuracy: the evaluations', by their names.
+        accuracy: the evaluations', by their names; none for a problem without accuracies.
     """
 
     title: str
@@ -57,24 +57,27 @@ LINES: dict[str, dict[str, Any]] = {
 def _figure(descent: PlaneDescent) -> tuple[Figure, Axes, list[Axes]]:
     figure = new_figure(10, 5)
     figure.suptitle(descent.title, fontsize=12)
-    axes = figure.subplot_mosaic([["plane", "loss"], ["plane", "accuracy"]], width_ratios=[1.35, 1])
+    measures = {"loss": descent.loss, **({"accuracy": descent.accuracy} if descent.accuracy else {})}
+    axes = figure.subplot_mosaic([["plane", measure] for measure in measures], width_ratios=[1.35, 1])
     plane = axes["plane"]
     filled = plane.contourf(*descent.grid, descent.losses, levels=24, cmap="Blues_r")
     plane.contour(*descent.grid, descent.losses, levels=24, colors="white", linewidths=0.4)
     figure.colorbar(filled, ax=plane, label=f"loss over {descent.losses_of}", location="left", shrink=0.9)
     first, second = 100 * descent.explained
     plane.set(xlabel=f"1st principal direction ({first:.0f} %)", ylabel=f"2nd ({second:.0f} %)")
-    for name, curves in (("loss", descent.loss), ("accuracy", descent.accuracy)):
-        panel = axes[name]
+    for measure, curves in measures.items():
+        panel = axes[measure]
         for label, (steps, values) in curves.items():
             panel.plot(steps, values, label=label, **LINES[label])
-        panel.set_ylabel(name)
+        panel.set_ylabel(measure)
         panel.grid(color="#e6e6e6", linewidth=0.6)
         panel.legend(fontsize=9)
-    axes["accuracy"].set_xlabel("step")
-    axes["loss"].sharex(axes["accuracy"])
-    axes["loss"].tick_params(labelbottom=False)
-    return figure, plane, [axes["loss"], axes["accuracy"]]
+    *above, lowest = panels = [axes[measure] for measure in measures]
+    lowest.set_xlabel("step")
+    for panel in above:
+        panel.sharex(lowest)
+        panel.tick_params(labelbottom=False)
+    return figure, plane, panels
 
 
 def _mark_ends(plane: Axes, descent: PlaneDescent) -> list[Line2D]:

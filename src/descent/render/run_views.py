@@ -1,22 +1,25 @@
-"""The views of a run, drawn from its record alone: the still picture of its descent and, where asked, an animation."""
+"""The views of a run, drawn from its record alone: the still picture of its descent, a player and, if asked, a GIF."""
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
 from descent.errors import UserError
-from descent.records.folder import write_whole
 from descent.records.run import EVALUATIONS, STEPS, Landscape, RunRecord
 from descent.render.animation import frames_along
-from descent.render.curve import CurveDescent, LossCurve, curve_animation, curve_picture
+from descent.render.curve import CurveDescent, LossCurve, curve_pictures
 from descent.render.field import Field, FieldDescent, field_pictures
 from descent.render.plane import Curve, PlaneDescent, plane_pictures
+from descent.render.player import Series, player
 from descent.render.trail import Range, last_inside
 
-STILL, ANIMATION = "descent.png", "descent.gif"
+STILL, PLAYER, ANIMATION = "descent.png", "descent.html", "descent.gif"
 DRAWN = "drawn.txt"
 """Which record the views show, and the source that drew them."""
 
@@ -33,18 +36,27 @@ def draw(folder: Path, *, animate: bool = False) -> bool:
     """
     record = RunRecord(folder)
     stamp = _stamp(record)
-    drawn = record.views / DRAWN
-    is_current = drawn.exists() and drawn.read_text(encoding="utf-8") == stamp and (record.views / STILL).exists()
-    if is_current and not (animate and not (record.views / ANIMATION).exists()):
+    if _is_current(record.views, stamp, animate=animate):
         return False
-    landscape = record.landscape()
+    landscape, steps = record.landscape(), record.read(STEPS)
+    kind = KINDS[str(landscape["kind"])]
+    descent = kind.descent(record, landscape)
     record.views.mkdir(exist_ok=True)
-    animation = record.views / ANIMATION
-    if not animate:
-        animation.unlink(missing_ok=True)  # it may show what the run no longer is
-    DRAW[str(landscape["kind"])](record, landscape, animation if animate else None)
-    write_whole(drawn, stamp)
+    with TemporaryDirectory(prefix=".drawing-", dir=record.views) as made:  # from which a rename brings a file whole
+        kind.pictures(descent, Path(made) / STILL, Path(made) / ANIMATION if animate else None)
+        series = Series(steps.column("loss/step"), steps.column("grad_norm"))
+        (Path(made) / PLAYER).write_text(player(descent, series), encoding="utf-8")
+        (Path(made) / DRAWN).write_text(stamp, encoding="utf-8")
+        (record.views / ANIMATION).unlink(missing_ok=True)  # it may show what the run no longer is
+        for name in (STILL, PLAYER, ANIMATION, DRAWN):
+            if (Path(made) / name).exists():
+                (Path(made) / name).replace(record.views / name)
     return True
+
+
+def _is_current(views: Path, stamp: str, *, animate: bool) -> bool:
+    wanted = (STILL, PLAYER, DRAWN, *([ANIMATION] if animate else []))
+    return all((views / name).exists() for name in wanted) and (views / DRAWN).read_text(encoding="utf-8") == stamp
 
 
 def _stamp(record: RunRecord) -> str:
@@ -76,30 +88,6 @@ def has_diverged(record: RunRecord) -> bool:
     """Whether a finished run ended so."""
     ending = record.ending()
     return ending is not None and ending.result == "diverged"
-
-
-def _draw_curve(record: RunRecord, landscape: Landscape, animation: Path | None) -> None:
-    descent = curve_descent(record, landscape)
-    curve_picture(descent).savefig(record.views / STILL)
-    if animation is not None:
-        curve_animation(descent, animation)
-
-
-def _draw_field(record: RunRecord, landscape: Landscape, animation: Path | None) -> None:
-    descent = FieldDescent(title_of(record), field_of(landscape), record.path(), has_diverged(record))
-    field_pictures(descent, record.views / STILL, animation)
-
-
-def _draw_plane(record: RunRecord, landscape: Landscape, animation: Path | None) -> None:
-    plane_pictures(plane_descent(record, landscape), record.views / STILL, animation)
-
-
-DRAW: dict[str, Callable[[RunRecord, Landscape, Path | None], None]] = {
-    "curve": _draw_curve,
-    "field": _draw_field,
-    "plane": _draw_plane,
-}
-"""What draws the views of a run, by the kind of its landscape."""
 
 
 def curve_descent(record: RunRecord, landscape: Landscape) -> CurveDescent:
@@ -166,6 +154,26 @@ def plane_descent(record: RunRecord, landscape: Landscape) -> PlaneDescent:
         loss={"step": (steps.column("step"), steps.column("loss/step")), **curves("loss")},
         accuracy=curves("accuracy"),
     )
+
+
+def field_descent(record: RunRecord, landscape: Landscape) -> FieldDescent:
+    """The path of two parameters on the contours of their loss."""
+    return FieldDescent(title_of(record), field_of(landscape), record.path(), has_diverged(record))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of landscape: what a run on it is to its pictures, and what draws the still and the animation."""
+
+    descent: Callable[[RunRecord, Landscape], Any]
+    pictures: Callable[[Any, Path, Path | None], object]
+
+
+KINDS = {
+    "curve": Kind(curve_descent, curve_pictures),
+    "field": Kind(field_descent, field_pictures),
+    "plane": Kind(plane_descent, plane_pictures),
+}
 
 
 def _range(ends: np.ndarray) -> Range:

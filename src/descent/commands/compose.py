@@ -1,0 +1,44 @@
+"""Compose experiments into files, which tell DVC what to train again: configs/NAME.yaml."""
+
+import argparse
+from pathlib import Path
+
+from descent.project import project_root
+
+
+def main() -> None:
+    """Compose every experiment of conf/experiment; a file that would stay the same is left alone."""
+    argparse.ArgumentParser("descent compose", description=__doc__).parse_args()
+    folder = project_root() / "configs"
+    folder.mkdir(exist_ok=True)
+    names = sorted(path.stem for path in (project_root() / "conf" / "experiment").glob("*.yaml"))
+    for path in folder.glob("*.yaml"):
+        if path.stem not in names:
+            path.unlink()
+    for name in names:
+        _write(folder / f"{name}.yaml", _composed(name))
+    print(f"{len(names)} experiments composed into {folder.name}")
+
+
+def _composed(name: str) -> dict[str, str]:
+    """What an experiment trains with, flat, less what cannot change its result."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    from descent.records.lineage import effective, flat
+    from descent.runs.composition import as_user_errors
+
+    with as_user_errors(), initialize_config_dir(str(project_root() / "conf"), version_base="1.3"):
+        config = OmegaConf.to_container(compose("train", [f"experiment={name}"]), resolve=True)
+    assert isinstance(config, dict)
+    return effective(flat({str(key): value for key, value in config.items()}))
+
+
+def _write(path: Path, config: dict[str, str]) -> None:
+    import yaml
+
+    from descent.records.folder import write_whole
+
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        write_whole(path, text)
