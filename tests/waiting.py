@@ -7,6 +7,6 @@ from collections.abc import Callable
 def eventually(true: Callable[[], bool], seconds: float = 30) -> bool:
     """Whether it comes true in time."""
     deadline = time.monotonic() + seconds
-    while not true() and time.monotonic() < deadline:
+    while not (has_come := true()) and time.monotonic() < deadline:
         time.sleep(0.05)
-    return true()
+    return has_come

@@ -115,7 +115,7 @@ def test_a_run_that_is_killed_at_any_moment_is_resumed_to_the_same_end(
         outcomes = train(watched.configs)
 
         assert [left(outcome.folder) for outcome in outcomes] == expected
-        assert sorted(runs.iterdir()) == watched.folders
+        assert [path for path in sorted(runs.iterdir()) if path.suffix != ".lock"] == watched.folders
         resumed = {record.header.id: record for record in map(RunRecord, watched.folders)}
         assert seen.keys() <= resumed.keys()  # so that MLflow has the run once
         for record, tables in rows_seen.items():

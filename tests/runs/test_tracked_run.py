@@ -1,5 +1,5 @@
-import fcntl
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ import pytest
 from conftest import Composed
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
+from waiting import eventually
 
 from descent.errors import UserError
 from descent.records.lineage import flat, run_key
@@ -157,23 +158,17 @@ def test_a_run_that_was_killed_on_its_way_to_its_folder_gets_there(composed: Com
 
 
 def test_a_run_that_another_process_trains_is_waited_for(
-    composed: Composed, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    composed: Composed, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = composed(*SMALL, "run_dir=runs/here")
-    other = course(config)  # holds the lock as another process would
-    its_run = next(other)
-    flock, outcomes = fcntl.flock, []
-
-    def finish_first(handle: int, operation: int) -> None:
-        if not operation & fcntl.LOCK_NB:  # whoever asks so would wait for ever
-            outcomes.append(go_on(other, partial(take_steps, its_run)))
-        flock(handle, operation)
-
-    monkeypatch.setattr("fcntl.flock", finish_first)
-    ours = train(config)
-    assert ours.was_finished
-    assert [(outcome.folder, outcome.metrics) for outcome in outcomes] == [(ours.folder, ours.metrics)]
-    assert "another process is training this run" in capsys.readouterr().err
+    trained = course(config)
+    run = next(trained)
+    with ThreadPoolExecutor(1) as pool:  # a thread waits as another process would
+        other = pool.submit(train, config)
+        assert eventually(lambda: "another process is training this run" in capsys.readouterr().err)
+        ours, theirs = go_on(trained, partial(take_steps, run)), other.result(60)
+    assert theirs.was_finished
+    assert (theirs.folder, theirs.metrics) == (ours.folder, ours.metrics)
     assert [path.name for path in (project / "runs").iterdir()] == ["here"]
 
 

@@ -23,10 +23,10 @@ def two_at_once(sync: Callable[[], Synced]) -> list[Synced]:
 
     def lock(handle: int, operation: int) -> None:
         try:
-            flock(handle, operation | fcntl.LOCK_NB)
+            flock(handle, operation)
         except BlockingIOError:
             second_is_out_of_the_way.set()
-            flock(handle, operation)
+            raise
 
     with ThreadPoolExecutor(1) as pool, pytest.MonkeyPatch.context() as patch:
 

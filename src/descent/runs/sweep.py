@@ -1,12 +1,10 @@
 """A sweep from its first job to its comparison: skips what is finished, survives what fails."""
 
-import fcntl
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -16,6 +14,7 @@ from descent.errors import UserError
 from descent.project import project_root
 from descent.records.folder import RECORD, now, refuse_first_version
 from descent.records.listener import RecordListener
+from descent.records.locks import folder_lock
 from descent.records.sweep import SWEEP, Job, State, SweepRecord
 from descent.runs.composition import one_line
 from descent.runs.sweep_identity import header_of, without_hydra
@@ -64,7 +63,8 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: Re
     """
     from descent.compare.comparison import compare_sweep
 
-    with _alone(sweep.folder):
+    refusal = f"another process is at this sweep ({sweep.folder}); wait for it, or end it"
+    with folder_lock(sweep.folder, refusal, wait=False):
         started = now()
         sweep.stand(State("RUNNING"))
         listener.on_complete(sweep.folder)
@@ -89,18 +89,6 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: Re
             _tell(sweep, jobs, comparison)
         if wrong:
             raise UserError("; ".join(wrong))
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise UserError(f"another process is at this sweep ({folder}); wait for it, or end it") from error
-    finally:
-        os.close(handle)
 
 
 @contextmanager

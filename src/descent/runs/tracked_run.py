@@ -1,12 +1,10 @@
 """One run, from a composed configuration to its record."""
 
-import fcntl
-import os
 import sys
 import traceback
 import uuid
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +24,7 @@ from descent.project import project_root
 from descent.records.folder import RECORD, VIEWS, now, refuse_first_version
 from descent.records.lineage import dvc_tags, flat, git_tags, inputs, run_key
 from descent.records.listener import NullListener, RecordListener
+from descent.records.locks import folder_lock
 from descent.records.run import (
     EVALUATIONS,
     HEADER,
@@ -133,10 +132,10 @@ def course(
         with suppress(OSError):  # which is empty where a process was killed between its last two changes
             growing.rmdir()
         return _outcome(done, was_finished=True)
-    with _alone(growing):
+    waiting = f"another process is training this run in {growing}; waiting for it"
+    with folder_lock(growing, waiting, wait=True):
         done = _finished(folder, header.key)
         if done is not None:  # by the process that was waited for
-            growing.rmdir()
             return _outcome(done, was_finished=True)
         record, was_begun = _open(growing, header, OmegaConf.to_yaml(config, resolve=True))
         if record.ending() is None:  # or it was killed on its way to its folder
@@ -202,35 +201,6 @@ def _move(growing: Path, folder: Path) -> None:
         rmtree(folder / VIEWS)
     (growing / RECORD).replace(folder / RECORD)
     growing.rmdir()
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep every other process from training the same run in the same place; one that does is waited for."""
-    handle = _locked(folder)
-    while not _is(folder, handle):  # the process that was waited for has moved the folder to where it belongs
-        os.close(handle)
-        handle = _locked(folder)
-    try:
-        yield
-    finally:
-        os.close(handle)
-
-
-def _locked(folder: Path) -> int:
-    """A handle of the folder, locked."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print(f"another process is training this run in {folder}; waiting for it", file=sys.stderr)
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    return handle
-
-
-def _is(folder: Path, handle: int) -> bool:
-    return folder.exists() and os.path.samestat(os.fstat(handle), folder.stat())
 
 
 def _open(folder: Path, header: Header, config: str) -> tuple[RunRecord, bool]:

@@ -1,6 +1,5 @@
 """The MLflow store: where it is, the first contact with it, and its experiments."""
 
-import fcntl
 import logging
 import os
 import re
@@ -9,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock
 
 from descent.errors import UserError
 from descent.project import shared_root
@@ -38,14 +39,6 @@ def resolve(uri: str) -> str:
 def database(uri: str) -> Path | None:
     """The file of a SQLite store; None for any other store."""
     return shared_root() / uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else None
-
-
-@contextmanager
-def locked(path: Path, mode: str) -> Iterator[None]:
-    """Hold the only lock on a file, opened in a mode, among the processes of this machine."""
-    with path.open(mode) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager
@@ -104,7 +97,7 @@ def experiment_id(client: "MlflowClient", name: str) -> str:
 def _first_contact(path: Path) -> Iterator[None]:
     """One process at a time: the first creates the schema, and a half-made one is no store."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with locked(path.with_name(path.name + ".lock"), "a"):
+    with FileLock(path.with_name(path.name + ".lock")):
         # MLflow would try again for minutes to open what is not a database.
         with closing(sqlite3.connect(path)) as probe:
             probe.execute("PRAGMA schema_version")

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from descent.records.folder import RECORD
+from descent.records.locks import file_lock
 from descent.records.sweep import BEST, RUNS, SWEEP, State, SweepRecord
 from descent.tracking.saved_view import SAVED_VIEW, page, view
-from descent.tracking.store import as_user_errors, connect, experiment_id, locked
+from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.sync import RECORD_ID, RESULT, Synced, bring_views, files_in, find, fitting_tags, log_params, sync
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def sync_sweep(folder: Path, uri: str) -> Synced:
     """Bring how a sweep stands to its run in MLflow, and the runs of its jobs under it; again is as good as once."""
     sweep = SweepRecord(folder)
     client = connect(uri)
-    with locked(sweep.files / SWEEP, "r"), as_user_errors(uri):
+    with file_lock(sweep.files / SWEEP), as_user_errors(uri):
         experiment = experiment_id(client, sweep.header.problem)
         run = find(client, sweep.header.id, experiment)
         is_new = run is None

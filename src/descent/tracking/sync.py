@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from descent.records.folder import VIEWS
+from descent.records.locks import file_lock
 from descent.records.run import EVALUATIONS, FAULT, HEADER, STEPS, SWEEP_OF, RunRecord, Table, Termination
-from descent.tracking.store import as_user_errors, connect, experiment_id, locked
+from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.thinning import chosen
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def sync(folder: Path, uri: str, max_points: int = MAX_POINTS) -> Synced:
     record = RunRecord(folder)
     client = connect(uri)
     # Two syncs at once of a record that is new to the store would make two runs of it.
-    with locked(record.files / HEADER, "r"), as_user_errors(uri):
+    with file_lock(record.files / HEADER), as_user_errors(uri):
         experiment = experiment_id(client, record.header.problem)
         run = find(client, record.header.id, experiment)
         if run is not None:

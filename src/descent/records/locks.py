@@ -1,0 +1,45 @@
+"""Locks among processes, held by the kernel: a process that is killed leaves none."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout, lock_descriptor
+
+from descent.errors import UserError
+
+
+@contextmanager
+def folder_lock(folder: Path, message: str, *, wait: bool) -> Iterator[None]:
+    """Hold the only lock on a folder, which may be moved meanwhile, by a file `.NAME.lock` beside it.
+
+    Where another process holds it, print the message and wait, or raise it as a UserError.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.with_name(f".{folder.name}.lock")
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        if not wait:
+            raise UserError(message) from None
+        print(message, file=sys.stderr)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)  # while it is locked: whoever waits opens the path again
+        lock.release()
+
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Wait for the only lock on a file, which may be read-only or be moved, and hold it."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        lock_descriptor(handle)
+        yield
+    finally:
+        os.close(handle)

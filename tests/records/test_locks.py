@@ -1,0 +1,98 @@
+"""The locks, held by real processes."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from waiting import eventually
+
+from descent.errors import UserError
+from descent.records.locks import file_lock, folder_lock
+
+HOLD = """
+import sys
+from pathlib import Path
+from descent.records.locks import file_lock, folder_lock
+with {lock}:
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def other_process(lock: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds a lock until its input ends, or it is killed."""
+    command = [sys.executable, "-c", HOLD.format(lock=lock)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def held(folder: Path) -> str:
+    return f"folder_lock(Path({str(folder)!r}), 'taken', wait=False)"
+
+
+def test_a_folder_that_another_process_holds_is_refused_with_the_message(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "a"
+    with (
+        other_process(held(folder)),
+        pytest.raises(UserError, match="a is taken"),
+        folder_lock(folder, "a is taken", wait=False),
+    ):
+        pass
+
+
+def test_a_folder_that_another_process_holds_is_waited_for_though_it_is_moved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "a.unfinished"
+    folder.mkdir()
+
+    def wait() -> bool:
+        with folder_lock(folder, "waiting", wait=True):
+            return (tmp_path / "a").exists()
+
+    with ThreadPoolExecutor(1) as pool, other_process(held(folder)) as process:
+        waiting = pool.submit(wait)
+        assert eventually(lambda: "waiting" in capsys.readouterr().err)
+        folder.rename(tmp_path / "a")
+        process.communicate("")
+        assert waiting.result(30)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_process_that_is_killed_leaves_no_lock(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], wait: bool
+) -> None:
+    with other_process(held(tmp_path / "a")) as process:
+        process.kill()
+        process.wait()
+    with folder_lock(tmp_path / "a", "taken", wait=wait):
+        assert capsys.readouterr().err == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_locked_through_a_move(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text("{}")
+
+    def wait() -> None:
+        with file_lock(tmp_path / "moved.json"):
+            pass
+
+    with ThreadPoolExecutor(1) as pool, other_process(f"file_lock(Path({str(path)!r}))") as process:
+        path.rename(tmp_path / "moved.json")
+        waiting = pool.submit(wait)
+        assert not eventually(waiting.done, seconds=0.3)
+        process.kill()
+        waiting.result(30)
+    assert (tmp_path / "moved.json").read_text() == "{}"
