@@ -12,7 +12,7 @@ from descent.project import project_root
 def main() -> None:
     """Fetch the files that data/source/mnist.sha256 names."""
     argparse.ArgumentParser("descent fetch_mnist", description=__doc__).parse_args()
-    from descent.core.data.mnist_sources import fetch
+    from descent.fetching import fetch
 
     root = project_root()
     fetch(root / "data" / "mnist", root / "data" / "source" / "mnist.sha256")

@@ -15,7 +15,8 @@ import pytest
 from idx_files import NAMES, write_digests, write_mnist
 from torchvision.datasets import MNIST
 
-from descent.core.data.mnist_sources import (
+from descent.errors import UserError
+from descent.fetching import (
     PACKAGE,
     Source,
     download,
@@ -26,7 +27,6 @@ from descent.core.data.mnist_sources import (
     ordinary_sources,
     read_digests,
 )
-from descent.errors import UserError
 
 PATIENCE = 0.5
 
@@ -184,7 +184,7 @@ def test_a_look_up_that_hangs_where_no_timeout_reaches_is_given_up_as_well(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = Event()
-    monkeypatch.setattr("descent.core.data.mnist_sources.urlopen", lambda *_, **__: found.wait())
+    monkeypatch.setattr("descent.fetching.urlopen", lambda *_, **__: found.wait())
     with pytest.raises(TimeoutError, match=r"nothing came for 0\.05 seconds"):
         download("http://nowhere/file", tmp_path / "file", patience=0.05)
     found.set()
