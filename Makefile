@@ -1,6 +1,6 @@
 # make        set up and run the main job: data, training, pictures, MLflow
 # make test   set up and run the tests
-# make lint   ruff and mypy
+# make lint   set up and run ruff and mypy
 # make bench  set up, run the main job and measure Descent against others, in some half an hour
 # make mutants  set up and count what the tests notice of 400 faults put into the code, one at a time, in some 30 minutes
 # make ui     the MLflow UI on the runs so far
