@@ -60,7 +60,7 @@ def _looked_at() -> Iterator[Counter[str]]:
         while not over.wait(LOOKS):
             stack = list(_stack(sys._current_frames()[looked_at]))
             if any(code.co_name in TRAINING for code in stack):
-                seen[_part([code.co_filename for code in stack])] += 1
+                seen[part_of([code.co_filename for code in stack])] += 1
 
     watcher = threading.Thread(target=look)
     watcher.start()
@@ -78,7 +78,7 @@ def _stack(frame: FrameType | None) -> Iterator[CodeType]:
         frame = frame.f_back
 
 
-def _part(files: Sequence[str]) -> str:
+def part_of(files: Sequence[str]) -> str:
     """The innermost part that a stack, by its files, is in; all that an evaluation calls is one."""
     if any(name in file for file in files for name in PARTS[EVALUATIONS]):
         return EVALUATIONS

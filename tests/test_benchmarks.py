@@ -3,7 +3,7 @@ from pathlib import Path
 
 from benchmarks.__main__ import report
 from benchmarks.measured import Measured, in_turns
-from benchmarks.profiles import OTHER, PARTS, _part
+from benchmarks.profiles import OTHER, PARTS, part_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,10 +28,10 @@ def test_what_is_compared_is_measured_in_turns_each_side_first_as_often_as_the_o
 
 def test_a_stack_is_in_its_innermost_part_unless_it_evaluates() -> None:
     forward, step = "src/descent/core/problems/networks.py", "src/descent/core/training/module.py"
-    assert _part(["torch/functional.py", forward, step]) == "forward"
-    assert _part(["torch/functional.py", step, "pytorch_lightning/loops/fit_loop.py"]) == "losses, norms"
-    assert _part([forward, "src/descent/core/training/evaluation.py"]) == "evaluations"
-    assert _part(["threading.py"]) == OTHER
+    assert part_of(["torch/functional.py", forward, step]) == "forward"
+    assert part_of(["torch/functional.py", step, "pytorch_lightning/loops/fit_loop.py"]) == "losses, norms"
+    assert part_of([forward, "src/descent/core/training/evaluation.py"]) == "evaluations"
+    assert part_of(["threading.py"]) == OTHER
 
 
 def test_every_file_of_a_part_is_there() -> None:
