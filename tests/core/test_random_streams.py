@@ -20,10 +20,6 @@ def test_another_seed_stream_or_index_gives_other_numbers() -> None:
         assert not (one == other).any()
 
 
-def test_the_index_is_0_unless_given() -> None:
-    assert generator(3, "weights").initial_seed() == generator(3, "weights", 0).initial_seed()
-
-
 def test_the_global_generator_is_left_alone() -> None:
     before = torch.get_rng_state()
     numbers(0, "weights", 0)

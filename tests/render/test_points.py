@@ -26,13 +26,6 @@ def test_points_curve_and_control_points_are_drawn_where_they_are(picture: Figur
     np.testing.assert_array_equal(drawn["polynomial"][:, 1], PARABOLA(drawn["polynomial"][:, 0]))
 
 
-def test_it_shows_what_the_article_shows(picture: Figure) -> None:
-    (axes,) = picture.axes
-    assert axes.get_xlim() == (-7, 7)
-    assert axes.get_ylim() == (-5, 10)
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x", "y")
-
-
 def test_it_is_opaque_on_white(picture: Figure) -> None:
     file = io.BytesIO()
     picture.savefig(file)

@@ -1,10 +1,8 @@
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor
 
-from descent.core.data.examples import Data, Examples
+from descent.core.data.examples import Examples
 
 
 def halved(column: Tensor) -> Tensor:
@@ -35,13 +33,6 @@ def test_minibatches_are_what_indexing_each_step_gives() -> None:
     assert len(minibatches) == len(INDICES)
     for minibatch, rows in zip(minibatches, INDICES, strict=True):
         assert_same(minibatch, by_hand(rows.tolist()))
-
-
-def test_steps_gathered_together_are_those_gathered_one_by_one() -> None:
-    together = list(examples().minibatches(INDICES))
-    for minibatch, rows in zip(together, INDICES, strict=True):
-        (alone,) = examples().minibatches(rows[None])
-        assert_same(minibatch, alone)
 
 
 def test_columns_of_any_shape_are_gathered() -> None:
@@ -83,9 +74,3 @@ def test_on_another_device_they_are_the_same_examples() -> None:
 def test_columns_need_a_preparation_each() -> None:
     with pytest.raises(ValueError, match="zip"):
         Examples((torch.zeros(3), torch.zeros(3)), (halved,)).head(1)
-
-
-def test_data_is_empty_unless_given() -> None:
-    data = Data(files=(Path("data"),))
-    assert len(data.train) == 0
-    assert data.test is None

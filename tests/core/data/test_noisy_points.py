@@ -6,7 +6,6 @@ import torch
 
 from descent.core.data.noisy_points import fresh_noisy_points, read_noisy_points
 from descent.core.data.points import write_points
-from descent.errors import UserError
 
 
 @pytest.fixture
@@ -39,11 +38,6 @@ def test_the_path_is_seen_from_the_project_wherever_in_it_one_stands(
     assert data.test is None
     ((x, y),) = data.train.minibatches(torch.tensor([[0]]))
     assert (x.tolist(), y.tolist()) == ([1], [2])
-
-
-def test_missing_points_are_told_with_the_stage_that_makes_them(folder: Path) -> None:
-    with pytest.raises(UserError, match="`dvc repro noisy_polynomial` makes it"):
-        read_noisy_points("points.csv")
 
 
 def test_fresh_points_lie_along_the_polynomial_through_the_control_points_which_are_the_file_they_come_from(

@@ -86,25 +86,6 @@ def test_without_a_closure_there_is_no_loss() -> None:
     assert SteepestDescent([position(1.0)], lr=0.1).step() is None
 
 
-def test_maximize_climbs() -> None:
-    problem = Parabola(1.0)
-    optimizer = SteepestDescent(problem.parameters(), lr=0.1, maximize=True)
-    for _ in range(10):
-        optimizer.zero_grad()
-        Autograd()(problem, ())
-        optimizer.step()
-    assert problem.x.item() == pytest.approx(1.2**10, rel=1e-12)
-
-
-def test_each_group_descends_at_its_own_learning_rate() -> None:
-    slow, fast = position(1.0), position(1.0)
-    groups: list[dict[str, Any]] = [{"params": [slow]}, {"params": [fast], "lr": 0.25}]
-    optimizer = SteepestDescent(groups, lr=0.1)
-    (slow + fast).sum().backward()
-    optimizer.step()
-    assert (slow.item(), fast.item()) == (0.9, 0.75)
-
-
 def test_a_parameter_without_a_gradient_stays() -> None:
     moved, left = position(1.0), position(1.0)
     optimizer = SteepestDescent([moved, left], lr=0.1)

@@ -25,18 +25,6 @@ def test_the_loss_is_the_mean_softmax_cross_entropy_of_the_scores() -> None:
     assert loss.item() == pytest.approx(cross_entropy(SCORES, LABELS), rel=1e-6)
 
 
-def test_equal_scores_cost_the_logarithm_of_the_number_of_classes() -> None:
-    loss = Classification(nn.Identity())(torch.zeros(5, 10), torch.arange(5))
-    assert loss.item() == pytest.approx(math.log(10), rel=1e-6)
-
-
-def test_the_loss_gradient_is_softmax_minus_the_label_over_the_number_of_examples() -> None:
-    scores = SCORES.clone().requires_grad_()
-    Classification(nn.Identity())(scores, LABELS).backward()
-    expected = (SCORES.softmax(1) - torch.eye(3)[LABELS]) / len(LABELS)
-    torch.testing.assert_close(scores.grad, expected)
-
-
 def test_measure_gives_loss_and_the_share_of_highest_scores_that_are_right() -> None:
     measured = Classification(nn.Identity()).measure(SCORES, LABELS)
     assert set(measured) == {"loss", "accuracy"}

@@ -2,7 +2,7 @@ from itertools import pairwise, product
 
 import pytest
 
-from descent.core.training.plan import SNAPSHOTS, Plan, plan
+from descent.core.training.plan import SNAPSHOTS, plan
 from descent.errors import UserError
 
 
@@ -55,11 +55,6 @@ def test_the_next_stop_is_the_first_step_that_is_looked_at_after_this_one(
     looked_at = {*made.evaluations, *made.snapshots}
     for step in range(steps):
         assert made.next_stop(step) == min(stop for stop in looked_at if stop > step)
-
-
-def test_stops_of_both_kinds_count() -> None:
-    made = Plan(steps=10, evaluations=(0, 4, 10), snapshots=(0, 3, 6, 10))
-    assert [made.next_stop(step) for step in range(10)] == [3, 3, 3, 4, 6, 6, 10, 10, 10, 10]
 
 
 @pytest.mark.parametrize("value", [0, -1])
