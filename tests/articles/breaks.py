@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 from PIL import Image
 
 from descent.articles import article_000, article_001, article_002, article_003, article_004, article_004_mnist
@@ -22,7 +21,9 @@ from descent.articles.curves import power
 from descent.articles.published_value import Figure
 from descent.articles.results import Array, Results
 from descent.core import numerics
+from descent.core.config import TrainConfig
 from descent.project import project_root
+from descent.runs.composition import typed
 from descent.runs.pictures import Descended
 from descent.runs.seeds import repeat
 from descent.runs.tracked_run import train
@@ -150,11 +151,11 @@ def blank(descended: Descended, **_: object) -> None:
     frames[0].save(descended.record.folder / "descent.gif", save_all=True, append_images=frames[1:])
 
 
-def composed(project: Path, experiment: str, *overrides: str) -> DictConfig:
+def composed(project: Path, experiment: str, *overrides: str) -> TrainConfig:
     """The configuration of a run that is neither drawn nor brought to MLflow."""
     always = ("tracking=none", "picture._target_=articles.breaks.blank", f"run_dir=runs/{experiment}")
     with initialize_config_dir(str(project / "conf"), version_base="1.3"):
-        return compose("train", [f"experiment={experiment}", *always, *overrides])
+        return typed(TrainConfig, compose("train", [f"experiment={experiment}", *always, *overrides]))
 
 
 def beside(project: Path, folder: Path, *but: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import composed_in
 from PIL import Image
 from tracking.runs import start, whole
 
@@ -43,7 +44,6 @@ def results(run: RunRecord, tmp_path: Path) -> Results:
             writer = csv.DictWriter(file, table[0])
             writer.writeheader()
             writer.writerows(table)
-    (folder / "config.yaml").write_text("seed: 5\n")
     return Results(tmp_path)
 
 
@@ -70,8 +70,11 @@ def test_steps_have_losses_and_norms_and_a_result(results: Results) -> None:
     assert results.result("bowl") == "diverged"
 
 
-def test_the_configuration_is_the_runs_own(results: Results) -> None:
-    assert results.config("bowl").lr == 0.1
+def test_the_configuration_is_the_runs_own(results: Results, project: Path) -> None:
+    for folder, seed in (("runs/bowl", 0), ("seeds/bowl", 5)):
+        config = composed_in(project, "experiment=bowl_001", f"seed={seed}")
+        (project / folder / "config.yaml").write_text(config.to_yaml())
+    assert results.config("bowl").optimizer.lr == 0.1
     assert results.repeated_config("bowl").seed == 5
 
 

@@ -33,14 +33,13 @@ def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         own = [figure for figure in FIGURES if figure.article == article.ARTICLE]
         monkeypatch.setattr(article, "figures", lambda results, own=own: own)
     monkeypatch.setattr(sections, "sections", lambda results: [])
-    monkeypatch.setattr("sys.argv", ["descent report"])
     return project
 
 
 def test_the_figures_are_written_counted_and_those_that_differ_said(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    report.main()
+    report.main([])
     with (trained / "reports" / "figures.csv").open(newline="", encoding="utf-8") as file:
         assert [(row["article"], row["figure"]) for row in csv.DictReader(file)] == [
             ("001", "right"), ("001", "known"), ("003", "wrong"),
@@ -51,7 +50,7 @@ def test_the_figures_are_written_counted_and_those_that_differ_said(
 
 
 def test_the_page_has_a_card_for_each_experiment_the_articles_first(trained: Path) -> None:
-    report.main()
+    report.main([])
     page = (trained / "reports" / "index.html").read_text(encoding="utf-8")
     places = [page.index(f"descent train experiment={name}") for name in ("bowl_001", "parabola_003", "ackley")]
     assert places == sorted(places)
@@ -60,4 +59,4 @@ def test_the_page_has_a_card_for_each_experiment_the_articles_first(trained: Pat
 def test_an_experiment_that_is_not_trained_is_told_with_what_trains_it(trained: Path) -> None:
     shutil.rmtree(trained / "runs" / "ackley")
     with pytest.raises(UserError, match=r"runs/ackley holds no finished run; `dvc repro` trains it"):
-        report.main()
+        report.main([])

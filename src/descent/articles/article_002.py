@@ -170,7 +170,7 @@ def descents(results: Results) -> list[Figure]:
     by_autograd, own = (
         Check(results.path(name, ["x"])[:, 0], *on_parabola(1.0, lr, steps)) for name, (lr, steps) in PARABOLAS.items()
     )
-    optimizer = get_class(results.config("parabola_002_own_optimizer").optimizer._target_)
+    optimizer = get_class(results.config("parabola_002_own_optimizer").optimizer.target)
     return [
         claim(
             ARTICLE,

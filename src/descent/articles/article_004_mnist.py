@@ -1,10 +1,10 @@
 """Source article 004: two layers on MNIST."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
 from scipy import stats
 
 from descent.articles.article_003 import THREE_LAYERS, THREE_LAYERS_STEPS
@@ -13,6 +13,7 @@ from descent.articles.curves import distances, is_one_of
 from descent.articles.published_value import Cause, Check, Figure, claim, judge
 from descent.articles.results import Array, Results
 from descent.core.build import assemble
+from descent.core.config import TrainConfig
 from descent.core.data.examples import Examples
 from descent.core.training.evaluation import evaluate
 
@@ -100,7 +101,7 @@ def program(results: Results, steps: int = STEPS) -> Figure:
         and indices.shape[1] == BATCH
         and as_expected
         and taken == steps
-        and all(OmegaConf.select(config, key) == OmegaConf.select(repeated, key) for key in SAME),
+        and all(value(config) == value(repeated) for value in map(attrgetter, SAME)),
         note="Checked where it is set, since the curve below does not tell batches of 50 or a shuffled order from it. "
         f"The repeats are configured like the run. Float32 may put a loss up to {np.max(losses.within):.1g} off.",
     )
@@ -205,11 +206,9 @@ def with_replacement(indices: NDArray[np.int64], count: int) -> tuple[str, bool]
     )
 
 
-def after_one_step(config: DictConfig, seed: int) -> tuple[list[float], list[float]]:
+def after_one_step(config: TrainConfig, seed: int) -> tuple[list[float], list[float]]:
     """The accuracies on the training and the test images after the first step from a seed: ours, and by hand."""
-    config = config.copy()
-    config.seed = seed
-    parts = assemble(config)
+    parts = assemble(config.replaced("seed", seed))
     indices = parts.minibatches.chunk(0, 1)
     _, moved = train(parameters_of(parts), ACTIVATIONS, of_mnist(parts.data, indices.numpy()), Momentum(LR))
     (minibatch,) = parts.data.train.minibatches(indices)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
+from descent.core.config import TrainConfig
 from descent.errors import UserError
 from descent.records.run import EVALUATIONS, STEPS, RunRecord, Table
 
@@ -36,9 +36,9 @@ class Results:
         assert ending is not None
         return ending.result
 
-    def config(self, name: str) -> DictConfig:
+    def config(self, name: str) -> TrainConfig:
         """The configuration that an experiment's run was trained with."""
-        return _config(self.record(name).folder)
+        return TrainConfig.read(self.record(name).folder / "config.yaml")
 
     def path(self, name: str, components: Sequence[str] = ("x", "y")) -> Array:
         """The positions of a small problem's run, (steps + 1, components), from the start on; nan without a start."""
@@ -72,9 +72,9 @@ class Results:
         """The rows of an experiment's repeats."""
         return _rows(self.root / "seeds" / name / table)
 
-    def repeated_config(self, name: str) -> DictConfig:
+    def repeated_config(self, name: str) -> TrainConfig:
         """The configuration that an experiment's repeats were trained with, but for their seeds."""
-        return _config(self.root / "seeds" / name)
+        return TrainConfig.read(self.root / "seeds" / name / "config.yaml")
 
     def repeated_at(self, name: str, step: int, metric: str) -> list[float]:
         """A metric of every repeat after a number of steps."""
@@ -106,12 +106,6 @@ def columns(table: Table, names: Sequence[str]) -> Array:
         return np.empty((0, len(names)))
     indices = [table.columns.index(name) for name in names]
     return np.array([[row[index] for index in indices] for row in table.rows], dtype=np.float64)
-
-
-def _config(folder: Path) -> DictConfig:
-    config = OmegaConf.load(folder / "config.yaml")
-    assert isinstance(config, DictConfig)
-    return config
 
 
 def _rows(path: Path) -> list[Row]:

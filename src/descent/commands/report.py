@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from descent.report.page import Card
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Write reports/index.html and reports/figures.csv from what the other stages left."""
     parser = argparse.ArgumentParser("descent report", description=__doc__)
-    parser.parse_args()
+    parser.parse_args(words)
     from descent.articles import article_000, article_001, article_002, article_003, article_004
     from descent.articles.results import Results
     from descent.report.cards import cards

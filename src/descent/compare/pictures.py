@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from omegaconf import DictConfig, OmegaConf
 
 from descent.compare.runs import GroupedRuns, Run, SeedGroup
 from descent.compare.statistics import interquartile_mean, interval
 from descent.core.build import data_of, problem_of
+from descent.core.config import TrainConfig
 from descent.core.problems.landscape import losses_at
 from descent.records.run import EVALUATIONS, STEPS
 from descent.render.bands import Band, bands_picture
@@ -121,11 +121,10 @@ def _losses(run: Run) -> np.ndarray:
 
 def _ground(run: Run) -> Ground:
     """The loss over the parameters of a small problem, in the view that its picture has."""
-    config = OmegaConf.load(run.record.folder / "config.yaml")
-    assert isinstance(config, DictConfig)
+    config = TrainConfig.read(run.record.folder / "config.yaml")
     problem, train = problem_of(config), data_of(config).train
     everything = train.head(len(train))
-    (left, right), (low, high) = config.picture.x, config.picture.y
+    (left, right), (low, high) = (config.picture.arguments[axis] for axis in ("x", "y"))
     if problem.size() == 1:
         grid = torch.linspace(left, right, 400, dtype=torch.float64)
         heights = losses_at(problem, everything, grid[:, None])

@@ -1,12 +1,11 @@
 """The cards of the report, from run records."""
 
-import itertools
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from omegaconf import DictConfig, OmegaConf
+
 from descent.errors import UserError
-from descent.project import project_root
 from descent.records.run import RunRecord, Termination
 from descent.report.page import Card
 
@@ -38,12 +37,12 @@ def _card(folder: Path, run_ids: Mapping[str, str]) -> Card:
     record = RunRecord(folder)
     header, ending = record.header, record.ending()
     assert ending is not None
-    about = _about(project_root() / "conf" / "experiment" / f"{header.name}.yaml")
-    article = re.search(r"\barticle (\d{3})\b", about)
+    config = OmegaConf.load(folder / "config.yaml")
+    assert isinstance(config, DictConfig)
     return Card(
         name=header.name,
-        about=about,
-        article=article[1] if article else None,
+        about=config.get("description", ""),
+        article=config.get("article"),
         result=ending.result,
         steps=ending.step,
         metrics=record.metrics(),
@@ -54,14 +53,6 @@ def _card(folder: Path, run_ids: Mapping[str, str]) -> Card:
         run_id=run_ids.get(header.id),
         command=_command(header.tags["hydra.overrides"]),
     )
-
-
-def _about(experiment: Path) -> str:
-    """The comment at the top of an experiment's configuration, as one line; nothing where there is none."""
-    if not experiment.exists():
-        return ""
-    top = itertools.takewhile(lambda line: line.startswith("#"), experiment.read_text(encoding="utf-8").splitlines())
-    return " ".join(line.lstrip("# ") for line in top if "@package" not in line)
 
 
 def _shows(record: RunRecord, ending: Termination) -> str:

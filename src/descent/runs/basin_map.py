@@ -4,9 +4,9 @@ import os
 
 import numpy as np
 from matplotlib.figure import Figure
-from omegaconf import DictConfig
 
 from descent.core.build import problem_of
+from descent.core.config import TrainConfig
 from descent.core.problems.problem import COORDINATES
 from descent.records.run import write_whole
 from descent.records.sweep import SweepRecord
@@ -16,7 +16,7 @@ from descent.runs.basins import Basins, basins
 PICTURE, TABLE = "basin.png", "basin.csv"
 
 
-def draw_map(config: DictConfig, sweep: SweepRecord) -> None:
+def draw_map(config: TrainConfig, sweep: SweepRecord) -> None:
     """Draw the map that a configuration asks for into a sweep's folder, unless it is there.
 
     Raises:
@@ -35,7 +35,7 @@ def draw_map(config: DictConfig, sweep: SweepRecord) -> None:
     print(f"{sweep.header.name}: {of:,} runs  picture {where}/{PICTURE}  table {where}/{TABLE}")
 
 
-def _picture(config: DictConfig, found: Basins) -> Figure:
+def _picture(config: TrainConfig, found: Basins) -> Figure:
     position = problem_of(config).position()
     fixed = ", ".join(f"{name} = {value:g}" for name, value in zip(COORDINATES[1:], position[1:], strict=False))
     start = f"x of the start ({fixed})" if fixed else "start"

@@ -10,11 +10,11 @@ from pathlib import Path
 from threading import local
 
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
 from descent.core.build import assemble
+from descent.core.config import TrainConfig
 from descent.core.data.examples import Minibatch
 from descent.core.optim.gradients import Autograd, losses_beside
 from descent.core.problems.problem import Problem
@@ -95,7 +95,7 @@ class Comparison:
         return self.largest_absolute / self.largest if self.largest else 0.0
 
 
-def check_gradient(config: DictConfig) -> tuple[list[Comparison], Path]:
+def check_gradient(config: TrainConfig) -> tuple[list[Comparison], Path]:
     """Compare the two on the first minibatch of an experiment, at its start.
 
     Returns:
@@ -106,7 +106,7 @@ def check_gradient(config: DictConfig) -> tuple[list[Comparison], Path]:
     """
     parts = assemble(config)
     (minibatch,) = parts.data.train.minibatches(parts.minibatches.chunk(0, 1))
-    comparisons = compare(parts.problem, minibatch, config.gradient.get("h", H))
+    comparisons = compare(parts.problem, minibatch, config.gradient.arguments.get("h", H))
     folder = project_root() / "gradients" / config.name
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / DIFFERENCES, comparisons)

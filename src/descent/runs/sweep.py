@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
+from descent.core.config import SweepConfig
 from descent.errors import UserError
 from descent.project import project_root
 from descent.records.listener import RecordListener
 from descent.records.run import now
 from descent.records.sweep import SWEEP, Job, State, SweepRecord
-from descent.runs.composition import one_line
-from descent.runs.sweep_identity import header_of, without_hydra
+from descent.runs.composition import without_hydra
+from descent.runs.hydra_errors import one_line
+from descent.runs.sweep_identity import header_of
 
 if TYPE_CHECKING:
     from descent.compare.comparison import Comparison
@@ -136,7 +138,7 @@ def _compared(sweep: SweepRecord) -> "Comparison":
 
     config = OmegaConf.load(sweep.folder / "config.yaml")
     assert isinstance(config, DictConfig)
-    objective = config.objective
+    objective = SweepConfig.of(config).objective
     return compare(sweep.header.name, sweep.runs(), objective.metric, objective.direction, sweep.folder)
 
 
