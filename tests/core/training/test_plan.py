@@ -62,19 +62,6 @@ def test_stops_of_both_kinds_count() -> None:
     assert [made.next_stop(step) for step in range(10)] == [3, 3, 3, 4, 6, 6, 10, 10, 10, 10]
 
 
-@pytest.mark.parametrize("value", [0, -1])
-@pytest.mark.parametrize(
-    ("place", "name"),
-    list(enumerate(["trainer.max_steps", "trainer.max_epochs", "evaluation.first", "evaluation.every"])),
-)
-def test_a_number_below_1_is_refused_by_its_name(place: int, name: str, value: int) -> None:
-    values: list[int | None] = [10, None, None, None]
-    values[place] = value
-    max_steps, max_epochs, first, every = values
-    with pytest.raises(UserError, match=f"^{name}={value}: .*$"):
-        plan(max_steps, max_epochs, 10, first, every)
-
-
 def test_a_run_without_an_end_is_refused() -> None:
     with pytest.raises(UserError, match=r"^the run has no end: set trainer\.max_steps or trainer\.max_epochs$"):
         plan(None, None, 10, None, None)
