@@ -100,6 +100,13 @@ def test_what_is_swept_and_misspelt_is_refused_before_any_job(
     assert refused("train", "-m", *BOWL, *words) == message
 
 
+@pytest.mark.parametrize("flag", [(), ("-m", "seed=0,1")], ids=["single", "sweep"])
+def test_without_a_problem_the_experiments_are_told(refused: Refused, outside: Path, flag: tuple[str, ...]) -> None:
+    said = refused("train", *flag, "tracking=none", "--config-dir", str(outside))
+    assert said.startswith("say what to train: experiment=NAME, one of ackley, beale, ")
+    assert said.endswith(", walk")
+
+
 @pytest.mark.parametrize("command", ["seeds", "check-gradient"])
 def test_other_commands_refuse_alike(refused: Refused, command: str) -> None:
     assert refused(command, *BOWL, "+lr=0.1") == LR

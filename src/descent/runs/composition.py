@@ -77,6 +77,7 @@ class CommandLine(Generic[Schema]):
                 return None
             params = composed.hydra.sweeper.get("params") or {}
             first = self._composed(hydra, first_job(params, self.options.overrides, hydra.config_loader))
+            _require_problem(first)
             check_keys(self.schema, OmegaConf.to_container(without_hydra(first)))
             return composed
 
@@ -173,10 +174,15 @@ def typed(schema: type[Schema], composed: DictConfig) -> Schema:
         UserError: for one that does not resolve, or that its schema refuses.
     """
     with as_user_errors():
-        if OmegaConf.is_missing(composed, "problem_name"):
-            names = GlobalHydra.instance().config_loader().get_group_options("experiment")
-            raise UserError(f"say what to train: experiment=NAME, one of {', '.join(names)}")
+        _require_problem(composed)
         return schema.of(composed)
+
+
+def _require_problem(composed: DictConfig) -> None:
+    """Refuse what conf/train.yaml composes where nothing is chosen to be trained."""
+    if OmegaConf.is_missing(composed, "problem_name"):
+        names = GlobalHydra.instance().config_loader().get_group_options("experiment")
+        raise UserError(f"say what to train: experiment=NAME, one of {', '.join(names)}")
 
 
 def without_hydra(composed: DictConfig) -> DictConfig:
