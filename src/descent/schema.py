@@ -125,7 +125,7 @@ def _on_unknown_key(schema: type[Section], keys: Sequence[str]) -> str:
 
 
 def _advice(path: str, field: FieldInfo, value: object) -> str:
-    """What to choose for a field."""
+    """What to choose for a field, where a value is not right."""
     kind = next(kind for kind in _kinds(field) if kind is not NoneType)
     if get_origin(kind) is Literal:
         return suggestion(str(value), map(str, get_args(kind)))
@@ -171,7 +171,7 @@ def _at(values: object, keys: Sequence[str]) -> object:
 
 
 def _shown(value: object) -> str:
-    """A value as it is written on the command line."""
+    """A value as it is written on the command line, in one line."""
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
-    return str(value)
+    return " ".join(str(value).split())

@@ -165,6 +165,13 @@ def test_an_unknown_key_in_an_experiment_is_refused_by_its_name(refused: Refused
         assert refused("train", *flag, "experiment=wrong", "tracking=none") == message
 
 
+def test_an_unknown_group_in_an_experiment_is_refused_with_the_nearest(refused: Refused, project: Path) -> None:
+    experiment = project / "conf" / "experiment" / "wrong.yaml"
+    experiment.write_text("# @package _global_\ndefaults: [override /optimiser: adam]\n")
+    message = "In 'experiment/wrong': Could not override 'optimiser'. No match in the defaults list; did you mean 'opti"
+    assert refused("train", "experiment=wrong", "tracking=none").startswith(message)
+
+
 def test_a_job_that_is_refused_fails_and_stops_no_other(project: Path) -> None:
     (project / "conf" / "experiment" / "wrong.yaml").write_text(
         "# @package _global_\ndefaults: [bowl_001, _self_]\nname: wrong\nnmae: x\n"

@@ -41,7 +41,6 @@ class CommandLine(Generic[Schema]):
     def __init__(self, config_name: str, schema: type[Schema], words: Sequence[str]) -> None:
         self.schema = schema
         self.parser = get_args_parser()
-        self.parser.prog = f"descent {config_name}"
         self.options = self.parser.parse_intermixed_args(words)
         self.config_name = self.options.config_name or config_name
         self.config_path = self.options.config_path or str(project_root() / "conf")
@@ -69,16 +68,16 @@ class CommandLine(Generic[Schema]):
         """What the jobs of its multirun have in common, Hydra's part included; None where it is no multirun.
 
         Raises:
-            UserError: for a configuration that does not compose, or a key that nothing reads.
+            UserError: for a configuration that does not compose, a key that nothing reads, or nothing to be trained.
         """
         with self.hydra() as hydra:
             composed = self._composed(hydra, self.options.overrides)
             if not self.options.multirun and composed.hydra.mode != RunMode.MULTIRUN:
                 return None
             params = composed.hydra.sweeper.get("params") or {}
-            first = self._composed(hydra, first_job(params, self.options.overrides, hydra.config_loader))
-            _require_problem(first)
-            check_keys(self.schema, OmegaConf.to_container(without_hydra(first)))
+            job = self._composed(hydra, first_job(params, self.options.overrides, hydra.config_loader))
+            _require_problem(job)
+            check_keys(self.schema, OmegaConf.to_container(without_hydra(job)))
             return composed
 
     def sweep(self, job: Callable[[DictConfig], object], *overrides: str) -> None:
@@ -134,37 +133,34 @@ class CommandLine(Generic[Schema]):
             # In this mode overrides may be those of a sweep.
             return hydra.compose_config(self.config_name, list(overrides), RunMode.MULTIRUN)
         except ConfigCompositionException as error:
-            refused = re.search(r"Could not override '(.+?)'", str(error))
-            if not refused:
+            unknown = re.search(r"Could not override '(.+?)'", str(error))
+            if not unknown:
                 raise
-            self._refuse(hydra, overrides, refused[1])
-            raise
+            places = {override.get_key_element(): place for place, override in enumerate(parsed(overrides))}
+            if unknown[1] not in places:  # but in the defaults list of a file
+                hint = suggestion(unknown[1], self.schema.model_fields)
+                raise UserError(f"{one_line(error).rstrip('.')}; {hint}") from error
+            raise self._refusal(hydra, overrides, places[unknown[1]], unknown[1]) from error
         except ValueError as error:  # Hydra's, of a choice that is no text
             raise UserError(one_line(error)) from error
 
-    def _refuse(self, hydra: Hydra, overrides: Sequence[str], key: str) -> None:
-        """Say of a key that is not there which was meant, where Hydra's advice is to add it."""
-        place, word = next(
-            (place, override.input_line or "")
-            for place, override in enumerate(parsed(overrides))
-            if override.get_key_element() == key
-        )
-        others = [*overrides[:place], *overrides[place + 1 :]]
+    def _refusal(self, hydra: Hydra, overrides: Sequence[str], place: int, key: str) -> UserError:
+        """What is wrong with the override of a key that is not there, where Hydra's advice is to add it."""
+        word, others = overrides[place], [*overrides[:place], *overrides[place + 1 :]]
         composed = self._composed(hydra, others)
         section, _, name = key.rpartition(".")
-        if key.startswith("hydra"):
-            keys = OmegaConf.select(composed, section) if section else composed.hydra.runtime.choices
-            raise UserError(
-                f"{word}: there is no key or group {key!r}; {suggestion(name, map(str, keys), key[: -len(name)])}"
-            )
+        if re.match(r"hydra[./]", key):
+            keys = map(str, OmegaConf.select(composed, section) if section else composed.hydra.runtime.choices)
+            hint = suggestion(name, keys, f"{section}." if section else "")
+            return UserError(f"{word}: there is no key or group {key!r}; {hint}")
         task = without_hydra(self._composed(hydra, [*others, f"+{word}"]))
         check_keys(self.schema, OmegaConf.to_container(task))
         if section and OmegaConf.select(composed, section) is None:
-            raise UserError(f"{word}: there is no {section!r} in this configuration")
-        from descent.core.components import check_arguments
+            return UserError(f"{word}: there is no {section!r} in this configuration")
+        from descent.core.components import check_arguments  # PyTorch, of which the components are, takes seconds
 
         check_arguments(typed(self.schema, task))
-        raise UserError(f"{word}: the configuration does not set {key!r}; +{word} does")
+        return UserError(f"{word}: the configuration does not set {key!r}; +{word} does")
 
 
 def typed(schema: type[Schema], composed: DictConfig) -> Schema:
