@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 
 from descent.core.build import assemble
+from descent.core.config import TrainConfig
 from descent.core.training.checkpoint import TrainState
 from descent.project import project_root
 from descent.records.folder import now
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
+from descent.runs.composition import typed
 from descent.runs.fused import groups, take_steps_together
 from descent.runs.tracked_run import Run, take_steps
 from descent.tracking.background import BackgroundSync
@@ -24,18 +25,18 @@ PATIENCE = 300
 """Seconds to wait for MLflow's process at most."""
 
 
-def composed(*overrides: str) -> DictConfig:
+def composed(*overrides: str) -> TrainConfig:
     """What `descent train` would compose."""
     with initialize_config_dir(str(project_root() / "conf"), version_base="1.3"):
-        return compose("train", list(overrides))
+        return typed(TrainConfig, compose("train", list(overrides)))
 
 
-def seconds_of(config: DictConfig) -> float:
+def seconds_of(config: TrainConfig) -> float:
     """Seconds of the whole training loop of a run, evaluations and records and all, brought to MLflow meanwhile."""
     return seconds_together([config])
 
 
-def seconds_together(configs: Sequence[DictConfig]) -> float:
+def seconds_together(configs: Sequence[TrainConfig]) -> float:
     """The same of runs that are trained together, if there are several."""
     with _runs(configs) as runs:
         started = time.perf_counter()
@@ -43,7 +44,7 @@ def seconds_together(configs: Sequence[DictConfig]) -> float:
         return time.perf_counter() - started
 
 
-def seconds_of_steps(configs: Sequence[DictConfig]) -> float:
+def seconds_of_steps(configs: Sequence[TrainConfig]) -> float:
     """Seconds of the steps alone of runs, together as far as they are trained together."""
     with _runs(configs) as runs:
         taken = [_take_steps([runs[place] for place in places]) for places in groups(runs)]
@@ -55,7 +56,7 @@ def _take_steps(runs: Sequence[Run]) -> list[TrainState]:
 
 
 @contextmanager
-def _runs(configs: Sequence[DictConfig]) -> Iterator[list[Run]]:
+def _runs(configs: Sequence[TrainConfig]) -> Iterator[list[Run]]:
     """The runs, with records of their own, which MLflow's process brings to a store of their own meanwhile."""
     with tempfile.TemporaryDirectory() as name:
         folder, tracking = Path(name), configs[0].tracking

@@ -9,12 +9,14 @@ from hydra import compose, initialize_config_dir
 from idx_files import write_mnist
 from omegaconf import DictConfig
 
+from descent.core.config import TrainConfig
 from descent.core.data.points import write_points
 from descent.project import project_root
+from descent.runs.composition import typed
 from descent.tracking.store import connect
 
 ROOT = project_root()
-Composed = Callable[..., DictConfig]
+Composed = Callable[..., TrainConfig]
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +48,13 @@ def make_project(folder: Path, small_data: Path) -> Path:
     return folder
 
 
-def composed_in(project: Path, *overrides: str) -> DictConfig:
-    """A project's training configuration with overrides, by default without MLflow.
+def composed_in(project: Path, *overrides: str) -> TrainConfig:
+    """A project's training configuration with overrides, by default without MLflow."""
+    return typed(TrainConfig, composition_in(project, *overrides))
+
+
+def composition_in(project: Path, *overrides: str) -> DictConfig:
+    """The same as Hydra composes it.
 
     Equal files and overrides are composed once, since that takes Hydra a tenth of a second and more.
     """

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
 from parabola import Parabola
 from torch import nn
 
 from descent.core.build import assemble
+from descent.core.config import TrainConfig
 from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data, Examples
 from descent.core.data.sampling import shuffled
@@ -41,7 +41,7 @@ def record_in(folder: Path, length: Plan) -> RunRecord:
     return RunRecord.create(folder, Header("id", "key", "name", "problem", 0, {}, {}, [], rows), "")
 
 
-def alone(config: DictConfig, folder: Path) -> tuple[str, list[float]]:
+def alone(config: TrainConfig, folder: Path) -> tuple[str, list[float]]:
     """What a run by itself comes to, its steps taken into a record in a folder: its result, and where it then is."""
     parts = assemble(config)
     standing = take_steps(Run(config, parts, record_in(folder, parts.plan), nobody))
@@ -54,7 +54,7 @@ def no_landscape(run: object, **settings: object) -> Landscape:
     return {"kind": np.array("none")}
 
 
-def train_together(*configs: DictConfig, listener: RecordListener | None = None) -> list[RunResult]:
+def train_together(*configs: TrainConfig, listener: RecordListener | None = None) -> list[RunResult]:
     """Train runs whose steps are taken together where they can be; each leaves its own record."""
     waiting = [begin(course(config, listener=listener)) for config in configs]
     assert all(isinstance(run, Waiting) for run in waiting), "a run is finished already"

@@ -17,14 +17,14 @@ def test_a_verb_has_one_name_in_the_help() -> None:
 @pytest.mark.parametrize("command", ["noisy_polynomial", "noisy-polynomial"])
 def test_a_dash_is_as_good_as_an_underscore(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setattr(sys, "argv", ["descent", command, "count=6"])
-    with pytest.raises(SystemExit, match=rf"^descent {command}: count=6: it must be above degree=6"):
+    with pytest.raises(SystemExit, match=rf"^descent {command}: count=6: choose a number above degree=6"):
         cli.main()
 
 
 def test_ctrl_c_is_told_in_a_line_of_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted() -> None:
+    def interrupted(words: list[str]) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(sys, "argv", ["descent", "sync"])

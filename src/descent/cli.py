@@ -1,4 +1,4 @@
-"""The console command: `descent COMMAND ...` runs `descent.commands.COMMAND.main()`."""
+"""The console command: `descent COMMAND WORD ...` runs `descent.commands.COMMAND.main([WORD, ...])`."""
 
 import importlib
 import pkgutil
@@ -36,9 +36,8 @@ def main() -> None:
         case [] | ["-h" | "--help", *_]:
             print(usage())
         case [command, *arguments] if command.replace("_", "-") in names():
-            sys.argv = [f"descent {command}", *arguments]
             try:
-                _module(command).main()
+                _module(command).main(arguments)
             except UserError as error:
                 sys.exit(f"descent {command}: {error}")
             except KeyboardInterrupt:

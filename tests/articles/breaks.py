@@ -14,14 +14,15 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
 
 from descent.articles import article_000, article_001, article_002, article_003, article_004, article_004_mnist
 from descent.articles.curves import power
 from descent.articles.published_value import PublishedValue
 from descent.articles.results import Array, Results
 from descent.core import numerics
+from descent.core.config import TrainConfig
 from descent.project import project_root
+from descent.runs.composition import typed
 from descent.runs.seeds import repeat
 from descent.runs.tracked_run import train
 
@@ -142,11 +143,11 @@ MNIST = (
 )
 
 
-def composed(project: Path, experiment: str, *overrides: str) -> DictConfig:
+def composed(project: Path, experiment: str, *overrides: str) -> TrainConfig:
     """The configuration of a run that is not brought to MLflow."""
     always = ("tracking=none", f"run_dir=runs/{experiment}")
     with initialize_config_dir(str(project / "conf"), version_base="1.3"):
-        return compose("train", [f"experiment={experiment}", *always, *overrides])
+        return typed(TrainConfig, compose("train", [f"experiment={experiment}", *always, *overrides]))
 
 
 def beside(project: Path, folder: Path, *but: str) -> None:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import composed_in
 from tracking.runs import start, whole
 
+from descent.articles.configs import run_config, seeds_config
 from descent.articles.results import Results
 from descent.errors import UserError
 from descent.records.run import EVALUATIONS, STEPS, RunRecord
@@ -42,7 +44,6 @@ def results(run: RunRecord, tmp_path: Path) -> Results:
             writer = csv.DictWriter(file, table[0])
             writer.writeheader()
             writer.writerows(table)
-    (folder / "config.yaml").write_text("seed: 5\n")
     return Results(tmp_path)
 
 
@@ -69,9 +70,12 @@ def test_steps_have_losses_and_norms_and_a_result(results: Results) -> None:
     assert results.result("bowl") == "diverged"
 
 
-def test_the_configuration_is_the_runs_own(results: Results) -> None:
-    assert results.config("bowl").lr == 0.1
-    assert results.repeated_config("bowl").seed == 5
+def test_the_configuration_is_the_runs_own(results: Results, project: Path) -> None:
+    for folder, seed in (("runs/bowl/record", 0), ("seeds/bowl", 5)):
+        config = composed_in(project, "experiment=bowl_001", f"seed={seed}")
+        (project / folder / "config.yaml").write_text(config.to_yaml())
+    assert run_config(results, "bowl").optimizer.lr == 0.1
+    assert seeds_config(results, "bowl").seed == 5
 
 
 def test_a_metric_is_read_where_it_was_evaluated(results: Results) -> None:

@@ -1,5 +1,4 @@
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
@@ -38,18 +37,17 @@ def compared(
     bowls: tuple[Path, list[RunRecord], list[str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> "Compared":
     monkeypatch.chdir(bowls[0])
-    return Compared(monkeypatch, capsys)
+    return Compared(capsys)
 
 
 class Compared:
     """The command, and what it says."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.monkeypatch, self.capsys = monkeypatch, capsys
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self.capsys = capsys
 
     def __call__(self, *picks: str) -> list[str]:
-        self.monkeypatch.setattr(sys, "argv", ["descent compare", *picks])
-        main()
+        main(picks)
         return self.capsys.readouterr().out.splitlines()
 
 

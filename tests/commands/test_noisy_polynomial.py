@@ -1,6 +1,5 @@
 import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +8,11 @@ from conftest import ROOT
 from PIL import Image
 
 from descent import cli
-from descent.commands.noisy_polynomial import Parameters, noisy_polynomial
+from descent.commands.noisy_polynomial import NoisyPolynomial, noisy_polynomial
 from descent.core.data.noisy_polynomial import read_points
 from descent.errors import UserError
 
-PUBLISHED = Parameters(
+PUBLISHED = NoisyPolynomial(
     count=100,
     low=-10,
     high=10,
@@ -51,7 +50,7 @@ def test_the_command_makes_the_published_points_and_their_picture_and_litters_no
     assert after - before == {made / "points.csv", made / "points.png"}
     x, _ = read_points(made / "points.csv")
     np.testing.assert_array_equal(x, np.linspace(-10, 10, 100))
-    noisy_polynomial(replace(PUBLISHED, folder="again"))
+    noisy_polynomial(PUBLISHED.model_copy(update={"folder": "again"}))
     assert (project / "again" / "points.csv").read_bytes() == (made / "points.csv").read_bytes()
     with Image.open(made / "points.png") as picture:
         assert picture.size == (640, 480)
@@ -59,7 +58,7 @@ def test_the_command_makes_the_published_points_and_their_picture_and_litters_no
 
 def test_the_noise_is_what_lies_between_the_points_and_those_without_noise(project: Path) -> None:
     noisy_polynomial(PUBLISHED)
-    noisy_polynomial(replace(PUBLISHED, noise=0, folder="smooth"))
+    noisy_polynomial(PUBLISHED.model_copy(update={"noise": 0, "folder": "smooth"}))
     off = read_points(project / "data/noisy_polynomial/points.csv")[1] - read_points(project / "smooth/points.csv")[1]
     np.testing.assert_allclose(off, np.random.default_rng(0).normal(0, 0.2, 100), atol=1e-8)
 
@@ -73,18 +72,18 @@ def test_the_command_line_sets_parameters(project: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("count=6", "count=6: it must be above degree=6"),
-        ("degree=0", "degree=0: it must be 1 or more"),
+        ("count=6", "count=6: choose a number above degree=6"),
+        ("degree=0", "degree=0: choose a whole number from 1"),
         ("degree=11", "has 11 points, and degree 11 needs 12"),
-        ("low=10", "low=10: it must be below high=10"),
-        ("low=nan", "low=nan: it must be finite"),
-        ("high=inf", "high=inf: it must be finite"),
-        ("noise=-0.1", "noise=-0.1: it must be 0 or more"),
-        ("noise=nan", "noise=nan: it must be 0 or more"),
-        ("seed=-1", "seed=-1: it must be 0 or more"),
-        ("count=many", "count: Value 'many'"),
-        ("count=10.5", "count: Value '10.5'"),
-        ("colour=red", "colour"),
+        ("low=10", "low=10: choose a number below high=10"),
+        ("low=nan", "low=nan: choose a number"),
+        ("high=inf", "high=inf: choose a number"),
+        ("noise=-0.1", "noise=-0.1: choose a number from 0"),
+        ("noise=nan", "noise=nan: choose a number from 0"),
+        ("seed=-1", "seed=-1: choose a whole number from 0"),
+        ("count=many", "count=many: choose a whole number"),
+        ("count=10.5", "count=10.5: choose a whole number"),
+        ("colour=red", "colour=red: there is no key or group 'colour'; choose one of count, low, "),
         ("control_points=none.csv", "none.csv"),
     ],
 )

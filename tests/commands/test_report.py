@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from conftest import composed_in
 
-from descent.articles import article_000, article_001, article_002, article_003, article_004
-from descent.articles import summary as summaries
+from descent.articles import article_000, article_001, article_002, article_003, article_004, summarize
 from descent.articles.published_value import PublishedValue
+from descent.articles.summary import Summary
 from descent.commands import articles, report
 from descent.errors import UserError
 from descent.render.run_views import draw
@@ -34,17 +34,16 @@ def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for article in (article_000, article_001, article_002, article_003, article_004):
         own = [figure for figure in FIGURES if figure.article == article.ARTICLE]
         monkeypatch.setattr(article, "published_values", lambda results, own=own: own)
-    nothing = summaries.Summary({}, [], [], [], 0, [])
-    monkeypatch.setattr(summaries, "summary", lambda results: nothing)
+    nothing = Summary({}, [], [], [], 0, [])
+    monkeypatch.setattr(summarize, "summarize", lambda results: nothing)
     monkeypatch.setattr(sections, "sections", lambda results, summary: [])
-    monkeypatch.setattr("sys.argv", ["descent report"])
     return project
 
 
 def test_the_figures_are_written_counted_and_those_that_differ_said(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    articles.main()
+    articles.main([])
     with (trained / "reports" / "figures.csv").open(newline="", encoding="utf-8") as file:
         assert [(row["article"], row["figure"]) for row in csv.DictReader(file)] == [
             ("001", "right"), ("001", "known"), ("003", "wrong"),
@@ -55,8 +54,8 @@ def test_the_figures_are_written_counted_and_those_that_differ_said(
 
 
 def test_the_page_has_a_card_for_each_experiment_the_articles_first(trained: Path) -> None:
-    articles.main()
-    report.main()
+    articles.main([])
+    report.main([])
     page = (trained / "reports" / "index.html").read_text(encoding="utf-8")
     places = [page.index(f"descent train experiment={name}") for name in ("bowl_001", "parabola_003", "ackley")]
     assert places == sorted(places)
@@ -64,8 +63,8 @@ def test_the_page_has_a_card_for_each_experiment_the_articles_first(trained: Pat
 
 def test_an_experiment_that_is_not_trained_has_no_card(trained: Path) -> None:
     shutil.rmtree(trained / "runs" / "ackley")
-    articles.main()
-    report.main()
+    articles.main([])
+    report.main([])
     page = (trained / "reports" / "index.html").read_text(encoding="utf-8")
     assert "experiment=bowl_001" in page
     assert "experiment=ackley" not in page
@@ -73,4 +72,4 @@ def test_an_experiment_that_is_not_trained_has_no_card(trained: Path) -> None:
 
 def test_without_the_articles_values_it_says_what_writes_them(trained: Path) -> None:
     with pytest.raises(UserError, match=r"reports/figures.csv is missing; `descent articles` writes it$"):
-        report.main()
+        report.main([])

@@ -18,17 +18,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["descent sync", *arguments])
-    main()
-
-
 def test_every_record_under_runs_is_brought(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a", "sweep/b"):
         whole(project / "runs" / name)
-    call(monkeypatch)
+    main([])
     uri = f"sqlite:///{project / 'mlflow.db'}"
     assert runs(uri) == [("a", "FINISHED"), ("b", "FINISHED")]
     a, b, total = capsys.readouterr().out.splitlines()
@@ -36,7 +31,7 @@ def test_every_record_under_runs_is_brought(
     assert b.startswith(f"{project}/runs/sweep/b: new, run ")
     assert total == "records: 2 new, 0 updated, 0 unchanged"
 
-    call(monkeypatch, "runs/a")
+    main(["runs/a"])
     assert capsys.readouterr().out.splitlines()[-1] == "records: 0 new, 0 updated, 1 unchanged"
 
     # A record that MLflow refuses does not keep the others back.
@@ -51,7 +46,7 @@ def test_every_record_under_runs_is_brought(
 @pytest.mark.usefixtures("project")
 def test_a_folder_without_a_record_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"^nowhere holds no record \(run\.json or sweep\.json\); name the folder"):
-        call(monkeypatch, "nowhere")
+        main(["nowhere"])
 
 
 def test_a_server_that_is_away_is_told_in_a_line(project: Path) -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra.core.global_hydra import GlobalHydra
 
 from descent.commands import train
 from descent.errors import UserError
@@ -15,13 +14,11 @@ Said = Callable[..., list[str]]
 
 
 @pytest.fixture
-def said(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Said]:
+def said(project: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Said]:
     """Runs the command without MLflow, and gives what it said."""
 
     def call(*words: str) -> list[str]:
-        monkeypatch.setattr("sys.argv", ["descent train", *words, "tracking=none"])
-        GlobalHydra.instance().clear()
-        train.main()
+        train.main([*words, "tracking=none"])
         return capsys.readouterr().out.splitlines()
 
     yield call

@@ -6,10 +6,10 @@ import pytest
 import torch
 from conftest import ROOT, Composed
 from descents import nobody, record_in
-from omegaconf import DictConfig
 from torch.nn.utils import parameters_to_vector
 
 from descent.core.build import assemble, chosen_accelerator, data_of
+from descent.core.config import TrainConfig
 from descent.errors import UserError
 from descent.records.run import EVALUATIONS
 from descent.runs.tracked_run import Run, take_steps
@@ -24,12 +24,19 @@ SHORT = "trainer.max_steps=60"
         (["optimizer.lr=nan"], "optimizer.lr=nan: choose a number from 0"),
         (["optimizer.lr=fast"], "optimizer.lr=fast: choose a number from 0"),
         (["data.batch_size=601"], "data.batch_size=601: choose from 1 to 600, the number of examples"),
-        (["data.batch_size=0"], "data.batch_size=0: choose from 1 to 600, the number of examples"),
+        (["data.batch_size=0"], "data.batch_size=0: choose a whole number from 1"),
         (["trainer.max_steps=0"], "trainer.max_steps=0: choose a whole number from 1"),
         (["trainer.max_steps=1.5"], "trainer.max_steps=1.5: choose a whole number from 1"),
         (["trainer.max_steps=null"], "the run has no end: set trainer.max_steps or trainer.max_epochs"),
         (["trainer.chunk_size=0"], "trainer.chunk_size=0: choose a whole number from 1"),
-        (["data.batch_size=1.5"], "data.batch_size=1.5: choose a whole number from 0"),
+        (["data.batch_size=1.5"], "data.batch_size=1.5: choose a whole number from 1"),
+        (["+optimizer.learning_rate=0.1"], "torch.optim.SGD takes no 'learning_rate'; choose one of lr, momentum, "),
+        (["+optimizer.momentun=0.9"], "torch.optim.SGD takes no 'momentun'; did you mean 'momentum'?"),
+        (["+optimizer.params=[1]"], "optimizer.params=[1]: torch.optim.SGD takes no 'params'; choose one of lr, "),
+        (["+schedule.steps=5"], "schedule.steps=5: descent.core.optim.schedules.constant takes nothing"),
+        (["+network.activation.slope=1"], "problem: Sigmoid.__init__() got an unexpected keyword argument 'slope'"),
+        (["+data.source.count=9"], "data.source.count=9: descent.core.data.mnist.read_mnist takes no 'count'; "),
+        (["+sampler.pth=x"], "sampler.pth=x: hydra.utils.get_method takes no 'pth'; did you mean 'path'?"),
         (["optimizer._target_=torch.optim.Nothing"], "optimizer: "),
         (["seed=-1"], "seed=-1: choose a whole number from 0"),
         (["evaluation.first=0"], "evaluation.first=0: choose a whole number from 1"),
@@ -85,7 +92,7 @@ def test_the_articles_fix_their_experiments(composed: Composed) -> None:
     assert three_layer.minibatches.chunk(0, 2).flatten().tolist() == list(range(12))
 
 
-def losses(config: DictConfig, folder: Path) -> list[float]:
+def losses(config: TrainConfig, folder: Path) -> list[float]:
     """The evaluations' losses of what is assembled, trained."""
     parts = assemble(config)
     record = record_in(folder, parts.plan)

@@ -52,7 +52,7 @@ def test_a_run_that_is_interrupted_says_how_it_goes_on(project: Path, training: 
 def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, training: subprocess.Popen[bytes]) -> None:
     training.kill()
     assert training.wait() == -9
-    (unfinished,) = (project / "runs").iterdir()
+    (unfinished,) = (project / "runs").glob("*.unfinished")
     store = f"sqlite:///{project}/mlflow.db"
     before = RunRecord(unfinished).read(STEPS).rows
     assert 0 < len(before) < LENGTH

@@ -14,9 +14,10 @@ from tracking.runs import rows
 from waiting import eventually
 
 from descent.commands.train import Job
+from descent.core.config import TrainConfig
 from descent.records.run import STEPS, RunRecord
 from descent.records.sweep import SweepRecord
-from descent.runs import composition
+from descent.runs.composition import CommandLine
 from descent.runs.sweep_identity import passed_on
 
 pytestmark = pytest.mark.services
@@ -107,7 +108,6 @@ def test_jobs_that_run_elsewhere_end_with_their_sweep(project: Path) -> None:
 def test_a_job_that_does_not_see_its_sweep_brings_its_run_under_it(
     project: Path,
     tmp_path_factory: pytest.TempPathFactory,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     store = f"sqlite:///{project}/mlflow.db"
@@ -116,7 +116,8 @@ def test_a_job_that_does_not_see_its_sweep_brings_its_run_under_it(
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     known = [word.replace(str(project), str(elsewhere)) for word in passed_on(SweepRecord(folder))]
     words = (*SWEEP[3:], "optimizer.lr=1e-1", f"tracking.uri={store}", *known)
-    monkeypatch.setattr("sys.argv", ["descent train", *words])
-    composition.run(Job(), "train")
+    line = CommandLine("train", TrainConfig, words)
+    with line.hydra() as hydra:
+        hydra.run("train", Job(), list(words))
     assert "lr=0.1: " in capsys.readouterr().out
     assert ("lr=0.1", "FINISHED", "himmelblau: lr") in rows(store, CHILDREN)

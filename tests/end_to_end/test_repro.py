@@ -41,7 +41,9 @@ def test_the_main_job_goes_through_and_a_changed_point_reruns_what_depends_on_it
         assert done.returncode == 0, done.stdout + done.stderr
         return stages_run(done.stdout)
 
-    assert sorted(repro()) == ["fetch_mnist", "noisy_polynomial", "train@mnist_two_layer", "train@noisy_polynomial"]
+    assert sorted(repro()) == [
+        "compose", "fetch_mnist", "noisy_polynomial", "train@mnist_two_layer", "train@noisy_polynomial",
+    ]  # fmt: skip
     assert repro() == []
 
     points = clone / "data/source/control_points.csv"
@@ -63,7 +65,7 @@ def test_the_main_job_goes_through_and_a_changed_point_reruns_what_depends_on_it
     assert len(rows(store, "select * from runs where status = 'FINISHED'")) == 2
 
     metrics = run("dvc", "metrics", "show", "--json", cwd=clone)
-    shown = json.loads(metrics.stdout)[""]["data"]["runs/mnist_two_layer/metrics.json"]["data"]
+    shown = json.loads(metrics.stdout)[""]["data"]["runs/mnist_two_layer/record/metrics.json"]["data"]
     assert 0 <= shown["accuracy/test"] <= 1
     plots = run("dvc", "plots", "show", "--out", "plots", cwd=clone)
     assert plots.returncode == 0, plots.stderr

@@ -15,7 +15,7 @@ from PIL import Image
 from tracking.runs import start
 
 from descent.articles.results import Results
-from descent.articles.summary import summary
+from descent.articles.summarize import summarize
 from descent.records.run import EVALUATIONS
 from descent.report.page import Section
 from descent.report.sections import sections
@@ -84,7 +84,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory, small_data: Path, drawn: lis
 
         patch.setattr(Figure, "savefig", noted)
         results = Results(project)
-        return {section.id: section for section in sections(results, summary(results))}
+        return {section.id: section for section in sections(results, summarize(results))}
 
 
 def table(section: Section) -> list[list[str]]:

@@ -67,7 +67,7 @@ def test_starts_are_spread_evenly_and_rates_evenly_in_log_space(composed: Compos
     assert found.starts.tolist() == pytest.approx([-2, 0, 2, 4])
     assert found.rates.tolist() == pytest.approx([0.001, 0.01, 0.1, 1])
     config = composed(*common)
-    assert basins(config).starts[[0, -1]].tolist() == list(config.landscape.x)  # unless they are given
+    assert basins(config).starts[[0, -1]].tolist() == config.landscape.arguments["x"]  # unless they are given
 
 
 @pytest.mark.parametrize(("minimum", "is_reached"), [(0.049, True), (0.051, False), (-0.049, True), (-0.051, False)])
@@ -138,7 +138,7 @@ def test_the_table_has_a_row_for_each_cell(composed: Composed) -> None:
     [
         ("basin.cells=1", r"basin.cells=1: choose a whole number from 2"),
         ("basin.cells=2.5", r"basin.cells=2.5: choose a whole number from 2"),
-        ("basin.seeds=true", r"basin.seeds=True: choose a whole number from 1"),
+        ("basin.seeds=true", r"basin.seeds=true: choose a whole number from 1"),
         ("basin.seeds=0", r"basin.seeds=0: choose a whole number from 1"),
         ("basin.rates=[0,1]", r"basin.rates=\[0, 1\]: choose two numbers above 0, the lower first"),
         ("basin.rates=[0.1,inf]", r"basin.rates=\[0.1, inf\]: choose two numbers above 0, the lower first"),

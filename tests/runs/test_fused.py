@@ -8,11 +8,11 @@ import pytest
 import torch
 from conftest import Composed
 from descents import Stopper, nobody, record_in, timeless, train_together
-from omegaconf import DictConfig
 from parabola import Parabola
 from torch import Tensor, nn
 
 from descent.core.build import assemble
+from descent.core.config import TrainConfig
 from descent.core.data.examples import Data, Examples, unchanged
 from descent.core.problems.problem import Problem
 from descent.records.run import EVALUATIONS, STEPS, TRAJECTORY, RunRecord
@@ -134,7 +134,7 @@ def test_runs_of_several_rates_that_were_interrupted_end_as_if_they_had_not_been
     """They share an optimizer until then; each then continues with its own part of that optimizer's state."""
     common = (*NETWORK, "network.sizes=[784,8,10]", "trainer.max_steps=100", f"optimizer={optimizer}")
 
-    def configs(folder: str, *overrides: str) -> list[DictConfig]:
+    def configs(folder: str, *overrides: str) -> list[TrainConfig]:
         return [composed(*common, *overrides, f"optimizer.lr={rate}", f"run_dir={folder}/{rate}") for rate in RATES]
 
     whole = train_together(*configs("whole"))

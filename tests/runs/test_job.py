@@ -3,7 +3,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Composed
+from conftest import ROOT, Composed, composition_in
 from multirun import common
 from omegaconf import DictConfig
 from quick_landscape import QUICK
@@ -20,15 +20,15 @@ ASKED = RunRequest(["problem=bowl", "optimizer.lr=0.1"])
 
 def test_a_run_is_ranked_by_the_objective(composed: Composed) -> None:
     outcome = RunResult(ROOT, "finished", {"loss/train": 0.5, "accuracy/test": 0.9})
-    assert ranked_by(composed("problem=bowl"), outcome) == 0.5
-    assert ranked_by(composed("experiment=mnist_two_layer"), outcome) == 0.9
-    assert ranked_by(composed("problem=bowl", "objective.metric=x"), outcome) is None
+    assert ranked_by(composed("problem=bowl").objective, outcome) == 0.5
+    assert ranked_by(composed("experiment=mnist_two_layer").objective, outcome) == 0.9
+    assert ranked_by(composed("problem=bowl", "objective.metric=x").objective, outcome) is None
 
 
 def test_a_run_that_ran_away_is_the_worst(composed: Composed) -> None:
     outcome = RunResult(ROOT, "diverged", {"loss/train": 0.5, "accuracy/test": 0.9})
-    assert ranked_by(composed("problem=bowl"), outcome) == math.inf
-    assert ranked_by(composed("experiment=mnist_two_layer"), outcome) == -math.inf
+    assert ranked_by(composed("problem=bowl").objective, outcome) == math.inf
+    assert ranked_by(composed("experiment=mnist_two_layer").objective, outcome) == -math.inf
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ def sweep(project: Path) -> SweepRecord:
 
 
 @pytest.fixture
-def config(composed: Composed) -> DictConfig:
+def config(project: Path) -> DictConfig:
     """What the sweep's job at the larger rate is composed to."""
-    config = composed("problem=bowl", "trainer.max_steps=5", "optimizer.lr=0.1")
+    config = composition_in(project, "problem=bowl", "trainer.max_steps=5", "optimizer.lr=0.1")
     config.landscape = QUICK
     return config
 
@@ -80,8 +80,8 @@ def test_a_job_is_trained_once(sweep: SweepRecord, config: DictConfig) -> None:
     assert noted(sweep).stage == "skipped"
 
 
-def test_a_job_that_cannot_be_trained_is_noted_with_the_reason(sweep: SweepRecord, composed: Composed) -> None:
-    wrong = composed("problem=bowl", "trainer.max_steps=5", "optimizer.lr=-1")
+def test_a_job_that_cannot_be_trained_is_noted_with_the_reason(sweep: SweepRecord, project: Path) -> None:
+    wrong = composition_in(project, "problem=bowl", "trainer.max_steps=5", "optimizer.lr=-1")
     assert go_alone(job(wrong, sweep, RunRequest(["problem=bowl", "optimizer.lr=-1"]))) is None
     failed = noted(sweep)
     assert (failed.name, failed.stage, failed.folder, failed.record) == ("lr=-1", "failed", None, None)

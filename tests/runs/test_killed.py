@@ -14,10 +14,10 @@ import torch
 from conftest import composed_in, make_project
 from descents import timeless
 from moments import copied_before_every_change
-from omegaconf import DictConfig
 from quick_landscape import QUICK
 from tracking.runs import contents, new_store, start
 
+from descent.core.config import TrainConfig
 from descent.core.training.checkpoint import CHECKPOINT, Checkpoint, TrainState, taken_up
 from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, STEPS, RunRecord, records
 from descent.records.study import StudyFile
@@ -35,7 +35,7 @@ NETWORK = (
 POLYNOMIAL = ("experiment=noisy_polynomial", "optimizer=momentum", "optimizer.lr=0.01")
 
 
-def train(configs: Sequence[DictConfig]) -> list[RunResult]:
+def train(configs: Sequence[TrainConfig]) -> list[RunResult]:
     """Train runs, together if they are several."""
     begun = [begin(course(config)) for config in configs]
     ended = iter(go_together([run for run in begun if isinstance(run, Waiting)]))
@@ -52,7 +52,7 @@ class Watched:
         moments: copies of the folder that holds these, one of every moment at which the process could be killed.
     """
 
-    configs: list[DictConfig]
+    configs: list[TrainConfig]
     folders: list[Path]
     moments: list[Path]
 
@@ -64,9 +64,8 @@ class Watched:
 )
 def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Watched:
     project = make_project(tmp_path_factory.mktemp("project"), small_data)
-    configs = [composed_in(project, *run, *SHORT, f"run_dir=runs/{number}") for number, run in enumerate(request.param)]
-    for config in configs:
-        config.landscape = QUICK
+    composed = (composed_in(project, *run, *SHORT, f"run_dir=runs/{at}") for at, run in enumerate(request.param))
+    configs = [config.replaced("landscape", QUICK) for config in composed]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project)
         (project / "runs").mkdir()

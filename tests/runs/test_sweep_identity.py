@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 from multirun import common
 
+from descent.core.config import TrainConfig
 from descent.records import lineage
 from descent.records.sweep import SEVERAL, SweepRecord
-from descent.runs.composition import multirun
+from descent.runs.composition import CommandLine
 from descent.runs.sweep_identity import header_of, job_name, passed_on, swept_in
 
 SWEEP = ("problem=bowl", "optimizer=sgd,adam", "optimizer.lr=1e-3,1e-2", "seed=range(3)", "trainer.max_steps=5")
@@ -52,17 +53,15 @@ def test_other_source_makes_another_sweep(project: Path, monkeypatch: pytest.Mon
         ("optuna", ["optimizer.lr"]),
     ],
 )
-def test_ready_sweeps_need_no_flag(project: Path, monkeypatch: pytest.MonkeyPatch, name: str, jobs: list[str]) -> None:
+def test_ready_sweeps_need_no_flag(project: Path, name: str, jobs: list[str]) -> None:
     words = ["problem=bowl", "trainer.max_steps=5", f"sweep={name}"]
-    monkeypatch.setattr("sys.argv", ["descent train", *words])
-    config = multirun("train")
+    config = CommandLine("train", TrainConfig, words).common
     assert config is not None
     assert list(swept_in(config)) == jobs
 
 
-def test_a_single_run_is_no_sweep(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["descent train", "problem=bowl", "trainer.max_steps=5"])
-    assert multirun("train") is None
+def test_a_single_run_is_no_sweep(project: Path) -> None:
+    assert CommandLine("train", TrainConfig, ["problem=bowl", "trainer.max_steps=5"]).common is None
 
 
 def test_a_sweep_over_problems_has_an_experiment_of_its_own(project: Path) -> None:

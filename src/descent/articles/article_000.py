@@ -8,6 +8,7 @@ from numpy.polynomial import Polynomial
 from scipy.stats import binomtest, chi2_contingency
 
 from descent.articles.by_hand import EPSILON
+from descent.articles.configs import run_config
 from descent.articles.published_value import Cause, Check, PublishedValue, animation, claim
 from descent.articles.results import Array, Results
 from descent.core.build import RunComponents, assemble
@@ -172,7 +173,7 @@ def data(results: Results) -> list[PublishedValue]:
 
 def descent(results: Results) -> list[PublishedValue]:
     """Those of the descent that the article shows."""
-    config = results.config("noisy_polynomial")
+    config = run_config(results, "noisy_polynomial")
     parts = assemble(config)
     curve = polynomial(results)
     minima, _ = extrema(curve)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from descent.articles.by_hand import on_bowl
+from descent.articles.configs import run_config
 from descent.articles.faults import Array, descend
 from descent.articles.published_value import Cause, Check, PublishedValue, claim, numbers
 from descent.articles.results import Results
@@ -35,7 +36,7 @@ def published_values(results: Results) -> list[PublishedValue]:
     """Its published values, each beside ours."""
     paths = {name: results.path(name) for name in RATES}
     checks = {
-        name: Check(paths[name], *on_bowl(START, lr, STEPS, results.config(name).divergence_threshold))
+        name: Check(paths[name], *on_bowl(START, lr, STEPS, run_config(results, name).divergence_threshold))
         for name, lr in RATES.items()
     }
 

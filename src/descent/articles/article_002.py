@@ -12,6 +12,7 @@ from torch.optim import SGD, Optimizer
 
 from descent.articles import by_hand
 from descent.articles.by_hand import Minibatch, Momentum, float32_rounding, on_parabola
+from descent.articles.configs import run_config
 from descent.articles.published_value import Check, PublishedValue, animation, claim, numbers
 from descent.articles.results import Array, Results
 from descent.core.build import RunComponents, assemble
@@ -102,7 +103,7 @@ def published_values(results: Results) -> list[PublishedValue]:
 
 def network(results: Results) -> list[PublishedValue]:
     """Those of the network that tells the patterns apart."""
-    config = results.config("patterns")
+    config = run_config(results, "patterns")
     parts = assemble(config)
     check = training_check(results, parts)
     before, after = (results.evaluation("patterns", "accuracy/test", step) for step in (0, STEPS))
@@ -170,7 +171,7 @@ def descents(results: Results) -> list[PublishedValue]:
     by_autograd, own = (
         Check(results.path(name, ["x"])[:, 0], *on_parabola(1.0, lr, steps)) for name, (lr, steps) in PARABOLAS.items()
     )
-    optimizer = get_class(results.config("parabola_002_own_optimizer").optimizer._target_)
+    optimizer = get_class(run_config(results, "parabola_002_own_optimizer").optimizer.target)
     return [
         claim(
             ARTICLE,

@@ -9,6 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from descent.articles.by_hand import EPSILON, AdaGrad, Adam, Momentum, Update, descend_by, first_losses, on_parabola
+from descent.articles.configs import run_config
 from descent.articles.published_value import Cause, Check, PublishedValue, animation, claim
 from descent.articles.results import Array, Results
 from descent.core.build import assemble
@@ -168,7 +169,7 @@ def three_layers_accuracy(results: Results) -> PublishedValue:
 
 def three_layers_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> PublishedValue:
     """What the article trains on MNIST, held against what the run's record says of it."""
-    parts = assemble(results.config(THREE_LAYERS))
+    parts = assemble(run_config(results, THREE_LAYERS))
     looked_at = min(LOOKED_AT, steps)
     recorded, taken = results.losses(THREE_LAYERS), results.steps_taken(THREE_LAYERS)
     losses = first_losses(parts, recorded, looked_at, ("relu", "relu", "sigmoid"), Adam(0.001))

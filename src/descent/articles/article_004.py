@@ -9,6 +9,7 @@ import torch
 from descent.articles import article_004_mnist
 from descent.articles.article_001 import bowl
 from descent.articles.by_hand import EPSILON, SINGLE, Momentum, backpropagate, on_bowl, train
+from descent.articles.configs import run_config
 from descent.articles.faults import STEP, cross_entropy_with_shifted_log, descend_in_place, gradient_in_the_type_of
 from descent.articles.published_value import Cause, Check, PublishedValue, claim, numbers
 from descent.articles.results import Array, Results
@@ -101,7 +102,7 @@ def descents(results: Results) -> list[PublishedValue]:
 
     def end(name: str, published: Sequence[str], cause: str) -> PublishedValue:
         path = results.path(name)
-        check = Check(path, *on_bowl(START, RATES[name], STEPS, results.config(name).divergence_threshold))
+        check = Check(path, *on_bowl(START, RATES[name], STEPS, run_config(results, name).divergence_threshold))
         return numbers(
             ARTICLE,
             f"from (-3, 4) at rate {RATES[name]:g}",
@@ -127,7 +128,7 @@ def descents(results: Results) -> list[PublishedValue]:
 
 def layer(results: Results) -> list[PublishedValue]:
     """Those of the layer with two inputs and three outputs, from where the experiment's run starts."""
-    parts = assemble(results.config("linear_softmax"))
+    parts = assemble(run_config(results, "linear_softmax"))
     (minibatch,) = parts.data.train.minibatches(parts.minibatches.chunk(0, 1))
     weights = np.array(W).flatten()
     # Ours has a row for each output, the article's a column.
@@ -184,7 +185,7 @@ def gradient_check(results: Results) -> list[PublishedValue]:
     # PyTorch's linear layers hold (outputs, inputs), the article's (inputs, outputs).
     shapes = [literal_eval(row["shape"])[::-1] for row in rows]
     largest = np.max([float(row["largest_absolute"]) for row in rows], initial=0)
-    parts = assemble(results.config("two_layer_gradient"))
+    parts = assemble(run_config(results, "two_layer_gradient"))
     (minibatch,) = parts.data.train.minibatches(parts.minibatches.chunk(0, 1))
     images, labels = (column.double().numpy() for column in minibatch)
     parameters = [parameter.detach().double().numpy() for parameter in parts.problem.parameters()]

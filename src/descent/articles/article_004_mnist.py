@@ -1,18 +1,20 @@
 """Source article 004: two layers on MNIST."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
 from scipy import stats
 
 from descent.articles.article_003 import THREE_LAYERS, THREE_LAYERS_STEPS
 from descent.articles.by_hand import Momentum, first_losses, of_mnist, outputs_of, parameters_of, train
+from descent.articles.configs import run_config, seeds_config
 from descent.articles.curves import distances, is_one_of
 from descent.articles.published_value import Cause, Check, PublishedValue, claim, judge
 from descent.articles.results import Array, Results
 from descent.core.build import assemble
+from descent.core.config import TrainConfig
 from descent.core.data.examples import Examples
 from descent.core.training.evaluation import evaluate
 
@@ -76,7 +78,7 @@ def published_values(results: Results) -> list[PublishedValue]:
 
 def program(results: Results, steps: int = STEPS) -> PublishedValue:
     """What the article trains, held against what the run's record says of it."""
-    config, repeated = results.config(NAME), results.repeated_config(NAME)
+    config, repeated = run_config(results, NAME), seeds_config(results, NAME)
     parts = assemble(config)
     parameters, count = parameters_of(parts), len(parts.data.train)
     losses = first_losses(parts, results.losses(NAME), min(LOOKED_AT, steps), ACTIVATIONS, Momentum(LR))
@@ -100,7 +102,7 @@ def program(results: Results, steps: int = STEPS) -> PublishedValue:
         and indices.shape[1] == BATCH
         and as_expected
         and taken == steps
-        and all(OmegaConf.select(config, key) == OmegaConf.select(repeated, key) for key in SAME),
+        and all(value(config) == value(repeated) for value in map(attrgetter, SAME)),
         note="Checked where it is set, since the curve below does not tell batches of 50 or a shuffled order from it. "
         f"The repeats are configured like the run. Float32 may put a loss up to {np.max(losses.within):.1g} off.",
     )
@@ -109,7 +111,7 @@ def program(results: Results, steps: int = STEPS) -> PublishedValue:
 def first_step(results: Results, published: Sequence[str] = FIRST) -> PublishedValue:
     """The accuracies after one step."""
     train_part, test_part = (results.over_seeds(NAME, 1, f"accuracy/{part}") for part in PARTS)
-    rare, by_hand = after_one_step(results.config(NAME), RARE_SEED)
+    rare, by_hand = after_one_step(run_config(results, NAME), RARE_SEED)
     lowest, highest = ("/".join(f"{end(values):.4f}" for values in (train_part, test_part)) for end in (np.min, np.max))
     said = [float(value) for value in published]
     return claim(
@@ -205,11 +207,9 @@ def with_replacement(indices: NDArray[np.int64], count: int) -> tuple[str, bool]
     )
 
 
-def after_one_step(config: DictConfig, seed: int) -> tuple[list[float], list[float]]:
+def after_one_step(config: TrainConfig, seed: int) -> tuple[list[float], list[float]]:
     """The accuracies on the training and the test images after the first step from a seed: ours, and by hand."""
-    config = config.copy()
-    config.seed = seed
-    parts = assemble(config)
+    parts = assemble(config.replaced("seed", seed))
     indices = parts.minibatches.chunk(0, 1)
     _, moved = train(parameters_of(parts), ACTIVATIONS, of_mnist(parts.data, indices.numpy()), Momentum(LR))
     (minibatch,) = parts.data.train.minibatches(indices)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
 
 from descent.errors import UserError
 from descent.records.folder import RECORD
-from descent.records.run import CONFIG, EVALUATIONS, RESULT, STEPS, RunRecord, Table
+from descent.records.run import EVALUATIONS, RESULT, STEPS, RunRecord, Table
 
 Array = NDArray[np.float64]
 Row = dict[str, str]
@@ -35,10 +34,6 @@ class Results:
         ending = self.record(name).ending()
         assert ending is not None
         return ending.result
-
-    def config(self, name: str) -> DictConfig:
-        """The configuration that an experiment's run was trained with."""
-        return _config(self.record(name).files)
 
     def path(self, name: str, components: Sequence[str] = ("x", "y")) -> Array:
         """The positions of a small problem's run, (steps + 1, components), from the start on; nan without a start."""
@@ -66,10 +61,6 @@ class Results:
     def repeated(self, name: str, table: str = "runs.csv") -> list[Row]:
         """The rows of an experiment's repeats."""
         return _rows(self.root / "seeds" / name / table)
-
-    def repeated_config(self, name: str) -> DictConfig:
-        """The configuration that an experiment's repeats were trained with, but for their seeds."""
-        return _config(self.root / "seeds" / name)
 
     def repeated_at(self, name: str, step: int, metric: str) -> list[float]:
         """A metric of every repeat after a number of steps."""
@@ -101,12 +92,6 @@ def columns(table: Table, names: Sequence[str]) -> Array:
         return np.empty((0, len(names)))
     indices = [table.columns.index(name) for name in names]
     return np.array([[row[index] for index in indices] for row in table.rows], dtype=np.float64)
-
-
-def _config(folder: Path) -> DictConfig:
-    config = OmegaConf.load(folder / CONFIG)
-    assert isinstance(config, DictConfig)
-    return config
 
 
 def _rows(path: Path) -> list[Row]:

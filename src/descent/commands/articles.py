@@ -2,16 +2,17 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 
 from descent.project import project_root
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Write reports/figures.csv and reports/articles.json from the records of the experiments."""
-    argparse.ArgumentParser("descent articles", description=__doc__).parse_args()
+    argparse.ArgumentParser("descent articles", description=__doc__).parse_args(words)
     from descent.articles import article_000, article_001, article_002, article_003, article_004
     from descent.articles.results import Results
-    from descent.articles.summary import summary
+    from descent.articles.summarize import summarize
     from descent.articles.table import write_table
 
     root = project_root()
@@ -19,7 +20,7 @@ def main() -> None:
     articles = (article_000, article_001, article_002, article_003, article_004)
     values = [value for article in articles for value in article.published_values(results)]
     write_table(root / "reports" / "figures.csv", values)
-    summary(results).save(root / "reports" / "articles.json")
+    summarize(results).save(root / "reports" / "articles.json")
     counts = Counter(value.verdict for value in values)
     print(f"{len(values)} published figures: {counts['reproduced']} reproduced, {counts['explained']} explained")
     for value in values:

@@ -1,28 +1,26 @@
 """Hold backpropagation against central differences, parameter by parameter, at an experiment's start."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from descent.core.config import TrainConfig
 from descent.errors import UserError
+from descent.runs.composition import CommandLine
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
     from descent.runs.gradient_check import Comparison
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Check the gradient of what the command line composes, into gradients/NAME."""
-    from descent.runs import composition
+    line = CommandLine("train", TrainConfig, words)
+    if not line.show():
+        line.run(_check)
 
-    composition.run(_check, "train")
 
-
-def _check(config: "DictConfig") -> None:
+def _check(config: TrainConfig) -> None:
     import os
 
-    from descent.runs.composition import require_experiment
-
-    require_experiment(config)
     from descent.render.gradients import PICTURE
     from descent.runs.gradient_check import DIFFERENCES, check_gradient
 

@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from descent.errors import UserError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from descent.records.sweep import SweepRecord
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Compare the runs that the command line picks, into comparisons/KEY and a run of MLflow."""
     parser = argparse.ArgumentParser("descent compare", description=__doc__)
     parser.add_argument(
@@ -25,7 +26,7 @@ def main() -> None:
         help="a folder under runs or sweeps, an MLflow run id, a run's key, or an MLflow filter string",
     )
     parser.add_argument("--uri", default=DEFAULT_URI, help="the MLflow store (default: %(default)s)")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     from descent.compare.picking import picked
     from descent.tracking.sweep_sync import sync_sweep
 

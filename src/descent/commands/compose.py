@@ -1,14 +1,15 @@
 """Compose experiments into files, which tell DVC what to train again: configs/NAME.yaml."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from descent.project import project_root
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Compose every experiment of conf/experiment; a file that would stay the same is left alone."""
-    argparse.ArgumentParser("descent compose", description=__doc__).parse_args()
+    argparse.ArgumentParser("descent compose", description=__doc__).parse_args(words)
     folder = project_root() / "configs"
     folder.mkdir(exist_ok=True)
     names = sorted(path.stem for path in (project_root() / "conf" / "experiment").glob("*.yaml"))
@@ -26,7 +27,7 @@ def _composed(name: str) -> dict[str, str]:
     from omegaconf import OmegaConf
 
     from descent.records.lineage import effective, flat
-    from descent.runs.composition import as_user_errors
+    from descent.runs.hydra_errors import as_user_errors
 
     with as_user_errors(), initialize_config_dir(str(project_root() / "conf"), version_base="1.3"):
         config = OmegaConf.to_container(compose("train", [f"experiment={name}"]), resolve=True)

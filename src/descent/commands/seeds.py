@@ -1,36 +1,31 @@
 """Repeat an experiment from many seeds at once, for what chance does to it."""
 
 import argparse
-import sys
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
+from descent.core.config import TrainConfig
 from descent.errors import UserError
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from descent.runs.composition import CommandLine
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Repeat what the command line composes, into seeds/NAME."""
-    from descent.runs import composition
-
     parser = argparse.ArgumentParser("descent seeds", description=__doc__, epilog="the rest is as for descent train")
     parser.add_argument(
         "--count", type=int, default=100, metavar="N", help="those after its own (default: %(default)s)"
     )
-    arguments, sys.argv[1:] = parser.parse_known_args()
+    arguments, others = parser.parse_known_args(words)
     if arguments.count < 2:
         raise UserError(f"--count {arguments.count}: choose 2 or more")
-    composition.run(partial(_repeat, arguments.count), "train")
+    line = CommandLine("train", TrainConfig, others)
+    if not line.show():
+        line.run(partial(_repeat, arguments.count))
 
 
-def _repeat(seeds: int, config: "DictConfig") -> None:
+def _repeat(seeds: int, config: TrainConfig) -> None:
     import os
 
-    from descent.runs.composition import require_experiment
-
-    require_experiment(config)
     from descent.core import numerics
     from descent.runs.seeds import repeat
 

@@ -2,6 +2,7 @@
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from descent.errors import UserError
@@ -30,9 +31,9 @@ def sync_all(folders: list[Path], uri: str, max_points: int = MAX_POINTS) -> Non
     print(f"records: {done['new']} new, {done['updated']} updated, {done['unchanged']} unchanged")
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Sync the records that the command line names, or all under runs and sweeps."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser("descent sync", description=__doc__)
     parser.add_argument(
         "folders",
         metavar="FOLDER",
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument(
         "--max-points", type=int, default=MAX_POINTS, help="of a metric a run, at most (default: %(default)s)"
     )
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     for folder in arguments.folders:
         if not _found([folder]):
             raise UserError(f"{folder} holds no record (run.json or sweep.json); name the folder of a run or a sweep")

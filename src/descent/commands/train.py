@@ -2,13 +2,15 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from descent.core.config import SweepConfig, Tracking, TrainConfig
 from descent.records.listener import RecordListener
-from descent.runs import composition
+from descent.runs.composition import CommandLine, typed, without_hydra
 from descent.tracking.background import BackgroundSync
 
 if TYPE_CHECKING:
@@ -21,19 +23,20 @@ if TYPE_CHECKING:
     from descent.runs.tracked_run import Run, RunRequest, RunResult
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Train what the command line composes: one run, or those of a multirun."""
+    line = CommandLine("train", TrainConfig, words)
+    if line.show():
+        return
     with ExitStack() as until_synced:
-        common = composition.multirun("train")
-        if common is None:
-            composition.run(partial(_train, until_synced), "train")
+        if line.common is None:
+            line.run(partial(_train, until_synced))
         else:
-            _sweep(until_synced, common)
+            _sweep(until_synced, line, line.common)
 
 
-def _train(until_synced: ExitStack, config: "DictConfig") -> None:
-    composition.require_experiment(config)
-    listener = _listener(until_synced, config)
+def _train(until_synced: ExitStack, config: TrainConfig) -> None:
+    listener = _listener(until_synced, config.tracking)
     # Lightning takes seconds to import, and a configuration that doesn't compose shall not wait for it.
     from descent.core import numerics
     from descent.core.training.progress import tell
@@ -44,44 +47,42 @@ def _train(until_synced: ExitStack, config: "DictConfig") -> None:
     _say(config.name, train(config, _asked(), listener))
 
 
-def _sweep(until_synced: ExitStack, common: "DictConfig") -> None:
+def _sweep(until_synced: ExitStack, line: CommandLine[TrainConfig], common: "DictConfig") -> None:
     from descent.runs.sweep import open_sweep, sweep_through
     from descent.runs.sweep_identity import passed_on
 
     sweep = open_sweep(common)
-    listener = _listener(until_synced, common)
+    listener = _listener(until_synced, SweepConfig.of(common).tracking)
     if "basin" in common:
         sweep_through(sweep, partial(_map, common, sweep), listener)
-        return
-    composition.override(*passed_on(sweep))
-    sweep_through(sweep, partial(composition.run, Job(), "train"), listener)
+    else:
+        sweep_through(sweep, partial(line.sweep, Job(), *passed_on(sweep)), listener)
 
 
 def _map(common: "DictConfig", sweep: "SweepRecord") -> None:
+    config = typed(TrainConfig, without_hydra(common))
     from descent.core import numerics
     from descent.runs.basin_map import train_map
-    from descent.runs.sweep_identity import without_hydra
 
-    composition.require_experiment(common)
     numerics.configure_torch()
-    train_map(without_hydra(common), sweep)
+    train_map(config, sweep)
 
 
 class Job:
     """A job of a sweep, which may be in a process or on a machine of its own."""
 
-    def __call__(self, config: "DictConfig") -> float | None:
+    def __call__(self, composed: "DictConfig") -> float | None:
         """Go through it by itself; what it is ranked by."""
         from descent.runs.tracked_run import go_alone
 
-        return go_alone(self.course(config))
+        return go_alone(self.course(composed))
 
-    def course(self, config: "DictConfig") -> "Generator[Run, TrainState, float | None]":
+    def course(self, composed: "DictConfig") -> "Generator[Run, TrainState, float | None]":
         """Its course, which waits for its run's steps."""
-        return _course(config)
+        return _course(composed)
 
 
-def _course(config: "DictConfig") -> "Generator[Run, TrainState, float | None]":
+def _course(composed: "DictConfig") -> "Generator[Run, TrainState, float | None]":
     from hydra.core.hydra_config import HydraConfig
 
     from descent.core import numerics
@@ -97,22 +98,22 @@ def _course(config: "DictConfig") -> "Generator[Run, TrainState, float | None]":
         os.chdir(hydra.runtime.cwd)  # the node of a cluster starts a job wherever it was started itself
     folder = Path(hydra.sweep.dir)
     if (folder / RECORD / SWEEP).exists():
-        return (yield from job(config, SweepRecord(folder), _asked()))
+        return (yield from job(composed, SweepRecord(folder), _asked()))
     # On a machine that does not see the sweep's folder.
     with ExitStack() as until_synced:
         asked = of_sweep(_asked())
         try:
-            outcome = yield from course(config, asked, _listener(until_synced, config))
+            config = typed(TrainConfig, composed)
+            outcome = yield from course(config, asked, _listener(until_synced, config.tracking))
         except UserError as error:
             print(f"failed: {asked.name}: {error}", file=sys.stderr)
             return None
         _say(asked.name or config.name, outcome)
-        return ranked_by(config, outcome)
+        return ranked_by(config.objective, outcome)
 
 
-def _listener(until_synced: ExitStack, config: "DictConfig") -> RecordListener:
+def _listener(until_synced: ExitStack, tracking: Tracking) -> RecordListener:
     """The worker that draws runs and brings them to the store that the configuration names, if it names one."""
-    tracking = config.tracking
     sync = until_synced.enter_context(BackgroundSync(tracking.uri, tracking.max_points, tracking.flush_timeout))
     sync.start()  # so that it imports MLflow while this process imports Lightning
     return sync

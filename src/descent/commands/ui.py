@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from descent.tracking.store import DEFAULT_URI, as_user_errors, connect, resolve
@@ -11,12 +12,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-def main() -> None:
+def main(words: Sequence[str]) -> None:
     """Print the addresses of the experiments and of the sweeps, and serve them until Ctrl-C."""
     parser = argparse.ArgumentParser("descent ui", description=__doc__)
     parser.add_argument("--uri", default=DEFAULT_URI, help="the MLflow store; a server is not served again")
     parser.add_argument("--port", type=int, default=5000)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     is_served = arguments.uri.startswith(("http://", "https://"))
     server = arguments.uri.rstrip("/") if is_served else f"http://127.0.0.1:{arguments.port}"
     client = connect(arguments.uri)

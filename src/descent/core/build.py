@@ -1,7 +1,6 @@
 """From a composed configuration to the parts of a run; what can't work is refused here, before any training."""
 
 import json
-import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,13 +9,12 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from descent.core.components import built, check_arguments
+from descent.core.config import TrainConfig
 from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data, Minibatch
 from descent.core.optim.elementwise import is_elementwise, scales_with_rate
@@ -58,14 +56,14 @@ class RunComponents:
     landscape: Callable[..., Landscape]
 
 
-def assemble(config: DictConfig) -> RunComponents:
+def assemble(config: TrainConfig) -> RunComponents:
     """Build every part of a run.
 
     Raises:
         UserError: for what a configuration can have wrong, in one line.
     """
     accelerator = chosen_accelerator(config.trainer.accelerator)
-    _check_numbers(config)
+    check_arguments(config)
     data = data_of(config)
     minibatches = minibatches_of(config, data)
     length = plan(
@@ -80,22 +78,22 @@ def assemble(config: DictConfig) -> RunComponents:
         data,
         minibatches,
         length,
-        gradient=_built("gradient", config.gradient),
-        optimizer=_built("optimizer", config.optimizer),
-        schedule=partial(_built("schedule", config.schedule), steps=length.steps),
+        gradient=built("gradient", config.gradient),
+        optimizer=built("optimizer", config.optimizer),
+        schedule=partial(built("schedule", config.schedule), steps=length.steps),
         accelerator=accelerator,
-        landscape=_built("landscape", config.landscape),
+        landscape=built("landscape", config.landscape),
     )
     _try_out(parts, config)
     return parts
 
 
-def data_of(config: DictConfig) -> Data:
+def data_of(config: TrainConfig) -> Data:
     """What the configuration trains and tests on, in memory once for all runs that have it at a time."""
-    source = json.dumps([str(project_root()), OmegaConf.to_container(config.data.source, resolve=True)])
+    source = json.dumps([str(project_root()), config.data.source.to_dict()])
     data = _in_memory.get((source, _stamps(_files.get(source, ()))))
     if data is None:
-        read: Data = _built("data", config.data.source)
+        read: Data = built("data.source", config.data.source)
         data = _in_memory[source, _stamps(read.files)] = read
         _files[source] = read.files
     return data
@@ -111,32 +109,31 @@ def _stamps(files: Sequence[Path]) -> tuple[tuple[Path, int, int], ...]:
     return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in found)
 
 
-def minibatches_of(config: DictConfig, data: Data) -> BatchSampler:
+def minibatches_of(config: TrainConfig, data: Data) -> BatchSampler:
     """The minibatches that its seed draws."""
-    return BatchSampler(len(data.train), config.data.batch_size, _built("sampler", config.sampler), config.seed)
+    return BatchSampler(len(data.train), config.data.batch_size, built("sampler", config.sampler), config.seed)
 
 
-def problem_of(config: DictConfig) -> Problem:
+def problem_of(config: TrainConfig) -> Problem:
     """What it minimises, at the start that its seed draws."""
     torch.default_generator.manual_seed(generator(config.seed, "weights").initial_seed())
-    problem: Problem = _built("problem", config.problem)
+    problem: Problem = built("problem", config.problem)
     return problem
 
 
-def shared_settings(config: DictConfig, parts: RunComponents) -> tuple[Hashable, float]:
+def shared_settings(config: TrainConfig, parts: RunComponents) -> tuple[Hashable, float]:
     """What is equal for runs of which one optimizer may take the steps, and the learning rate they may differ in.
 
     The first is None for an optimizer that can't take the steps of several.
     """
     if not is_elementwise(parts.optimizer):
         return None, 1.0
-    optimizer = OmegaConf.to_container(config.optimizer, resolve=True)
-    assert isinstance(optimizer, dict)
+    optimizer = config.optimizer.to_dict()
     rate = 1.0
     is_constant = parts.schedule(parts.optimizer([nn.Parameter(torch.zeros(1))])) is None
     if is_constant and optimizer["lr"] <= FASTEST and scales_with_rate(parts.optimizer):
         rate = optimizer.pop("lr")
-    return json.dumps([optimizer, OmegaConf.to_container(config.schedule, resolve=True)]), rate
+    return json.dumps([optimizer, config.schedule.to_dict()]), rate
 
 
 def chosen_accelerator(name: str) -> str:
@@ -151,43 +148,13 @@ def chosen_accelerator(name: str) -> str:
     raise UserError("trainer=gpu: PyTorch sees no GPU on this machine; choose trainer=auto or trainer=cpu")
 
 
-def _check_numbers(config: DictConfig) -> None:
-    rate = config.optimizer.lr
-    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < math.inf:
-        raise UserError(f"optimizer.lr={rate}: choose a number from 0, for example optimizer.lr=0.1")
-    counts: dict[str, tuple[Any, int, bool]] = {
-        "seed": (config.seed, 0, False),
-        "data.batch_size": (config.data.batch_size, 0, True),
-        "trainer.chunk_size": (config.trainer.chunk_size, 1, False),
-        "trainer.max_steps": (config.trainer.max_steps, 1, True),
-        "trainer.max_epochs": (config.trainer.max_epochs, 1, True),
-        "evaluation.first": (config.evaluation.first, 1, True),
-        "evaluation.every": (config.evaluation.every, 1, True),
-        "tracking.max_points": (config.tracking.max_points, 2, False),
-    }
-    for name, (value, least, optional) in counts.items():
-        if value is None and optional:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise UserError(f"{name}={value}: choose a whole number from {least}")
-
-
-def _built(group: str, config: DictConfig) -> Any:
-    try:
-        return instantiate(config)
-    except InstantiationException as error:
-        if isinstance(error.__cause__, UserError):
-            raise error.__cause__ from error
-        raise UserError(f"{group}: {error.__cause__ or error}".replace("\n", " ")) from error
-
-
-def _try_out(parts: RunComponents, config: DictConfig) -> None:
+def _try_out(parts: RunComponents, config: TrainConfig) -> None:
     """Let the optimizer and the schedule see their settings, and the problem the shape of its data."""
     problem, examples = parts.problem, parts.data.train
     try:
         parts.schedule(parts.optimizer(problem.parameters()))
     except (TypeError, ValueError, KeyError) as error:
-        raise UserError(f"optimizer ({config.optimizer._target_}) or schedule: {error}") from error
+        raise UserError(f"optimizer ({config.optimizer.target}) or schedule: {error}") from error
     try:
         parts.gradient(problem, examples.head(config.data.batch_size or len(examples)))
         problem.zero_grad()

@@ -10,7 +10,9 @@ from typing import Any
 
 from descent.records.run import Input
 
-NO_EFFECT = ("run_dir", "tracking", "objective", "trainer.chunk_size", "trainer.checkpoint_seconds")
+ABOUT = ("description", "article")
+"""What of a configuration is words about it."""
+NO_EFFECT = (*ABOUT, "run_dir", "tracking", "objective", "trainer.chunk_size", "trainer.checkpoint_seconds")
 """What of a configuration cannot change a result."""
 
 

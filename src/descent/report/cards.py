@@ -1,11 +1,9 @@
 """The cards of the report, from run records."""
 
-import itertools
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from descent.project import project_root
+import yaml
+
 from descent.records.run import CONFIG, RunRecord, Termination
 from descent.render.run_views import ANIMATION, STILL
 from descent.report.page import Card
@@ -31,12 +29,11 @@ def cards(runs: Sequence[RunRecord], run_ids: Mapping[str, str]) -> list[Card]:
 def _card(record: RunRecord, run_ids: Mapping[str, str]) -> Card:
     header, ending = record.header, record.ending()
     assert ending is not None
-    about = _about(project_root() / "conf" / "experiment" / f"{header.name}.yaml")
-    article = re.search(r"\barticle (\d{3})\b", about)
+    config = yaml.safe_load((record.files / CONFIG).read_text(encoding="utf-8"))
     return Card(
         name=header.name,
-        about=about,
-        article=article[1] if article else None,
+        about=config.get("description", ""),
+        article=config.get("article"),
         result=ending.result,
         steps=ending.step,
         metrics=record.metrics(),
@@ -47,14 +44,6 @@ def _card(record: RunRecord, run_ids: Mapping[str, str]) -> Card:
         run_id=run_ids.get(header.id),
         command=_command(header.tags["hydra.overrides"]),
     )
-
-
-def _about(experiment: Path) -> str:
-    """The comment at the top of an experiment's configuration, as one line; nothing where there is none."""
-    if not experiment.exists():
-        return ""
-    top = itertools.takewhile(lambda line: line.startswith("#"), experiment.read_text(encoding="utf-8").splitlines())
-    return " ".join(line.lstrip("# ") for line in top if "@package" not in line)
 
 
 def _shows(record: RunRecord, ending: Termination) -> str:

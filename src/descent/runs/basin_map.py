@@ -3,9 +3,9 @@
 import os
 
 import numpy as np
-from omegaconf import DictConfig
 
 from descent.core.build import problem_of
+from descent.core.config import TrainConfig
 from descent.records.folder import write_whole
 from descent.records.run import COORDINATES
 from descent.records.sweep import SweepRecord
@@ -15,7 +15,7 @@ from descent.runs.basins import basins
 TABLE = "basin.csv"
 
 
-def train_map(config: DictConfig, sweep: SweepRecord) -> None:
+def train_map(config: TrainConfig, sweep: SweepRecord) -> None:
     """Train the map that a configuration asks for into a sweep's record, unless it is there, and draw it.
 
     Raises:

@@ -3,21 +3,20 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from omegaconf import DictConfig, ListConfig, OmegaConf
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from descent.core.build import assemble, data_of, minibatches_of, shared_settings
+from descent.core.config import TrainConfig
 from descent.core.data.examples import Minibatch
 from descent.core.optim.gradients import Autograd
 from descent.core.problems.minima import minima_of
@@ -73,7 +72,7 @@ class Basins:
         return text.getvalue()
 
 
-def basins(config: DictConfig) -> Basins:
+def basins(config: TrainConfig) -> Basins:
     """Train from every start at every learning rate that `config.basin` asks for, from as many seeds as it asks for.
 
     A run without data has reached a minimum if it is at rest there, its gradient within the tolerance. One whose steps
@@ -87,18 +86,19 @@ def basins(config: DictConfig) -> Basins:
     problem, data, steps = parts.problem, parts.data, parts.plan.steps
     if not problem.is_small() or not isinstance(parts.gradient, Autograd):
         raise UserError(f"{config.name}: a map takes a problem of one or two parameters, and gradient=autograd")
-    _check(config)
-    low, high = map(float, asked.starts)
+    if asked is None or asked.starts is None:
+        raise UserError("basin.starts=null: choose two numbers, the lower first")
+    low, high = asked.starts
     starts = torch.linspace(low, high, asked.cells, dtype=torch.float64)
     first, last = (math.log10(rate) for rate in asked.rates)
     rates = torch.logspace(first, last, asked.cells, dtype=torch.float64)
-    rows = [_row(one) for one in _with(config, "optimizer.lr", rates.tolist())]
+    rows = [_row(config.replaced("optimizer.lr", rate)) for rate in rates.tolist()]
     everything = data.train.head(len(data.train))
     minima = minima_of(problem, everything, low, high)
     counts = torch.zeros(len(minima) + 3, len(rates), len(starts), dtype=torch.int64)
     with tqdm(desc=config.name, total=asked.seeds * steps, unit="step", disable=None, leave=False) as bar:
-        for own in _with(config, "seed", range(config.seed, config.seed + asked.seeds)):
-            members = _members(own, rows, problem, starts)
+        for seed in range(config.seed, config.seed + asked.seeds):
+            members = _members(config.replaced("seed", seed), rows, problem, starts)
             together = RunBatch(members, config.divergence_threshold)
             begun = bar.n
             for _ in together.descend(Plan(steps, evaluations=(0, steps), snapshots=(0, steps))):
@@ -107,28 +107,7 @@ def basins(config: DictConfig) -> Basins:
     return Basins(starts.numpy(), rates.numpy(), minima.numpy(), counts.numpy())
 
 
-def _check(config: DictConfig) -> None:
-    asked = config.basin
-    for name, least in (("cells", 2.0), ("seeds", 1.0)):
-        if isinstance(asked[name], bool) or not isinstance(asked[name], int) or asked[name] < least:
-            raise UserError(f"basin.{name}={asked[name]}: choose a whole number from {least:g}")
-    for name, least in (("starts", -math.inf), ("rates", 0.0)):
-        ends = asked[name]
-        are_two = isinstance(ends, ListConfig) and len(ends) == 2 and all(isinstance(end, int | float) for end in ends)
-        if not are_two or not least < ends[0] < ends[1] < math.inf:
-            above = "" if least else " above 0"
-            raise UserError(f"basin.{name}={ends}: choose two numbers{above}, the lower first")
-
-
-def _with(config: DictConfig, key: str, values: Iterable[Any]) -> Iterator[DictConfig]:
-    """The configuration with each of the values."""
-    own = config.copy()
-    for value in values:
-        OmegaConf.update(own, key, value)
-        yield own
-
-
-def _row(config: DictConfig) -> Callable[..., BatchedRun]:
+def _row(config: TrainConfig) -> Callable[..., BatchedRun]:
     """Makes the runs of a rate."""
     parts = assemble(config)
     settings, rate = shared_settings(config, parts)
@@ -136,7 +115,7 @@ def _row(config: DictConfig) -> Callable[..., BatchedRun]:
 
 
 def _members(
-    config: DictConfig, rows: Sequence[Callable[..., BatchedRun]], problem: Problem, starts: Tensor
+    config: TrainConfig, rows: Sequence[Callable[..., BatchedRun]], problem: Problem, starts: Tensor
 ) -> list[BatchedRun]:
     """The runs of a seed, those of a rate beside each other."""
     data = data_of(config)

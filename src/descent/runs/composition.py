@@ -1,109 +1,190 @@
-"""Hydra's entry for a command: composes `conf/NAME.yaml`, and tells a user's error in one line."""
+"""A command line in Hydra's words: what it composes from conf/NAME.yaml, for one run or for the jobs of a sweep."""
 
-import functools
-import itertools
-import os
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Generic, TypeVar
 
-import hydra
-from hydra import initialize_config_dir
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import _run_hydra, create_config_search_path, get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
+from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from descent.errors import UserError
+from descent.errors import UserError, suggestion
 from descent.project import project_root
+from descent.runs.hydra_errors import as_user_errors, one_line
+from descent.runs.overrides import first_job, parsed
+from descent.schema import Section, check_keys
 
-SHOWS = ("--help", "-h", "--hydra-help", "--cfg", "-c", "--info", "-i", "--shell-completion", "-sc")
+SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
 """Options by which Hydra shows something and runs nothing."""
+UNCOMPOSED = ("hydra_help", "shell_completion")
+"""Those of them that need no configuration that composes."""
+Schema = TypeVar("Schema", bound=Section)
 
 
-def one_line(error: BaseException) -> str:
-    """The message of an error as one line, the choices Hydra lists below it included."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    told = itertools.takewhile(lambda line: not line.startswith(("Config search path", "full_key:", "See http")), lines)
-    return re.sub(r"^In '\w+': ", "", " ".join(filter(None, told)))
+class CommandLine(Generic[Schema]):
+    """The words of a command: Hydra's options and overrides.
 
-
-@contextmanager
-def as_user_errors() -> Iterator[None]:
-    """Tell what is wrong with a configuration in one line: a UserError."""
-    try:
-        yield
-    except OverrideParseException as error:
-        raise UserError(f"{error.override}: {one_line(error)}") from error
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(one_line(error)) from error
-
-
-def run(task: Callable[[DictConfig], object], config_name: str) -> None:
-    """Compose what the command line asks for and run the task on it, once or as a multirun.
-
-    Raises:
-        UserError: for a configuration that does not compose, or one that a task refused.
+    Args:
+        config_name: of the file in conf that they change.
+        schema: of what they compose.
+        words: in any order that Hydra takes.
     """
-    # Else Hydra prints an error itself, over several lines, and exits.
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    refused: list[UserError] = []
 
-    @functools.wraps(task, updated=())
-    def job(config: DictConfig) -> object:
+    def __init__(self, config_name: str, schema: type[Schema], words: Sequence[str]) -> None:
+        self.schema = schema
+        self.parser = get_args_parser()
+        self.options = self.parser.parse_intermixed_args(words)
+        self.config_name = self.options.config_name or config_name
+        self.config_path = self.options.config_path or str(project_root() / "conf")
+
+    def show(self) -> bool:
+        """Show what an option asks to see; whether one does.
+
+        Raises:
+            UserError: where another option asks to run something.
+        """
+        option = next((name for name in SHOWS if getattr(self.options, name)), None)
+        if option is None:
+            return False
+        if self.options.multirun:
+            name = option.replace("_", "-")
+            raise UserError(f"--{name} shows something and -m runs something; leave one of them out")
+        if option not in UNCOMPOSED:
+            with self.hydra() as hydra:
+                self._composed(hydra, self.options.overrides)
+        _run_hydra(self.options, self.parser, _nothing, self.config_path, self.config_name)
+        return True
+
+    @cached_property
+    def common(self) -> DictConfig | None:
+        """What the jobs of its multirun have in common, Hydra's part included; None where it is no multirun.
+
+        Raises:
+            UserError: for a configuration that does not compose, a key that nothing reads, or nothing to be trained.
+        """
+        with self.hydra() as hydra:
+            composed = self._composed(hydra, self.options.overrides)
+            if not self.options.multirun and composed.hydra.mode != RunMode.MULTIRUN:
+                return None
+            params = composed.hydra.sweeper.get("params") or {}
+            job = self._composed(hydra, first_job(params, self.options.overrides, hydra.config_loader))
+            _require_problem(job)
+            check_keys(self.schema, OmegaConf.to_container(without_hydra(job)))
+            return composed
+
+    def sweep(self, job: Callable[[DictConfig], object], *overrides: str) -> None:
+        """Run the jobs of its multirun, with more overrides, in whichever processes its launcher has for them.
+
+        Raises:
+            UserError: for a job that does not compose.
+        """
+        with self.hydra() as hydra:
+            hydra.multirun(self.config_name, job, [*self.options.overrides, *overrides, "hydra.mode=MULTIRUN"])
+
+    def run(self, task: Callable[[Schema], object]) -> None:
+        """Run a task on what it composes, once or as a multirun in this process.
+
+        Raises:
+            UserError: for a configuration that does not compose, or that its schema or the task refuses.
+        """
+        refused: list[UserError] = []
+
+        def job(composed: DictConfig) -> None:
+            try:
+                task(typed(self.schema, composed))
+            except UserError as error:  # Hydra would print the job's overrides before it
+                refused.append(error)
+
+        if self.common is None:
+            with self.hydra() as hydra:
+                hydra.run(self.config_name, job, [*self.options.overrides, "hydra.mode=RUN"])
+        else:
+            self.sweep(job)
+        if refused:
+            raise UserError("; ".join(map(str, refused)))
+
+    @contextmanager
+    def hydra(self) -> Iterator[Hydra]:
+        """Hydra, that finds its files where the command line says."""
+        setbase("1.3")
+        search_path = create_config_search_path(self.config_path)
+        folder = self.options.config_dir
+        if folder is not None:
+            if not Path(folder).is_dir():
+                raise UserError(f"--config-dir {folder}: there is no such folder")
+            path = f"file://{Path(folder).resolve()}"
+            search_path.prepend("command-line", path, anchor=SearchPathQuery(provider="schema"))
+        with as_user_errors():
+            try:
+                yield Hydra.create_main_hydra2(self.config_name, search_path)
+            finally:
+                GlobalHydra.instance().clear()
+
+    def _composed(self, hydra: Hydra, overrides: Sequence[str]) -> DictConfig:
         try:
-            return task(config)
-        except UserError as error:
-            refused.append(error)
-            return None
+            # In this mode overrides may be those of a sweep.
+            return hydra.compose_config(self.config_name, list(overrides), RunMode.MULTIRUN)
+        except ConfigCompositionException as error:
+            unknown = re.search(r"Could not override '(.+?)'", str(error))
+            if not unknown:
+                raise
+            places = {override.get_key_element(): place for place, override in enumerate(parsed(overrides))}
+            if unknown[1] not in places:  # but in the defaults list of a file
+                hint = suggestion(unknown[1], self.schema.model_fields)
+                raise UserError(f"{one_line(error).rstrip('.')}; {hint}") from error
+            raise self._refusal(hydra, overrides, places[unknown[1]], unknown[1]) from error
+        except ValueError as error:  # Hydra's, of a choice that is no text
+            raise UserError(one_line(error)) from error
 
+    def _refusal(self, hydra: Hydra, overrides: Sequence[str], place: int, key: str) -> UserError:
+        """What is wrong with the override of a key that is not there, where Hydra's advice is to add it."""
+        word, others = overrides[place], [*overrides[:place], *overrides[place + 1 :]]
+        composed = self._composed(hydra, others)
+        section, _, name = key.rpartition(".")
+        if re.match(r"hydra[./]", key):
+            keys = map(str, OmegaConf.select(composed, section) if section else composed.hydra.runtime.choices)
+            hint = suggestion(name, keys, f"{section}." if section else "")
+            return UserError(f"{word}: there is no key or group {key!r}; {hint}")
+        task = without_hydra(self._composed(hydra, [*others, f"+{word}"]))
+        check_keys(self.schema, OmegaConf.to_container(task))
+        if section and OmegaConf.select(composed, section) is None:
+            return UserError(f"{word}: there is no {section!r} in this configuration")
+        from descent.core.components import check_arguments  # PyTorch, of which the components are, takes seconds
+
+        check_arguments(typed(self.schema, task))
+        return UserError(f"{word}: the configuration does not set {key!r}; +{word} does")
+
+
+def typed(schema: type[Schema], composed: DictConfig) -> Schema:
+    """The typed configuration that a composed one, less Hydra's part, resolves to.
+
+    Raises:
+        UserError: for one that does not resolve, or that its schema refuses.
+    """
     with as_user_errors():
-        hydra.main(version_base="1.3", config_path=str(project_root() / "conf"), config_name=config_name)(job)()
-    if refused:
-        raise UserError("; ".join(map(str, refused)))
+        _require_problem(composed)
+        return schema.of(composed)
 
 
-def multirun(config_name: str) -> DictConfig | None:
-    """What the jobs of the command line's multirun have in common, Hydra's part included; None for a single run.
-
-    Raises:
-        UserError: for a configuration that does not compose, or a command line that asks for two things.
-    """
-    words = sys.argv[1:]
-    asked = any(word in ("-m", "--multirun") for word in words)
-    shows = next((word for word in words if word.partition("=")[0] in SHOWS), None)
-    if shows:
-        if asked:
-            raise UserError(f"{shows} shows something and -m runs something; leave one of them out")
-        return None
-    if not asked and not any(word.lstrip("+").startswith(("sweep=", "hydra.mode=")) for word in words):
-        return None
-    overrides = [word for word in words if _is_override(word)]
-    with as_user_errors(), initialize_config_dir(str(project_root() / "conf"), version_base="1.3"):
-        loader = GlobalHydra.instance().config_loader()
-        config = loader.load_configuration(config_name, overrides, run_mode=RunMode.MULTIRUN)
-    return config if asked or config.hydra.mode == RunMode.MULTIRUN else None
-
-
-def override(*overrides: str) -> None:
-    """Add to the overrides on the command line, which the options stand around."""
-    words = sys.argv
-    last = max((place for place, word in enumerate(words) if place and _is_override(word)), default=0)
-    sys.argv = [*words[: last + 1], *overrides, *words[last + 1 :]]
-
-
-def _is_override(word: str) -> bool:
-    return ("=" in word and not word.startswith("-")) or word.startswith("~")
-
-
-def require_experiment(config: DictConfig) -> None:
-    """Refuse what conf/train.yaml composes where nothing is chosen to be trained.
-
-    Raises:
-        UserError: with the experiments to choose from.
-    """
-    if OmegaConf.is_missing(config, "problem_name"):
-        names = sorted(path.stem for path in (project_root() / "conf" / "experiment").glob("*.yaml"))
+def _require_problem(composed: DictConfig) -> None:
+    """Refuse what conf/train.yaml composes where nothing is chosen to be trained."""
+    if OmegaConf.is_missing(composed, "problem_name"):
+        names = GlobalHydra.instance().config_loader().get_group_options("experiment")
         raise UserError(f"say what to train: experiment=NAME, one of {', '.join(names)}")
+
+
+def without_hydra(composed: DictConfig) -> DictConfig:
+    """A composed configuration less Hydra's part."""
+    return OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+
+
+def _nothing(config: DictConfig) -> None:
+    """What is run where something is only shown."""

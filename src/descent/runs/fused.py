@@ -11,7 +11,6 @@ from functools import partial
 from typing import Generic
 
 import torch
-from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from descent.core.build import shared_settings
@@ -22,7 +21,7 @@ from descent.core.training.evaluation import evaluate
 from descent.core.training.rows import append_evaluation, rows_of, visit
 from descent.core.training.together import BatchedRun, RunBatch, StepBlock
 from descent.records.run import STEPS, RunRecord
-from descent.runs.composition import one_line
+from descent.runs.hydra_errors import one_line
 from descent.runs.tracked_run import Run, Value, go_on, take_steps
 
 LARGEST = 4_000_000
@@ -119,8 +118,7 @@ def _kind(run: Run) -> Hashable:
     is_over = standing.diverged or standing.steps_taken == parts.plan.steps
     if is_over or not isinstance(parts.gradient, Autograd) or any(True for _ in parts.problem.buffers()):
         return None
-    problem = OmegaConf.to_container(config.problem, resolve=True)
-    assert isinstance(problem, dict)
+    problem = config.problem.to_dict()
     columns = parts.data.train.columns
     return (
         json.dumps({name: value for name, value in problem.items() if name != "start"}),

@@ -11,11 +11,11 @@ from threading import local
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 from tqdm import tqdm
 
 from descent.core.build import assemble
+from descent.core.config import TrainConfig
 from descent.core.data.examples import Minibatch
 from descent.core.optim.gradients import Autograd, losses_beside
 from descent.core.problems.problem import Problem
@@ -97,7 +97,7 @@ class Comparison:
         return self.largest_absolute / self.largest if self.largest else 0.0
 
 
-def check_gradient(config: DictConfig) -> tuple[list[Comparison], Path]:
+def check_gradient(config: TrainConfig) -> tuple[list[Comparison], Path]:
     """Compare the two on the first minibatch of an experiment, at its start.
 
     Returns:
@@ -108,7 +108,7 @@ def check_gradient(config: DictConfig) -> tuple[list[Comparison], Path]:
     """
     parts = assemble(config)
     (minibatch,) = parts.data.train.minibatches(parts.minibatches.chunk(0, 1))
-    comparisons = compare(parts.problem, minibatch, config.gradient.get("h", H))
+    comparisons = compare(parts.problem, minibatch, config.gradient.arguments.get("h", H))
     folder = project_root() / "gradients" / config.name
     record = folder / RECORD
     record.mkdir(parents=True, exist_ok=True)

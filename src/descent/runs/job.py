@@ -7,12 +7,13 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from descent.core.config import Objective, TrainConfig
 from descent.core.training.checkpoint import TrainState
 from descent.errors import UserError
 from descent.project import project_root
 from descent.records.run import RunRecord
 from descent.records.sweep import Job, Stage, SweepRecord
-from descent.runs.composition import require_experiment
+from descent.runs.composition import typed
 from descent.runs.sweep_identity import SWEEP_ID, SWEPT_NAMES, job_name
 from descent.runs.tracked_run import Run, RunRequest, RunResult, course
 
@@ -50,7 +51,7 @@ class Noting:
         self.folder = folder
 
 
-def job(config: DictConfig, sweep: SweepRecord, asked: RunRequest) -> Generator[Run, TrainState, float | None]:
+def job(composed: DictConfig, sweep: SweepRecord, asked: RunRequest) -> Generator[Run, TrainState, float | None]:
     """The course of a job, its run's; what it is ranked by, infinitely bad where it diverged, or None where it failed.
 
     A job that fails is noted, with its reason, and does not stop the others. One whose sweep was ended while it waited
@@ -61,7 +62,7 @@ def job(config: DictConfig, sweep: SweepRecord, asked: RunRequest) -> Generator[
     noting = Noting(sweep, asked.overrides)
     noting.note("running")
     try:
-        require_experiment(config)
+        config = typed(TrainConfig, composed)
         outcome = yield from course(config, asked.named(noting.name, sweep.header.id), noting)
     except UserError as error:
         noting.note("failed", reason=str(error))
@@ -72,7 +73,7 @@ def job(config: DictConfig, sweep: SweepRecord, asked: RunRequest) -> Generator[
         noting.note(_stage(outcome), outcome.folder)
         metrics = "  ".join(f"{name} {value:.4g}" for name, value in outcome.metrics.items())
         print(f"{noting.name}: {outcome.result}  {metrics}")
-        return ranked_by(config, outcome)
+        return ranked_by(config.objective, outcome)
     return None
 
 
@@ -82,8 +83,8 @@ def _stage(outcome: RunResult) -> Stage:
     return "resumed" if outcome.was_begun else "trained"
 
 
-def ranked_by(config: DictConfig, outcome: RunResult) -> float | None:
-    """The metric that the configuration names as the objective; infinitely bad where it diverged, None if missing."""
+def ranked_by(objective: Objective, outcome: RunResult) -> float | None:
+    """The metric that the objective names; infinitely bad where it diverged, None if missing."""
     if outcome.result == "diverged":
-        return -math.inf if config.objective.direction == "maximize" else math.inf
-    return outcome.metrics.get(config.objective.metric)
+        return -math.inf if objective.direction == "maximize" else math.inf
+    return outcome.metrics.get(objective.metric)

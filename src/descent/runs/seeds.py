@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from descent.core.build import RunComponents, assemble, data_of, problem_of, shared_settings
+from descent.core.config import TrainConfig
 from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data
 from descent.core.optim.gradients import Autograd
@@ -31,7 +31,7 @@ class Repeated:
     member: BatchedRun
 
 
-def repeat(config: DictConfig, seeds: Sequence[int]) -> Path:
+def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
     """Train an experiment from every seed, all together, and write what became of each run.
 
     Returns:
@@ -70,17 +70,16 @@ def repeat(config: DictConfig, seeds: Sequence[int]) -> Path:
     folder.mkdir(parents=True)
     _write(folder / RUNS, ends)
     _write(folder / EVALUATIONS, evaluations)
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+    (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     return folder
 
 
-def _runs(config: DictConfig, parts: RunComponents, seeds: Sequence[int]) -> list[Repeated]:
+def _runs(config: TrainConfig, parts: RunComponents, seeds: Sequence[int]) -> list[Repeated]:
     """The runs."""
     settings, rate = shared_settings(config, parts)
     runs = []
-    own = config.copy()
     for seed in tqdm(seeds, desc="seeds", leave=False):
-        own.seed = seed
+        own = config.replaced("seed", seed)
         data = data_of(own)
         minibatches = BatchSampler(len(data.train), config.data.batch_size, parts.minibatches.order, seed)
         member = BatchedRun(problem_of(own), data.train, minibatches, parts.optimizer, parts.schedule, settings, rate)

@@ -16,8 +16,9 @@ from descent.records.folder import RECORD, now, refuse_first_version
 from descent.records.listener import RecordListener
 from descent.records.locks import folder_lock
 from descent.records.sweep import SWEEP, Job, State, SweepRecord
-from descent.runs.composition import one_line
-from descent.runs.sweep_identity import header_of, without_hydra
+from descent.runs.composition import without_hydra
+from descent.runs.hydra_errors import one_line
+from descent.runs.sweep_identity import header_of
 
 if TYPE_CHECKING:
     from descent.compare.comparison import Comparison

@@ -3,8 +3,6 @@
 import hashlib
 import json
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from descent.compare.runs import run_label
@@ -12,6 +10,8 @@ from descent.errors import UserError
 from descent.records.folder import now
 from descent.records.lineage import NO_EFFECT, flat, source_hash
 from descent.records.sweep import SEVERAL, SWEPT, SweepHeader, SweepRecord
+from descent.runs.composition import without_hydra
+from descent.runs.overrides import parsed
 
 SWEEP_ID, SWEPT_NAMES = "DESCENT_SWEEP", "DESCENT_SWEPT"
 """What of a sweep a job finds in its environment where it does not see the sweep's folder."""
@@ -41,11 +41,6 @@ def header_of(config: DictConfig) -> SweepHeader:
     )
 
 
-def without_hydra(config: DictConfig) -> DictConfig:
-    """A composed configuration less Hydra's part."""
-    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-
-
 def swept_in(config: DictConfig) -> dict[str, str]:
     """What a multirun sweeps over, each with its values as they were given.
 
@@ -57,7 +52,7 @@ def swept_in(config: DictConfig) -> dict[str, str]:
     swept = {str(name): str(values) for name, values in params.items()}
     if "basin" in config:
         swept |= {"problem.start": str(config.basin.starts), "optimizer.lr": str(config.basin.rates)}
-    for override in _parsed(_overrides(config)):
+    for override in parsed(_overrides(config)):
         if override.is_sweep_override():
             if "basin" in config:
                 raise UserError(f"{override.input_line}: sweep=basin draws one map; choose one value")
@@ -85,10 +80,6 @@ def _overrides(config: DictConfig) -> list[str]:
 def job_name(overrides: list[str], swept: list[str]) -> str:
     """What tells a job from the others of its sweep: those of its overrides that are swept."""
     values = {
-        override.get_key_element().lstrip("+"): override.get_value_element_as_str() for override in _parsed(overrides)
+        override.get_key_element().lstrip("+"): override.get_value_element_as_str() for override in parsed(overrides)
     }
     return run_label({name: str(value) for name, value in values.items() if name in swept})
-
-
-def _parsed(overrides: list[str]) -> list[Override]:
-    return list(OverridesParser.create().parse_overrides(overrides))

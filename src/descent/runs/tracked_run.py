@@ -11,9 +11,8 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Self, TypeVar
 
-from omegaconf import DictConfig, OmegaConf
-
 from descent.core.build import RunComponents, assemble
+from descent.core.config import TrainConfig
 from descent.core.training.checkpoint import TrainState
 from descent.core.training.evaluation import result_of
 from descent.core.training.landscape import Trained
@@ -22,7 +21,7 @@ from descent.core.training.module import Descent
 from descent.errors import UserError
 from descent.project import project_root
 from descent.records.folder import RECORD, VIEWS, now, refuse_first_version
-from descent.records.lineage import dvc_tags, flat, git_tags, inputs, run_key
+from descent.records.lineage import ABOUT, dvc_tags, flat, git_tags, inputs, run_key
 from descent.records.listener import NullListener, RecordListener
 from descent.records.locks import folder_lock
 from descent.records.run import (
@@ -91,19 +90,19 @@ class Run:
         on_progress: told whenever readers can see more of the record.
     """
 
-    config: DictConfig
+    config: TrainConfig
     parts: RunComponents
     record: RunRecord
     on_progress: Callable[[], None]
 
 
-def train(config: DictConfig, asked: RunRequest | None = None, listener: RecordListener | None = None) -> RunResult:
+def train(config: TrainConfig, asked: RunRequest | None = None, listener: RecordListener | None = None) -> RunResult:
     """Train what a configuration describes, by itself, as `course` has it."""
     return go_alone(course(config, asked, listener))
 
 
 def course(
-    config: DictConfig, asked: RunRequest | None = None, listener: RecordListener | None = None
+    config: TrainConfig, asked: RunRequest | None = None, listener: RecordListener | None = None
 ) -> Generator[Run, TrainState, RunResult]:
     """The course of a run, unless it is done, from where it stands if it was interrupted.
 
@@ -114,7 +113,7 @@ def course(
     Another process that trains the same run is waited for.
 
     Args:
-        config: composed from conf/train.yaml.
+        config: what to train, and how.
         asked: how it was asked for.
         listener: is told while the record grows and when it is whole.
 
@@ -137,7 +136,7 @@ def course(
         done = _finished(folder, header.key)
         if done is not None:  # by the process that was waited for
             return _outcome(done, was_finished=True)
-        record, was_begun = _open(growing, header, OmegaConf.to_yaml(config, resolve=True))
+        record, was_begun = _open(growing, header, config.to_yaml())
         if record.ending() is None:  # or it was killed on its way to its folder
             try:
                 run = Run(config, parts, record, partial(listener.on_progress, growing))
@@ -155,10 +154,9 @@ def course(
     return _outcome(RunRecord(folder), was_begun=was_begun)
 
 
-def _header(config: DictConfig, parts: RunComponents, asked: RunRequest, root: Path) -> Header:
-    container = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(container, dict)
-    params = flat({str(name): value for name, value in container.items()})
+def _header(config: TrainConfig, parts: RunComponents, asked: RunRequest, root: Path) -> Header:
+    # Words about the run stand in its config.yaml; params are what runs are compared by.
+    params = {name: value for name, value in flat(config.to_dict()).items() if name not in ABOUT}
     params["trainer.accelerator"] = parts.accelerator
     files = inputs(parts.data.files, root)
     return Header(

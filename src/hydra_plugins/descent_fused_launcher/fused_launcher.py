@@ -1,6 +1,5 @@
 """Hydra's launcher `fused`: jobs in this process, their runs trained together where they can be."""
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +28,7 @@ class FusedLauncher(BasicLauncher):
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the jobs; their returns, in order."""
         task = self.task_function
-        course = None if task is None else getattr(inspect.unwrap(task), "course", None)
+        course = getattr(task, "course", None)
         if course is None:
             return super().launch(job_overrides, initial_job_idx)
         from descent.runs.fused import Waiting, begin, go_together  # PyTorch takes seconds to import

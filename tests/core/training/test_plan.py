@@ -57,19 +57,6 @@ def test_the_next_stop_is_the_first_step_that_is_looked_at_after_this_one(
         assert made.next_stop(step) == min(stop for stop in looked_at if stop > step)
 
 
-@pytest.mark.parametrize("value", [0, -1])
-@pytest.mark.parametrize(
-    ("place", "name"),
-    list(enumerate(["trainer.max_steps", "trainer.max_epochs", "evaluation.first", "evaluation.every"])),
-)
-def test_a_number_below_1_is_refused_by_its_name(place: int, name: str, value: int) -> None:
-    values: list[int | None] = [10, None, None, None]
-    values[place] = value
-    max_steps, max_epochs, first, every = values
-    with pytest.raises(UserError, match=f"^{name}={value}: .*$"):
-        plan(max_steps, max_epochs, 10, first, every)
-
-
 def test_a_run_without_an_end_is_refused() -> None:
     with pytest.raises(UserError, match=r"^the run has no end: set trainer\.max_steps or trainer\.max_epochs$"):
         plan(None, None, 10, None, None)

@@ -37,17 +37,8 @@ def plan(
     is an epoch, or a hundredth of the run where an epoch is a step.
 
     Raises:
-        UserError: where a number is below 1, or the run would have no end.
+        UserError: where the run would have no end.
     """
-    named = {
-        "trainer.max_steps": max_steps,
-        "trainer.max_epochs": max_epochs,
-        "evaluation.first": first,
-        "evaluation.every": every,
-    }
-    for name, value in named.items():
-        if value is not None and value < 1:
-            raise UserError(f"{name}={value}: choose a number from 1")
     ends = [max_steps, None if max_epochs is None else max_epochs * steps_per_epoch]
     steps = min((end for end in ends if end is not None), default=None)
     if steps is None:

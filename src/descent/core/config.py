@@ -1,0 +1,147 @@
+"""The schema of conf/train.yaml, and the typed configuration of a run."""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import AfterValidator, Field, PrivateAttr
+
+from descent.schema import Component, Section, checked
+
+
+def _rising(ends: list[float]) -> list[float]:
+    low, high = ends
+    if not -math.inf < low < high < math.inf:
+        raise ValueError("not in order")
+    return ends
+
+
+def _positive(ends: list[float]) -> list[float]:
+    if ends[0] <= 0:
+        raise ValueError("not above 0")
+    return ends
+
+
+Interval = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_rising)]
+
+
+class Objective(Section):
+    """What the runs of a sweep are ranked by."""
+
+    metric: str
+    direction: Literal["minimize", "maximize"]
+
+
+class Evaluation(Section):
+    """After which steps a run is evaluated; None for every epoch."""
+
+    first: int | None = Field(ge=1)
+    every: int | None = Field(ge=1)
+
+
+class DataConfig(Section):
+    """What is trained on, and how much of it a step sees; None for all."""
+
+    source: Component
+    batch_size: int | None = Field(ge=1)
+
+
+class OptimizerConfig(Component):
+    """An optimizer and its learning rate."""
+
+    lr: float = Field(ge=0, allow_inf_nan=False, examples=[0.1])
+
+
+class Trainer(Section):
+    """What computes a run, how long it is, and how often it is looked at."""
+
+    accelerator: Literal["auto", "cpu", "gpu"]
+    max_steps: int | None = Field(ge=1)
+    max_epochs: int | None = Field(ge=1)
+    chunk_size: int = Field(ge=1)
+    checkpoint_seconds: float = Field(ge=0)
+
+
+class Tracking(Section):
+    """The MLflow store; None for none."""
+
+    uri: str | None
+    max_points: int = Field(ge=2)
+    flush_timeout: float = Field(ge=0)
+
+
+class SweepConfig(Section):
+    """What a sweep itself reads of the configuration that its jobs have in common."""
+
+    objective: Objective
+    tracking: Tracking
+
+    @classmethod
+    def of(cls, composed: DictConfig) -> Self:
+        """The two sections of a configuration of which others may not resolve: a job has what they refer to."""
+        sections = (OmegaConf.to_container(composed[name], resolve=True) for name in cls.model_fields)
+        return checked(cls, dict(zip(cls.model_fields, sections, strict=True)))
+
+
+class Basin(Section):
+    """A map of starts and learning rates."""
+
+    cells: int = Field(ge=2)
+    starts: Interval | None = Field(description="two numbers, the lower first")
+    rates: Annotated[Interval, AfterValidator(_positive)] = Field(description="two numbers above 0, the lower first")
+    seeds: int = Field(ge=1)
+
+
+class TrainConfig(Section):
+    """Everything that is configured of a run, in the order of conf/train.yaml."""
+
+    groups: ClassVar = ("experiment", "sweep")
+
+    name: str = Field(min_length=1)
+    problem_name: str
+    description: str = ""
+    article: str | None = Field(None, examples=["'\"004\"'"])
+    seed: int = Field(ge=0)
+    divergence_threshold: float = Field(gt=0, examples=[math.inf])
+    run_dir: str | None
+    tolerance: float = Field(ge=0, allow_inf_nan=False)
+    objective: Objective
+    evaluation: Evaluation
+    data: DataConfig
+    sampler: Component
+    problem: Component
+    landscape: Component
+    network: Component | None = None
+    optimizer: OptimizerConfig
+    schedule: Component
+    gradient: Component
+    trainer: Trainer
+    tracking: Tracking
+    basin: Basin | None = None
+    start: Component | None = None
+    _composed: DictConfig = PrivateAttr()
+
+    @classmethod
+    def of(cls, composed: DictConfig) -> Self:
+        """The same, which remembers what it was composed of, for `replaced`."""
+        config = super().of(composed)
+        config._composed = composed
+        return config
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The configuration in the file of a record."""
+        composed = OmegaConf.load(path)
+        assert isinstance(composed, DictConfig)
+        return cls.of(composed)
+
+    def replaced(self, key: str, value: Any) -> Self:
+        """The same with another value at a dotted key, and with whatever the configuration derives from it."""
+        composed = self._composed.copy()
+        OmegaConf.update(composed, key, value, merge=False)
+        return self.of(composed)
+
+    def to_yaml(self) -> str:
+        """The file of a record."""
+        return OmegaConf.to_yaml(OmegaConf.create(self.to_dict()))

@@ -1,0 +1,45 @@
+"""What Hydra finds wrong with a configuration, in one line."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
+
+from descent.errors import UserError, suggestion
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error as one line, the choices Hydra lists below it included."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    told = itertools.takewhile(lambda line: not line.startswith(("Config search path", "full_key:", "See http")), lines)
+    return re.sub(r"^In '\w+': ", "", " ".join(filter(None, told)))
+
+
+@contextmanager
+def as_user_errors() -> Iterator[None]:
+    """Raise what is wrong with a configuration as a UserError, in one line.
+
+    Raises:
+        UserError: for an error of Hydra's or OmegaConf's.
+    """
+    try:
+        yield
+    except OverrideParseException as error:
+        raise UserError(f"{error.override}: {one_line(error)}") from error
+    except MissingConfigException as error:
+        raise UserError(_on_missing_file(error)) from error
+    except InterpolationKeyError as error:
+        raise UserError(f"{error.full_key}: {one_line(error)}") from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(one_line(error)) from error
+
+
+def _on_missing_file(error: MissingConfigException) -> str:
+    if not error.missing_cfg_file or not error.options:
+        return one_line(error)
+    group, _, choice = error.missing_cfg_file.rpartition("/")
+    hint, choices = suggestion(choice, error.options), f"choose one of {', '.join(error.options)}"
+    return f"{group}={choice}: there is no such choice; {hint if hint == choices else f'{hint} {choices}'}"

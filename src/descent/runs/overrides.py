@@ -1,0 +1,36 @@
+"""Overrides of a command line, as Hydra parses them."""
+
+from collections.abc import Mapping, Sequence
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override
+
+
+def parsed(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
+    """The overrides; those with a glob know its choices by the loader."""
+    return list(OverridesParser.create(loader).parse_overrides(list(overrides)))
+
+
+def first_job(params: Mapping[str, object], overrides: Sequence[str], loader: ConfigLoader) -> list[str]:
+    """The overrides of a sweep's first job.
+
+    Args:
+        params: what the sweeper has to sweep over, unless the command line says otherwise.
+        overrides: the command line's.
+        loader: knows the choices of a glob.
+    """
+    words = [*(f"{key}={values}" for key, values in params.items()), *overrides]
+    return list({override.get_key_element(): _first(override) for override in parsed(words, loader)}.values())
+
+
+def _first(override: Override) -> str:
+    """The override with the first of its values."""
+    value = override.value()
+    if isinstance(value, IntervalSweep):
+        first = str(value.start)
+    elif override.is_sweep_override():
+        first = next(override.sweep_string_iterator(), "null")
+    else:
+        return override.input_line or ""
+    return f"{override.get_key_element()}={first}"

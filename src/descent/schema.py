@@ -1,0 +1,177 @@
+"""What a configuration may hold; what it may not is refused in one line that names the nearest it may."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from types import NoneType, UnionType
+from typing import Any, ClassVar, Literal, Self, TypeVar, Union, get_args, get_origin
+
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from descent.errors import UserError, suggestion
+
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+"""What a value of a type is called."""
+LIMITS = (("ge", "from"), ("gt", "above"))
+"""What is said of a limit of a field, by the attribute that holds it."""
+ALIKE = 0.8
+"""From this similarity on, of 0 to 1, a key of another section is what was meant."""
+
+
+class Section(BaseModel):
+    """Part of a configuration; whole numbers pass for floats, and nothing else for what it is not."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    groups: ClassVar[tuple[str, ...]] = ()
+    """Groups of choices that leave no section of their name in the configuration."""
+
+    @classmethod
+    def of(cls, composed: DictConfig) -> Self:
+        """What a composed configuration resolves to.
+
+        Raises:
+            UserError: for a key or a value that is not right.
+        """
+        return checked(cls, OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it was made of."""
+        return self.model_dump(by_alias=True, exclude_unset=True)
+
+
+class Component(Section):
+    """What Hydra instantiates: a class or a function, and arguments, which `core.components` checks."""
+
+    model_config = ConfigDict(extra="allow")
+    target: str = Field(alias="_target_")
+    is_partial: bool = Field(False, alias="_partial_")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Those that the schema does not know."""
+        return self.model_extra or {}
+
+
+Checked = TypeVar("Checked", bound=Section)
+
+
+def checked(schema: type[Checked], values: object) -> Checked:
+    """The section that values make up.
+
+    Raises:
+        UserError: for a key or a value that is not right.
+    """
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        # A key that is misspelt is the reason for another that is missing.
+        fault = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")
+        raise UserError(_refusal(schema, values, fault)) from error
+
+
+def check_keys(schema: type[Section], values: object) -> None:
+    """Refuse keys that a schema does not know; values may be wrong, or not there yet.
+
+    Raises:
+        UserError: for the first of them.
+    """
+    try:
+        schema.model_validate(values)
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            if fault["type"] == "extra_forbidden":
+                raise UserError(_refusal(schema, values, fault)) from error
+
+
+def _refusal(schema: type[Section], values: object, fault: Mapping[str, Any]) -> str:
+    keys = [str(key) for key in fault["loc"]]
+    if fault["type"] == "extra_forbidden":
+        return f"{'.'.join(keys)}={_shown(fault['input'])}: {_on_unknown_key(schema, keys)}"
+    owner, field = schema, None
+    for place, key in enumerate(keys):
+        field = _fields(owner)[key]
+        section = _section(field)
+        if section is None:  # what follows is a place in a list
+            keys = keys[: place + 1]
+            break
+        owner = section
+    path = ".".join(keys)
+    if fault["type"] == "value_error" and (field is None or _section(field)):  # of values that don't go together
+        return str(fault["ctx"]["error"])
+    assert field is not None, fault
+    if fault["type"] == "missing":
+        return f"{path} is missing: {_advice(path, field, '')}"
+    value = _at(values, keys)
+    return f"{path}={_shown(value)}: {_advice(path, field, value)}"
+
+
+def _on_unknown_key(schema: type[Section], keys: Sequence[str]) -> str:
+    """That there is no such key, and which is nearest: in its section, or else of its name anywhere."""
+    *sections, word = keys
+    owner = schema
+    for name in sections:
+        owner = _section(_fields(owner)[name]) or owner
+    prefix = "".join(f"{name}." for name in sections)
+    siblings = [*_fields(owner), *owner.groups]
+    elsewhere = {path.rpartition(".")[2]: path for path in _paths(schema)}
+    hint = suggestion(word, siblings, prefix)
+    if not get_close_matches(word, siblings, n=1):
+        for name in get_close_matches(word, elsewhere, n=1, cutoff=ALIKE):
+            hint = f"did you mean {elsewhere[name]!r}?"
+    kind = "key" if sections else "key or group"
+    return f"there is no {kind} {'.'.join(keys)!r}; {hint}"
+
+
+def _advice(path: str, field: FieldInfo, value: object) -> str:
+    """What to choose for a field, where a value is not right."""
+    kind = next(kind for kind in _kinds(field) if kind is not NoneType)
+    if get_origin(kind) is Literal:
+        return suggestion(str(value), map(str, get_args(kind)))
+    section = _section(field)
+    if section:
+        return f"it is a section of {', '.join(_fields(section))}"
+    limits = ((word, getattr(bound, name)) for bound in field.metadata for name, word in LIMITS if hasattr(bound, name))
+    words = field.description or " ".join([KINDS[kind], *(f"{word} {value}" for word, value in limits)])
+    example = f", for example {path}={field.examples[0]}" if field.examples else ""
+    return f"choose {words}{example}"
+
+
+def _fields(schema: type[Section]) -> dict[str, FieldInfo]:
+    """The fields of a section by the names that configurations have for them."""
+    return {field.alias or name: field for name, field in schema.model_fields.items()}
+
+
+def _kinds(field: FieldInfo) -> tuple[Any, ...]:
+    """The types that a field's value may have."""
+    is_union = get_origin(field.annotation) in (Union, UnionType)
+    return get_args(field.annotation) if is_union else (field.annotation,)
+
+
+def _section(field: FieldInfo) -> type[Section] | None:
+    """The section that a field is, if it is one."""
+    return next((kind for kind in _kinds(field) if isinstance(kind, type) and issubclass(kind, Section)), None)
+
+
+def _paths(schema: type[Section], prefix: str = "") -> Iterator[str]:
+    """The dotted names of all fields, outer ones last, so that of two of one name the outer counts."""
+    for name, field in _fields(schema).items():
+        section = _section(field)
+        if section:
+            yield from _paths(section, f"{prefix}{name}.")
+    yield from (prefix + name for name in _fields(schema))
+
+
+def _at(values: object, keys: Sequence[str]) -> object:
+    for key in keys:
+        assert isinstance(values, Mapping)
+        values = values[key]
+    return values
+
+
+def _shown(value: object) -> str:
+    """A value as it is written on the command line, in one line."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return " ".join(str(value).split())

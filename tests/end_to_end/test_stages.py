@@ -1,0 +1,61 @@
+"""What a change reruns of the main job, on a copy of the build."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from end_to_end.commands import TESTS, run
+
+pytestmark = pytest.mark.build
+
+LEFT_OUT = shutil.ignore_patterns(".venv", "__pycache__", ".*_cache", "mlflow.db*", "mlartifacts")
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project as `dvc repro` left it."""
+    folder = tmp_path_factory.mktemp("build") / "project"
+    shutil.copytree(ROOT, folder, ignore=LEFT_OUT, symlinks=True)
+    assert rerun(folder) == []
+    return folder
+
+
+def rerun(build: Path) -> list[str]:
+    """The stages that `dvc repro` runs, each without its key, once."""
+    path = f"{build / 'src'}:{TESTS}"
+    done = run("dvc", "repro", cwd=build, PYTHONPATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    stages = [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")]
+    return sorted({stage.partition("@")[0] for stage in stages})
+
+
+def append(path: Path, comment: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"# {comment}\n")
+
+
+def test_a_change_of_the_report_reruns_the_report(build: Path) -> None:
+    append(build / "src/descent/report/page.py", "one line more")
+    assert rerun(build) == ["report"]
+
+
+def test_a_change_of_the_drawing_draws_and_reports_and_trains_nothing(build: Path) -> None:
+    sweeps = {path: path.read_bytes() for path in (build / "sweeps/optimizers").rglob("record/*") if path.is_file()}
+    append(build / "src/descent/render/field.py", "one line more")
+    # The sweep's pictures are drawn by the command that trains it, which finds its runs there.
+    assert rerun(build) == ["draw", "draw_others", "draw_without_data", "optimizers", "report"]
+    assert {path: path.read_bytes() for path in sweeps if path.name == "result.json"} == {
+        path: content for path, content in sweeps.items() if path.name == "result.json"
+    }
+
+
+def test_a_change_of_an_optimizers_configuration_reruns_what_composes_it(build: Path) -> None:
+    append(build / "conf/optimizer/rmsprop.yaml", "one line more")
+    assert rerun(build) == ["compose"]
+    adagrad = build / "conf/optimizer/momentum.yaml"
+    adagrad.write_text(adagrad.read_text(encoding="utf-8").replace("momentum: 0.9", "momentum: 0.8"), encoding="utf-8")
+    assert run("dvc", "repro", "compose", cwd=build).returncode == 0
+    status = run("dvc", "status", cwd=build)
+    changed = {line.rstrip(":") for line in status.stdout.splitlines() if line and not line[0].isspace()}
+    assert changed == {"optimizers", "seeds@patterns", "train_without_data@patterns"}
