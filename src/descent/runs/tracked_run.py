@@ -180,7 +180,7 @@ def _header(config: TrainConfig, parts: RunComponents, asked: RunRequest, root: 
 def _finished(folder: Path, key: str) -> RunRecord | None:
     """The record in a folder, if it is of a run with this key; a folder that holds anything else is left alone."""
     refuse_first_version(folder, HEADER)
-    if not folder.exists() or {path.name for path in folder.iterdir()} <= {VIEWS}:
+    if not any(path.is_file() for path in folder.rglob("*") if path.parent != folder / VIEWS):
         return None
     if (folder / RECORD / RESULT).exists():
         record = RunRecord(folder)
