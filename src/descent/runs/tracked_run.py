@@ -37,6 +37,8 @@ from descent.records.run import (
 )
 
 Value = TypeVar("Value")
+LEFT_BY_DVC = {VIEWS, ".gitignore"}
+"""What is in the folder of a run whose record DVC removed."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ def _header(config: TrainConfig, parts: RunComponents, asked: RunRequest, root: 
 def _finished(folder: Path, key: str) -> RunRecord | None:
     """The record in a folder, if it is of a run with this key; a folder that holds anything else is left alone."""
     refuse_first_version(folder, HEADER)
-    if not any(path.is_file() for path in folder.rglob("*") if path.parent != folder / VIEWS):
+    if not folder.exists() or {path.name for path in folder.iterdir()} <= LEFT_BY_DVC:
         return None
     if (folder / RECORD / RESULT).exists():
         record = RunRecord(folder)
