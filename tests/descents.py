@@ -28,7 +28,8 @@ from descent.core.training.plan import Plan, plan
 from descent.records.listener import RecordListener
 from descent.records.run import EVALUATIONS, STEPS, Header, Landscape, RunRecord
 from descent.runs.fused import Waiting, begin, go_together
-from descent.runs.tracked_run import Run, RunResult, course, take_steps
+from descent.runs.identity import RunResult
+from descent.runs.tracked_run import Run, course, take_steps
 
 ADAM = partial(torch.optim.Adam, lr=0.01)
 

@@ -12,7 +12,8 @@ from descent.commands import articles, report
 from descent.errors import UserError
 from descent.render.run_views import draw
 from descent.report import sections
-from descent.runs.tracked_run import RunRequest, train
+from descent.runs.identity import RunRequest
+from descent.runs.tracked_run import train
 
 EXPERIMENTS = ("parabola_003", "bowl_001", "ackley")
 FIGURES = [

@@ -11,7 +11,8 @@ from descent.compare.comparison import compare
 from descent.compare.runs import ended, group_runs
 from descent.records.run import Result, RunRecord
 from descent.records.sweep import State
-from descent.runs.tracked_run import RunRequest, train
+from descent.runs.identity import RunRequest
+from descent.runs.tracked_run import train
 
 RATES = (0.01, 0.1, 1.5)  # the last diverges
 

@@ -12,7 +12,8 @@ from descent.records.run import RunRecord
 from descent.render.run_views import draw
 from descent.report.cards import cards
 from descent.report.page import Picture, Section, Table, write_page
-from descent.runs.tracked_run import RunRequest, train
+from descent.runs.identity import RunRequest
+from descent.runs.tracked_run import train
 
 LAPTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
 EXPERIMENTS = {"parabola_002": 8, "bowl_004": 8, "mnist_two_layer": 20}

@@ -5,7 +5,8 @@ from conftest import Composed
 from descent.records.run import RunRecord
 from descent.render.run_views import draw
 from descent.report.cards import cards
-from descent.runs.tracked_run import RunRequest, train
+from descent.runs.identity import RunRequest
+from descent.runs.tracked_run import train
 
 SHORT = ("experiment=noisy_polynomial", "run_dir=runs/noisy_polynomial", "trainer.max_steps=20", "optimizer.lr=0.2")
 

@@ -17,7 +17,8 @@ from descent.core.data.examples import Data, Examples, unchanged
 from descent.core.problems.problem import Problem
 from descent.records.run import EVALUATIONS, STEPS, TRAJECTORY, RunRecord
 from descent.runs.fused import LARGEST, Waiting, begin, go_together, groups, take_steps_together
-from descent.runs.tracked_run import Run, RunResult, course, take_steps, train
+from descent.runs.identity import RunResult
+from descent.runs.tracked_run import Run, course, take_steps, train
 
 SURFACE = ("problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=150", "divergence_threshold=100")
 JOBS = [

@@ -11,9 +11,10 @@ from tracking.runs import start
 
 from descent.records.run import RunRecord
 from descent.records.sweep import Job, State, SweepRecord
+from descent.runs.identity import RunRequest, RunResult
 from descent.runs.job import Noting, job, of_sweep, ranked_by
 from descent.runs.sweep import open_sweep
-from descent.runs.tracked_run import RunRequest, RunResult, go_alone
+from descent.runs.tracked_run import go_alone
 
 ASKED = RunRequest(["problem=bowl", "optimizer.lr=0.1"])
 

@@ -23,7 +23,8 @@ from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, STEPS, Ru
 from descent.records.study import StudyFile
 from descent.records.sweep import STATE, SWEEP, Job, State, SweepHeader, SweepRecord
 from descent.runs.fused import Waiting, begin, go_together
-from descent.runs.tracked_run import RunResult, course
+from descent.runs.identity import RunResult
+from descent.runs.tracked_run import course
 from descent.tracking.sync import sync
 
 TABLES = (STEPS, EVALUATIONS)

@@ -16,7 +16,8 @@ from descent.errors import UserError
 from descent.records.lineage import flat, run_key
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
 from descent.render.run_views import draw
-from descent.runs.tracked_run import RunRequest, course, go_on, take_steps, train
+from descent.runs.identity import RunRequest
+from descent.runs.tracked_run import course, go_on, take_steps, train
 
 SMALL = ("experiment=mnist_two_layer", "trainer.max_steps=40", "evaluation.every=10", "data.batch_size=50")
 

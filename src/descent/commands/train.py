@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from descent.core.config import SweepConfig, Tracking, TrainConfig
+from descent.records.folder import VIEWS
 from descent.records.listener import RecordListener
 from descent.runs.composition import CommandLine, typed, without_hydra
 from descent.tracking.background import BackgroundSync
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from descent.core.training.checkpoint import TrainState
     from descent.records.sweep import SweepRecord
-    from descent.runs.tracked_run import Run, RunRequest, RunResult
+    from descent.runs.identity import RunRequest, RunResult
+    from descent.runs.tracked_run import Run
 
 
 def main(words: Sequence[str]) -> None:
@@ -36,6 +38,19 @@ def main(words: Sequence[str]) -> None:
 
 
 def _train(until_synced: ExitStack, config: TrainConfig) -> None:
+    from descent.runs.identity import finished_run
+
+    result = finished_run(config)
+    if result is None:
+        result = _trained(until_synced, config)
+    elif not (result.folder / VIEWS).exists():
+        from descent.render import run_views
+
+        run_views.draw(result.folder)
+    _say(config.name, result)
+
+
+def _trained(until_synced: ExitStack, config: TrainConfig) -> "RunResult":
     listener = _listener(until_synced, config.tracking)
     # Lightning takes seconds to import, and a configuration that doesn't compose shall not wait for it.
     from descent.core import numerics
@@ -44,7 +59,7 @@ def _train(until_synced: ExitStack, config: TrainConfig) -> None:
 
     numerics.configure_torch()
     tell()
-    _say(config.name, train(config, _asked(), listener))
+    return train(config, _asked(), listener)
 
 
 def _sweep(until_synced: ExitStack, line: CommandLine[TrainConfig], common: "DictConfig") -> None:
@@ -123,7 +138,7 @@ def _asked() -> "RunRequest":
     """What the command line asked of this run."""
     from hydra.core.hydra_config import HydraConfig
 
-    from descent.runs.tracked_run import RunRequest
+    from descent.runs.identity import RunRequest
 
     hydra = HydraConfig.get()
     choices = {

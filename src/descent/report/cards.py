@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 from descent.records.run import CONFIG, RunRecord, Termination
-from descent.render.run_views import ANIMATION, STILL
+from descent.render.run_views import ANIMATION, PLAYER, STILL
 from descent.report.page import Card
 
 GROUNDS = {
@@ -39,6 +39,7 @@ def _card(record: RunRecord, run_ids: Mapping[str, str]) -> Card:
         metrics=record.metrics(),
         picture=record.views / STILL,
         animation=record.views / ANIMATION if (record.views / ANIMATION).exists() else None,
+        player=(record.views / PLAYER).read_text(encoding="utf-8"),
         shows=_shows(record, ending),
         config=(record.files / CONFIG).read_text(encoding="utf-8"),
         run_id=run_ids.get(header.id),

@@ -28,6 +28,7 @@ class Card:
         metrics: the final ones.
         picture: the PNG file of its descent.
         animation: the GIF file of its descent, if there is one.
+        player: the HTML page that plays its descent.
         shows: what both show, for who does not see them.
         config: its resolved configuration as YAML.
         run_id: of its MLflow run, if there is one.
@@ -42,6 +43,7 @@ class Card:
     metrics: dict[str, float]
     picture: Path
     animation: Path | None
+    player: str
     shows: str
     config: str
     run_id: str | None

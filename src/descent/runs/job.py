@@ -14,8 +14,9 @@ from descent.project import project_root
 from descent.records.run import RunRecord
 from descent.records.sweep import Job, Stage, SweepRecord
 from descent.runs.composition import typed
+from descent.runs.identity import RunRequest, RunResult
 from descent.runs.sweep_identity import SWEEP_ID, SWEPT_NAMES, job_name
-from descent.runs.tracked_run import Run, RunRequest, RunResult, course
+from descent.runs.tracked_run import Run, course
 
 
 def of_sweep(asked: RunRequest) -> RunRequest:

@@ -3,13 +3,13 @@
 import sys
 import traceback
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from descent.core.build import RunComponents, assemble
 from descent.core.config import TrainConfig
@@ -18,67 +18,23 @@ from descent.core.training.evaluation import result_of
 from descent.core.training.landscape import Trained
 from descent.core.training.loop import descend
 from descent.core.training.module import Descent
-from descent.errors import UserError
 from descent.project import project_root
-from descent.records.folder import RECORD, VIEWS, now, refuse_first_version
-from descent.records.lineage import ABOUT, dvc_tags, flat, git_tags, inputs, run_key
+from descent.records.folder import RECORD, VIEWS, now
+from descent.records.lineage import dvc_tags, git_tags, inputs, run_key
 from descent.records.listener import NullListener, RecordListener
 from descent.records.locks import folder_lock
 from descent.records.run import (
     EVALUATIONS,
     HEADER,
-    RESULT,
     STEPS,
     SWEEP_OF,
     TRAJECTORY,
     Header,
-    Result,
     RunRecord,
 )
+from descent.runs.identity import RunRequest, RunResult, finished, folder_of, params_of, result_of_record
 
 Value = TypeVar("Value")
-LEFT_BY_DVC = {VIEWS, ".gitignore"}
-"""What is in the folder of a run whose record DVC removed."""
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """How a run was asked for.
-
-    Args:
-        overrides: the command line's.
-        choices: the choice from each group of the configuration.
-        name: what to call the run; None for the experiment's name.
-        sweep: the id of the sweep it is a job of, if it is.
-    """
-
-    overrides: Sequence[str] = ()
-    choices: Mapping[str, str] = field(default_factory=dict)
-    name: str | None = None
-    sweep: str | None = None
-
-    def named(self, name: str, sweep: str) -> Self:
-        """The same as a job of a sweep."""
-        return replace(self, name=name, sweep=sweep)
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What became of a run.
-
-    Args:
-        folder: of its record.
-        result: how it ended.
-        metrics: its final metrics.
-        was_finished: whether it was there already.
-        was_begun: whether it was taken up from where it had been interrupted.
-    """
-
-    folder: Path
-    result: Result
-    metrics: dict[str, float]
-    was_finished: bool = False
-    was_begun: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,18 +82,18 @@ def course(
     root = project_root()
     parts = assemble(config)
     header = _header(config, parts, asked, root)
-    folder = root / (config.run_dir or f"runs/{config.name}-{header.key[:8]}")
+    folder = folder_of(config, header.key)
     growing = folder.with_name(f"{folder.name}.{header.key[:8]}.unfinished")
-    done = _finished(folder, header.key)
+    done = finished(folder, header.key)
     if done is not None:
         with suppress(OSError):  # which is empty where a process was killed between its last two changes
             growing.rmdir()
-        return _outcome(done, was_finished=True)
+        return result_of_record(done, was_finished=True)
     waiting = f"another process is training this run in {growing}; waiting for it"
     with folder_lock(growing, waiting, wait=True):
-        done = _finished(folder, header.key)
+        done = finished(folder, header.key)
         if done is not None:  # by the process that was waited for
-            return _outcome(done, was_finished=True)
+            return result_of_record(done, was_finished=True)
         record, was_begun = _open(growing, header, config.to_yaml())
         if record.ending() is None:  # or it was killed on its way to its folder
             try:
@@ -153,13 +109,11 @@ def course(
         (growing / RECORD / TRAJECTORY).unlink(missing_ok=True)
         _move(growing, folder)
     listener.on_complete(folder)
-    return _outcome(RunRecord(folder), was_begun=was_begun)
+    return result_of_record(RunRecord(folder), was_begun=was_begun)
 
 
 def _header(config: TrainConfig, parts: RunComponents, asked: RunRequest, root: Path) -> Header:
-    # Words about the run stand in its config.yaml; params are what runs are compared by.
-    params = {name: value for name, value in flat(config.to_dict()).items() if name not in ABOUT}
-    params["trainer.accelerator"] = parts.accelerator
+    params = params_of(config, parts.accelerator)
     files = inputs(parts.data.files, root)
     return Header(
         id=uuid.uuid4().hex,
@@ -177,21 +131,6 @@ def _header(config: TrainConfig, parts: RunComponents, asked: RunRequest, root: 
         inputs=files,
         rows={STEPS: parts.plan.steps, EVALUATIONS: len(parts.plan.evaluations)},
     )
-
-
-def _finished(folder: Path, key: str) -> RunRecord | None:
-    """The record in a folder, if it is of a run with this key; a folder that holds anything else is left alone."""
-    refuse_first_version(folder, HEADER)
-    if not folder.exists() or {path.name for path in folder.iterdir()} <= LEFT_BY_DVC:
-        return None
-    if (folder / RECORD / RESULT).exists():
-        record = RunRecord(folder)
-        if record.header.key == key:
-            return record
-        raise UserError(
-            f"{folder} holds another run (key {record.header.key[:8]}); remove it or choose another run_dir"
-        )
-    raise UserError(f"{folder} is there and holds no finished run; remove it or choose another run_dir")
 
 
 def _move(growing: Path, folder: Path) -> None:
@@ -270,9 +209,3 @@ def _end(run: Run, standing: TrainState) -> None:
     trained = Trained(parts.problem, parts.data.train, parts.minibatches, parts.plan, record)
     record.save_landscape(parts.landscape(trained))
     record.finish(result, standing.steps_taken, metrics)
-
-
-def _outcome(record: RunRecord, *, was_finished: bool = False, was_begun: bool = False) -> RunResult:
-    ending = record.ending()
-    assert ending is not None
-    return RunResult(record.folder, ending.result, record.metrics(), was_finished, was_begun)
