@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import pytest
 from conftest import Composed
 
+from descent.errors import UserError
 from descent.records.run import RunRecord
 from descent.render.run_views import draw
 from descent.report.cards import cards
@@ -14,6 +16,9 @@ SHORT = ("experiment=noisy_polynomial", "run_dir=runs/noisy_polynomial", "traine
 def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -> None:
     outcome = train(composed(*SHORT), RunRequest(SHORT))
     record = RunRecord(outcome.folder)
+    with pytest.raises(UserError, match=r"noisy_polynomial has no views; `descent draw .+` draws them$"):
+        cards([record], {})
+    draw(outcome.folder)
     (card,) = cards([record], {record.header.id: "ab12", "another": "cd34"})
     assert (card.name, card.article) == ("noisy_polynomial", "000")
     assert card.about == (
@@ -21,10 +26,7 @@ def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -
     )
     assert (card.result, card.steps, card.metrics) == ("finished", 20, outcome.metrics)
     assert card.picture == project / "runs" / "noisy_polynomial" / "views" / "descent.png"
-    assert card.animation is None
-    draw(outcome.folder, animate=True)
-    (animated,) = cards([record], {})
-    assert animated.animation == project / "runs" / "noisy_polynomial" / "views" / "descent.gif"
+    assert card.player == (outcome.folder / "views" / "descent.html").read_text(encoding="utf-8")
     at = f"x = {outcome.metrics['x']:.4g}"
     assert card.shows == f"The path of noisy_polynomial on the curve of the loss: finished after 20 steps at {at}."
     assert "max_steps: 20" in card.config
@@ -35,6 +37,7 @@ def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -
 def test_an_experiment_nobody_described(composed: Composed) -> None:
     asked = ("problem=noisy_polynomial", "data=noisy_polynomial", "trainer.max_steps=2", "name=mine")
     outcome = train(composed(*asked), RunRequest(asked))
+    draw(outcome.folder)
     (card,) = cards([RunRecord(outcome.folder)], {})
     assert (card.name, card.about, card.article, card.run_id) == ("mine", "", None, None)
 
@@ -44,5 +47,7 @@ def test_cards_stand_in_the_order_given(composed: Composed) -> None:
         RunRecord(train(composed("experiment=noisy_polynomial", "trainer.max_steps=2", f"name={name}")).folder)
         for name in ("b", "a")
     ]
+    for run in runs:
+        draw(run.folder)
     assert [card.name for card in cards(runs, {})] == ["b", "a"]
     assert cards([], {}) == []

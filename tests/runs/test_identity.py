@@ -64,14 +64,8 @@ def test_to_say_that_a_run_is_there_takes_neither_pytorch_nor_mlflow(composed: C
         "import sys; from descent.commands.train import main; main(sys.argv[1:]); main(sys.argv[1:]); "
         "print({'torch', 'pytorch_lightning', 'mlflow'} & {*sys.modules})"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *words],
-        cwd=project,
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    command = [sys.executable, "-c", program, *words]
+    done = subprocess.run(command, cwd=project, env=ENVIRONMENT, capture_output=True, text=True, check=True)
     first, second, modules = done.stdout.splitlines()
     assert first == second == "bowl: runs/here holds this run already, finished; remove it to train again"
     assert (project / "runs" / "here" / "views" / "descent.html").exists()

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import yaml
 
+from descent.errors import UserError
 from descent.records.run import CONFIG, RunRecord, Termination
-from descent.render.run_views import ANIMATION, PLAYER, STILL
+from descent.render.run_views import PLAYER, STILL
 from descent.report.page import Card
 
 GROUNDS = {
@@ -22,11 +23,16 @@ def cards(runs: Sequence[RunRecord], run_ids: Mapping[str, str]) -> list[Card]:
     Args:
         runs: their records.
         run_ids: from a record's id to that of its MLflow run, where it has one.
+
+    Raises:
+        UserError: for a run that is not drawn.
     """
     return [_card(run, run_ids) for run in runs]
 
 
 def _card(record: RunRecord, run_ids: Mapping[str, str]) -> Card:
+    if not (record.views / PLAYER).exists():
+        raise UserError(f"{record.folder} has no views; `descent draw {record.folder}` draws them")
     header, ending = record.header, record.ending()
     assert ending is not None
     config = yaml.safe_load((record.files / CONFIG).read_text(encoding="utf-8"))
@@ -38,7 +44,6 @@ def _card(record: RunRecord, run_ids: Mapping[str, str]) -> Card:
         steps=ending.step,
         metrics=record.metrics(),
         picture=record.views / STILL,
-        animation=record.views / ANIMATION if (record.views / ANIMATION).exists() else None,
         player=(record.views / PLAYER).read_text(encoding="utf-8"),
         shows=_shows(record, ending),
         config=(record.files / CONFIG).read_text(encoding="utf-8"),

@@ -27,9 +27,8 @@ class Card:
         steps: how many it took.
         metrics: the final ones.
         picture: the PNG file of its descent.
-        animation: the GIF file of its descent, if there is one.
         player: the HTML page that plays its descent.
-        shows: what both show, for who does not see them.
+        shows: what the picture shows, for who does not see them.
         config: its resolved configuration as YAML.
         run_id: of its MLflow run, if there is one.
         command: what reruns it.
@@ -42,7 +41,6 @@ class Card:
     steps: int
     metrics: dict[str, float]
     picture: Path
-    animation: Path | None
     player: str
     shows: str
     config: str
