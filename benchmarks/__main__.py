@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def report(results: Mapping[str, Any]) -> str:
-    """The results as the README quotes them."""
+    """The results as docs/benchmarks.md quotes them."""
     rows = [Measured(**row).cells() for row in results["measured"]]
     tables = [
         _table(HEADER, rows),

@@ -1,4 +1,4 @@
-"""The README's numbers are those of the build."""
+"""The README and the pages of docs: their numbers are those of the build, and their links lead somewhere."""
 
 import csv
 import re
@@ -9,13 +9,15 @@ import pytest
 from conftest import ROOT
 
 CURVE = "MNIST, two layers: training/test accuracy by steps"
-README = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+LINES, WIDTH = 200, 120
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
-def quoted(pattern: str) -> list[float]:
-    """The numbers in a sentence of the README, which a pattern has in groups."""
-    match = re.search(pattern, README)
-    assert match is not None, f"README.md does not say {pattern}"
+def quoted(pattern: str, page: str = "README.md") -> list[float]:
+    """The numbers in a sentence of a page, which a pattern has in groups."""
+    match = re.search(pattern, " ".join((ROOT / page).read_text(encoding="utf-8").split()))
+    assert match is not None, f"{page} does not say {pattern}"
     return [float(group.replace(",", "")) for group in match.groups()]
 
 
@@ -33,6 +35,19 @@ def figures() -> list[dict[str, str]]:
 def ours(figures: list[dict[str, str]], name: str) -> str:
     (figure,) = [figure for figure in figures if figure["figure"] == name]
     return figure["ours"]
+
+
+def test_it_is_short() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= LINES
+    assert [line for line in lines if len(line) > WIDTH] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_to_a_file(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    targets = [target for target in LINK.findall(text) if not re.match(r"[a-z]+:|#", target)]
+    assert [target for target in targets if not (page.parent / target.partition("#")[0]).exists()] == []
 
 
 def test_it_counts_the_experiments() -> None:
@@ -84,5 +99,5 @@ def test_it_says_where_the_descents_on_the_bowl_end(figures: list[dict[str, str]
 
 @pytest.mark.build
 def test_it_counts_the_components_of_the_gradient() -> None:
-    checked = rows(ROOT / "gradients" / "two_layer_gradient" / "differences.csv")
-    assert quoted(r"all ([\d,]+) components") == [sum(int(row["components"]) for row in checked)]
+    checked = rows(ROOT / "gradients" / "two_layer_gradient" / "record" / "differences.csv")
+    assert quoted(r"all ([\d,]+) components", "docs/pipeline.md") == [sum(int(row["components"]) for row in checked)]
