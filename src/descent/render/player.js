@@ -5,7 +5,9 @@
   const [play, slider, speed] = ["play", "slider", "speed"].map(element);
   const figures = [...document.querySelectorAll("[data-figure]")];
   const marks = document.querySelectorAll(".mark");
-  const box = document.querySelector("#view rect").getBBox();
+  // Its attributes, not its box: a page that is not on the screen yet has none.
+  const view = document.querySelector("#view rect");
+  const [left, top, width, height] = ["x", "y", "width", "height"].map((name) => Number(view.getAttribute(name)));
   const last = frames.path.length - 1;
   // The whole path takes some twelve seconds, a frame half a second at most.
   const period = Math.min(500, 12000 / (last + 1));
@@ -16,7 +18,7 @@
     target.setAttribute("visibility", point ? "visible" : "hidden");
     if (point) target.setAttribute("transform", `translate(${point[0]} ${point[1]})`);
   };
-  const inside = ([x, y]) => x >= box.x && x <= box.x + box.width && y >= box.y && y <= box.y + box.height;
+  const inside = ([x, y]) => x >= left && x <= left + width && y >= top && y <= top + height;
 
   function show(next) {
     frame = Math.max(0, Math.min(last, next));
