@@ -16,7 +16,7 @@ READY := .venv/ready
 all: $(READY)
 	dvc repro
 	@echo
-	@echo "Pictures of the descents: runs/*/descent.png, animated in runs/*/descent.gif"
+	@echo "Pictures of the descents: runs/*/views/descent.png, and players: runs/*/views/descent.html"
 	@echo "All runs side by side:    make ui, which says the addresses to open"
 
 $(READY): pyproject.toml constraints.txt
@@ -45,5 +45,5 @@ ui: $(READY)
 	descent ui --port $(PORT)
 
 clean:
-	rm -rf .venv runs sweeps comparisons repeats gradients reports mlflow.db mlflow.db.lock mlartifacts data/mnist data/noisy_polynomial/points.* \
+	rm -rf .venv runs sweeps comparisons configs seeds gradients reports mlflow.db mlflow.db.lock mlartifacts data/mnist data/noisy_polynomial/points.* \
 		dvc_plots .dvc/cache .dvc/tmp .mypy_cache .mutants .pytest_cache .ruff_cache src/*.egg-info

@@ -233,3 +233,11 @@ def test_hydras_mode_says_whether_it_is_a_multirun(project: Path, mode: str, is_
 
 def test_a_sweep_on_a_single_run_is_refused_in_a_line(refused: Refused) -> None:
     assert refused("train", *BOWL, "optimizer.lr=0.1,0.2").startswith("Ambiguous value for argument 'optimizer.lr=0.1")
+
+
+def test_a_file_that_is_no_yaml_is_refused_in_a_line_that_names_it(refused: Refused, project: Path) -> None:
+    (project / "conf" / "optimizer" / "sgd.yaml").write_text("lr: 0.1\n  momentum: 0.9\n")
+    message = refused("train", *BOWL, "optimizer=sgd")
+    assert "mapping values are not allowed here" in message
+    assert "optimizer/sgd.yaml" in message
+    assert "line 2" in message

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
+from yaml import YAMLError
 
 from descent.errors import UserError, suggestion
 
@@ -23,7 +24,7 @@ def as_user_errors() -> Iterator[None]:
     """Raise what is wrong with a configuration as a UserError, in one line.
 
     Raises:
-        UserError: for an error of Hydra's or OmegaConf's.
+        UserError: for an error of Hydra's, OmegaConf's or YAML's.
     """
     try:
         yield
@@ -33,7 +34,7 @@ def as_user_errors() -> Iterator[None]:
         raise UserError(_on_missing_file(error)) from error
     except InterpolationKeyError as error:
         raise UserError(f"{error.full_key}: {one_line(error)}") from error
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise UserError(one_line(error)) from error
 
 
