@@ -1,4 +1,4 @@
-"""Source article 002: two patterns told apart by a convolution, and an optimizer of one's own."""
+"""Source article 002: a convolution that distinguishes two patterns, and an optimizer of one's own."""
 
 from collections.abc import Callable
 from copy import deepcopy

@@ -66,7 +66,7 @@ TOLD_APART = {
     "network.weight.std=0.011": "26%",
     "network.activation._target_=torch.nn.Tanh": "100%",
 }
-"""How often 20 runs of wrong programs are told apart from one of the right one, of a hundred (docs/figures.md)."""
+"""How often 20 runs of a wrong program differ from one of the right one, in a hundred trials (docs/figures.md)."""
 BY_CHANCE = "14%"
 """How often the 20 runs of the right one do."""
 

@@ -8,7 +8,7 @@ from descent.project import project_root
 
 
 def main(words: Sequence[str]) -> None:
-    """Compose every experiment of conf/experiment; a file that would stay the same is left alone."""
+    """Compose every experiment of conf/experiment, each into a file of its name."""
     argparse.ArgumentParser("descent compose", description=__doc__).parse_args(words)
     folder = project_root() / "configs"
     folder.mkdir(exist_ok=True)
@@ -40,6 +40,4 @@ def _write(path: Path, config: dict[str, str]) -> None:
 
     from descent.records.folder import write_whole
 
-    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        write_whole(path, text)
+    write_whole(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))

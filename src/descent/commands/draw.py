@@ -8,7 +8,7 @@ from descent.errors import UserError
 
 
 def main(words: Sequence[str]) -> None:
-    """Draw what the command line names, as far as it is not up to date."""
+    """Draw what the command line names; views of runs that are up to date stay."""
     parser = argparse.ArgumentParser("descent draw", description=__doc__)
     parser.add_argument("folders", metavar="FOLDER", nargs="+", type=Path, help="of a run, a sweep or a gradient check")
     parser.add_argument("--gif", action="store_true", help="draw the animation of each run as descent.gif too")

@@ -18,7 +18,7 @@ from descent.render.run_views import field_of, loss_curve_of
 ENDS = ("loss/train", "accuracy/test")
 """The metrics whose ends and curves are shown, as far as the runs have them."""
 LABELS = 12
-"""Up to how many groups are told apart by colour among the paths; of more, kinds are."""
+"""Up to this many groups each have a colour among the paths; of more, each kind has one."""
 
 
 def pictures(title: str, grouped: GroupedRuns) -> dict[str, Figure]:

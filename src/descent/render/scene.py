@@ -194,7 +194,7 @@ def _on_page(x: Axis, y: Axis, positions: Array) -> Array:
 
 
 def _curve(x: Axis, y: Axis, grid: Array, heights: Array) -> str:
-    """The SVG path of a curve, as far as it is finite and on the page or near it."""
+    """The SVG path of a curve, where it is finite and on the page or near it."""
     points = _on_page(x, y, np.stack([grid, heights], axis=1)).clip(-WIDTH, 3 * WIDTH)
     finite = points[np.isfinite(points).all(axis=1)]
     return line(simplified(finite)) if len(finite) else ""

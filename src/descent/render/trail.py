@@ -12,7 +12,7 @@ Indices = NDArray[np.intp]
 Range = tuple[float, float]
 
 DRAWN = 1_000
-"""About how many positions of a path are drawn: more would be slow, and no more could be told apart."""
+"""About how many positions of a path are drawn: more would be slow, and not be visible."""
 
 
 def last_inside(path: Array, *view: Range) -> int:
