@@ -5,20 +5,19 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
 from descent.core.build import assemble
 from descent.core.config import TrainConfig
-from descent.core.training.checkpoint import TrainState
+from descent.core.training.training_run import TrainingRun
 from descent.project import project_root
 from descent.records.folder import now
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
 from descent.runs.composition import typed
-from descent.runs.fused import groups, take_steps_together
-from descent.runs.tracked_run import Run, take_steps
+from descent.runs.fused import train_fused
+from descent.runs.tracked_run import TrackedRun
 from descent.tracking.background import BackgroundSync
 
 PATIENCE = 300
@@ -37,26 +36,29 @@ def seconds_of(config: TrainConfig) -> float:
 
 
 def seconds_together(configs: Sequence[TrainConfig]) -> float:
-    """The same of runs that are trained together, if there are several."""
+    """The same of runs that are trained as batches, if there are several."""
     with _runs(configs) as runs:
         started = time.perf_counter()
-        _take_steps(runs)
+        _train(runs)
         return time.perf_counter() - started
 
 
 def seconds_of_steps(configs: Sequence[TrainConfig]) -> float:
-    """Seconds of the steps alone of runs, together as far as they are trained together."""
+    """Seconds of the steps alone of runs, trained as batches."""
     with _runs(configs) as runs:
-        taken = [_take_steps([runs[place] for place in places]) for places in groups(runs)]
-        return sum(standing.seconds for standings in taken for standing in standings)
+        _train(runs)
+        return sum(run.training.state.seconds for run in runs if run.training is not None)
 
 
-def _take_steps(runs: Sequence[Run]) -> list[TrainState]:
-    return [take_steps(runs[0])] if len(runs) == 1 else take_steps_together(runs)
+def _train(runs: Sequence[TrackedRun]) -> None:
+    train_fused(runs)
+    for run in runs:
+        if run.error is not None:
+            raise run.error
 
 
 @contextmanager
-def _runs(configs: Sequence[TrainConfig]) -> Iterator[list[Run]]:
+def _runs(configs: Sequence[TrainConfig]) -> Iterator[list[TrackedRun]]:
     """The runs, with records of their own, which MLflow's process brings to a store of their own meanwhile."""
     with tempfile.TemporaryDirectory() as name:
         folder, tracking = Path(name), configs[0].tracking
@@ -64,10 +66,10 @@ def _runs(configs: Sequence[TrainConfig]) -> Iterator[list[Run]]:
         _wait_until_it_syncs(sync, folder)
         runs = []
         for number, config in enumerate(configs):
-            parts = assemble(config)
-            rows = {STEPS: parts.plan.steps, EVALUATIONS: len(parts.plan.evaluations)}
+            components = assemble(config)
+            rows = {STEPS: components.plan.steps, EVALUATIONS: len(components.plan.evaluations)}
             record = _record(folder / str(number), rows)
-            runs.append(Run(config, parts, record, partial(sync.on_progress, record.folder)))
+            runs.append(TrackedRun(config, record, sync, TrainingRun(components)))
         yield runs
         sync.finish()
 

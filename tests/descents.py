@@ -1,6 +1,7 @@
 """Small descents for tests, in a folder of their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,17 @@ from descent.core.optim.steepest_descent import SteepestDescent
 from descent.core.problems.classification import Classification
 from descent.core.problems.networks import perceptron
 from descent.core.random_streams import generator
+from descent.core.training.callbacks import Checkpointer, Evaluator, StepLogger
+from descent.core.training.checkpoint import restore
 from descent.core.training.evaluation import result_of
-from descent.core.training.loop import descend
-from descent.core.training.module import Descent
+from descent.core.training.loop import fit
 from descent.core.training.plan import Plan, plan
-from descent.records.listener import RecordListener
+from descent.core.training.training_run import RunComponents, TrainingRun
+from descent.records.listener import NullListener, RecordListener
 from descent.records.run import EVALUATIONS, STEPS, Header, Landscape, RunRecord
-from descent.runs.fused import Waiting, begin, go_together
+from descent.runs.fused import train_fused
 from descent.runs.identity import RunResult
-from descent.runs.tracked_run import Run, course, take_steps
+from descent.runs.tracked_run import TrackedRun, tracked_run, train_batch
 
 ADAM = partial(torch.optim.Adam, lr=0.01)
 
@@ -42,12 +45,31 @@ def record_in(folder: Path, length: Plan) -> RunRecord:
     return RunRecord.create(folder, Header("id", "key", "name", "problem", 0, {}, {}, [], rows), "")
 
 
+class Progress(NullListener):
+    """Calls a function whenever a record has grown."""
+
+    def __init__(self, on_progress: Callable[[], None]) -> None:
+        self.call = on_progress
+
+    def on_progress(self, folder: Path) -> None:
+        self.call()
+
+
+def run_in(folder: Path, config: TrainConfig, on_progress: Callable[[], None] = lambda: None) -> TrackedRun:
+    """A run to train into a record in a folder, from the checkpoint that is there."""
+    components = assemble(config)
+    record = record_in(folder, components.plan)
+    return TrackedRun(config, record, Progress(on_progress), TrainingRun(components, restore(record)))
+
+
 def alone(config: TrainConfig, folder: Path) -> tuple[str, list[float]]:
-    """What a run by itself comes to, its steps taken into a record in a folder: its result, and where it then is."""
-    parts = assemble(config)
-    standing = take_steps(Run(config, parts, record_in(folder, parts.plan), nobody))
-    result = result_of(parts.problem, parts.data.train, config.tolerance, diverged=standing.diverged)
-    return result, parts.problem.position()
+    """How a run ends that is trained alone, into a record in a folder: its result, and its last position."""
+    run = run_in(folder, config)
+    train_batch([run])
+    assert run.training is not None
+    components, state = run.training.components, run.training.state
+    result = result_of(components.problem, components.data.train, config.tolerance, diverged=state.diverged)
+    return result, components.problem.position()
 
 
 def no_landscape(run: object, **settings: object) -> Landscape:
@@ -56,10 +78,23 @@ def no_landscape(run: object, **settings: object) -> Landscape:
 
 
 def train_together(*configs: TrainConfig, listener: RecordListener | None = None) -> list[RunResult]:
-    """Train runs whose steps are taken together where they can be; each leaves its own record."""
-    waiting = [begin(course(config, listener=listener)) for config in configs]
-    assert all(isinstance(run, Waiting) for run in waiting), "a run is finished already"
-    return go_together([run for run in waiting if isinstance(run, Waiting)])
+    """Train runs, as batches where they can be; each leaves its own record, and raises what went wrong with it."""
+    errors: list[Exception] = []
+    runs = []
+    with ExitStack() as until_trained:
+        for config in configs:
+            until_trained.push(partial(_keep, errors))  # so that a run that fails fails alone
+            runs.append(until_trained.enter_context(tracked_run(config, listener=listener)))
+        train_fused(runs)
+    if errors:
+        raise errors[0]
+    return [run.result for run in runs if run.result is not None]
+
+
+def _keep(errors: list[Exception], kind: object, error: BaseException | None, trace: object) -> bool:
+    if isinstance(error, Exception):
+        errors.append(error)
+    return isinstance(error, Exception)
 
 
 class Stopper:
@@ -77,29 +112,51 @@ class Stopper:
         pass
 
 
-def nobody() -> None:
-    """Is told, and does nothing."""
+def fit_into(
+    records: Mapping[TrainingRun, RunRecord],
+    chunk_size: int = 100,
+    checkpoint_seconds: float = 0,
+    on_progress: Callable[[], None] = lambda: None,
+) -> None:
+    """Train a run, or a batch of them, into records."""
+    length = next(iter(records)).components.plan
+
+    def report(run: TrainingRun, metrics: dict[str, float]) -> None:
+        records[run].append(EVALUATIONS, [{"step": run.state.steps_taken, "timestamp": 0, **metrics}])
+
+    callbacks = [
+        StepLogger(length, records),
+        Evaluator(length, report),
+        Checkpointer(records, checkpoint_seconds, lambda run: on_progress()),
+    ]
+    with ExitStack() as until_closed:
+        for record in records.values():
+            until_closed.enter_context(record)
+        fit(list(records), callbacks, chunk_size)
 
 
 def network_descent(
     folder: Path,
     chunk_size: int = 100,
-    on_progress: Callable[[], None] = nobody,
+    on_progress: Callable[[], None] = lambda: None,
     steps: int = 60,
     optimizer: Callable[..., Any] = ADAM,
-) -> Descent:
+) -> TrainingRun:
     """A small network on random images, in minibatches that don't divide them, under a schedule."""
     images = torch.randint(256, (100, 30), dtype=torch.uint8, generator=generator(0, "images"))
     labels = torch.randint(4, (100,), dtype=torch.uint8, generator=generator(0, "labels"))
     train = Examples((images, labels), (lambda stored: stored / 255, torch.Tensor.long))
-    minibatches = BatchSampler(len(train), 7, shuffled, seed=1)
-    length = plan(steps, None, minibatches.steps_per_epoch, 1, 13)
+    sampler = BatchSampler(len(train), 7, shuffled, seed=1)
+    length = plan(steps, None, sampler.steps_per_epoch, 1, 13)
     torch.manual_seed(0)
     problem = Classification(perceptron([30, 8, 4], nn.Sigmoid, partial(nn.init.normal_, std=0.1)))
-    module = Descent(problem, train, Autograd(), optimizer, partial(one_cycle, steps=steps, rise=0.3))
+    schedule = partial(one_cycle, steps=steps, rise=0.3)
     data = Data(train=train, test=train)
-    descend(module, data, minibatches, length, record_in(folder, length), "cpu", chunk_size, 0, on_progress)
-    return module
+    components = RunComponents(problem, data, sampler, length, Autograd(), optimizer, schedule, no_landscape)
+    record = record_in(folder, length)
+    run = TrainingRun(components, restore(record))
+    fit_into({run: record}, chunk_size, 0, on_progress)
+    return run
 
 
 def parabola_descent(
@@ -109,16 +166,18 @@ def parabola_descent(
     steps: int = 50,
     chunk_size: int = 100,
     divergence_threshold: float = 100,
-) -> Descent:
+) -> TrainingRun:
     """Steepest descent on x²."""
-    minibatches = BatchSampler(0, None, shuffled, seed=0)
-    length = plan(steps, None, minibatches.steps_per_epoch, None, 10)
-    schedule = partial(constant, steps=steps)
-    module = Descent(
-        Parabola(start), Examples(), Autograd(), partial(SteepestDescent, lr=lr), schedule, divergence_threshold
-    )
-    descend(module, Data(), minibatches, length, record_in(folder, length), "cpu", chunk_size, 0, nobody)
-    return module
+    sampler = BatchSampler(0, None, shuffled, seed=0)
+    length = plan(steps, None, sampler.steps_per_epoch, None, 10)
+    components = RunComponents(
+        Parabola(start), Data(), sampler, length, Autograd(), partial(SteepestDescent, lr=lr),
+        partial(constant, steps=steps), no_landscape, divergence_threshold=divergence_threshold,
+    )  # fmt: skip
+    record = record_in(folder, length)
+    run = TrainingRun(components, restore(record))
+    fit_into({run: record}, chunk_size)
+    return run
 
 
 def timeless(record: RunRecord, table: str) -> list[list[float | None]]:

@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from descent.core.training.landscape import Trained
+from descent.core.training.landscape import TrainedRun
 from descent.records.run import TRAJECTORY, Landscape
 
 QUICK: dict[str, Any] = {"_target_": "quick_landscape.trajectory", "_partial_": True}
 """What a configuration has as its `landscape`."""
 
 
-def trajectory(run: Trained) -> Landscape:
+def trajectory(run: TrainedRun) -> Landscape:
     """The bytes of the positions that a network passed, which tell one path from another."""
     path = run.record.files / TRAJECTORY
     content = path.read_bytes() if path.exists() else b""

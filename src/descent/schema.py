@@ -44,8 +44,14 @@ class Component(Section):
     """What Hydra instantiates: a class or a function, and arguments, which `core.components` checks."""
 
     model_config = ConfigDict(extra="allow")
+    declared: ClassVar[tuple[str, ...]] = ()
+    """Keys that describe the component, and are no arguments of its target."""
     target: str = Field(alias="_target_")
     is_partial: bool = Field(False, alias="_partial_")
+
+    def to_call(self) -> dict[str, Any]:
+        """Its target and the arguments, as Hydra instantiates them."""
+        return {name: value for name, value in self.to_dict().items() if name not in self.declared}
 
     @property
     def arguments(self) -> dict[str, Any]:

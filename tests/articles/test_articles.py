@@ -12,7 +12,8 @@ from tracking.runs import start
 from descent.articles import article_000, article_001, article_002, article_003, article_004, article_004_mnist
 from descent.articles.published_value import same_digits
 from descent.articles.results import Results
-from descent.core.build import RunComponents, assemble
+from descent.core.build import assemble
+from descent.core.training.training_run import RunComponents
 from descent.records.run import EVALUATIONS
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import ROOT, Composed
-from descents import nobody, record_in
+from descents import run_in
 from torch.nn.utils import parameters_to_vector
 
 from descent.core.build import assemble, chosen_accelerator, data_of
 from descent.core.config import TrainConfig
 from descent.errors import UserError
 from descent.records.run import EVALUATIONS
-from descent.runs.tracked_run import Run, take_steps
+from descent.runs.tracked_run import train_batch
 
 SHORT = "trainer.max_steps=60"
 
@@ -78,8 +78,8 @@ def test_the_same_seed_gives_the_same_start(composed: Composed) -> None:
 
 
 def test_trying_a_configuration_out_leaves_the_start_as_it_is(composed: Composed, project: Path) -> None:
-    parts = assemble(composed("experiment=noisy_polynomial"))
-    assert parts.problem.position() == [3.5]
+    components = assemble(composed("experiment=noisy_polynomial"))
+    assert components.problem.position() == [3.5]
     assert not (project / "runs").exists()
 
 
@@ -87,17 +87,16 @@ def test_the_articles_fix_their_experiments(composed: Composed) -> None:
     two_layer = assemble(composed("experiment=mnist_two_layer"))
     assert two_layer.plan.steps == 10_000
     three_layer = assemble(composed("experiment=mnist_three_layer", "data.batch_size=6"))
-    assert three_layer.plan.steps == 100 * three_layer.minibatches.steps_per_epoch
+    assert three_layer.plan.steps == 100 * three_layer.sampler.steps_per_epoch
     assert three_layer.plan.evaluations == tuple(range(0, 10_001, 100))
-    assert three_layer.minibatches.chunk(0, 2).flatten().tolist() == list(range(12))
+    assert three_layer.sampler.chunk(0, 2).flatten().tolist() == list(range(12))
 
 
 def losses(config: TrainConfig, folder: Path) -> list[float]:
     """The evaluations' losses of what is assembled, trained."""
-    parts = assemble(config)
-    record = record_in(folder, parts.plan)
-    take_steps(Run(config, parts, record, nobody))
-    return [row[2] for row in record.read(EVALUATIONS).rows if row[2] is not None]
+    run = run_in(folder, config)
+    train_batch([run])
+    return [row[2] for row in run.record.read(EVALUATIONS).rows if row[2] is not None]
 
 
 @pytest.mark.parametrize(

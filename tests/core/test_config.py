@@ -108,7 +108,7 @@ def test_a_replaced_value_reaches_whatever_is_derived_from_it(composed: Composed
 def test_components_keep_what_their_targets_take(composed: Composed) -> None:
     config = composed("experiment=mnist_two_layer", "optimizer=momentum", "optimizer.lr=0.1")
     assert isinstance(config.optimizer, Component)
-    assert config.optimizer.to_dict() == {
+    assert config.optimizer.to_call() == {
         "_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1, "momentum": 0.9,
     }  # fmt: skip
 

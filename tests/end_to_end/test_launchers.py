@@ -13,7 +13,7 @@ from end_to_end.commands import ENVIRONMENT, here, run, started
 from tracking.runs import rows
 from waiting import eventually
 
-from descent.commands.train import Job
+from descent.commands.train import SweepTask
 from descent.core.config import TrainConfig
 from descent.records.run import STEPS, RunRecord
 from descent.records.sweep import SweepRecord
@@ -118,6 +118,6 @@ def test_a_job_that_does_not_see_its_sweep_brings_its_run_under_it(
     words = (*SWEEP[3:], "optimizer.lr=1e-1", f"tracking.uri={store}", *known)
     line = CommandLine("train", TrainConfig, words)
     with line.hydra() as hydra:
-        hydra.run("train", Job(), list(words))
+        hydra.run("train", SweepTask(), list(words))
     assert "lr=0.1: " in capsys.readouterr().out
     assert ("lr=0.1", "FINISHED", "himmelblau: lr") in rows(store, CHILDREN)

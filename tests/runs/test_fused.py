@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
@@ -7,18 +8,18 @@ from typing import Any
 import pytest
 import torch
 from conftest import Composed
-from descents import Stopper, nobody, record_in, timeless, train_together
+from descents import Stopper, run_in, timeless, train_together
 from parabola import Parabola
 from torch import Tensor, nn
 
-from descent.core.build import assemble
 from descent.core.config import TrainConfig
 from descent.core.data.examples import Data, Examples, unchanged
 from descent.core.problems.problem import Problem
+from descent.core.training.batching import LARGEST, batches
+from descent.core.training.training_run import TrainingRun
 from descent.records.run import EVALUATIONS, STEPS, TRAJECTORY, RunRecord
-from descent.runs.fused import LARGEST, Waiting, begin, go_together, groups, take_steps_together
 from descent.runs.identity import RunResult
-from descent.runs.tracked_run import Run, course, take_steps, train
+from descent.runs.tracked_run import TrackedRun, train, train_batch
 
 SURFACE = ("problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=150", "divergence_threshold=100")
 JOBS = [
@@ -31,18 +32,15 @@ JOBS = [
 NETWORK = ("experiment=mnist_two_layer", "evaluation.first=null", "evaluation.every=200", "trainer.max_steps=400")
 
 
-def waiting(composed: Composed, *overrides: str) -> Waiting[Any]:
-    """A course that waits for its run's steps."""
-    begun = begin(course(composed(*overrides)))
-    assert isinstance(begun, Waiting)
-    return begun
+def training(run: TrackedRun) -> TrainingRun:
+    """The run in training."""
+    assert run.training is not None
+    return run.training
 
 
-def run_in(folder: Path, composed: Composed, *overrides: str, on_progress: Any = nobody) -> Run:
-    """A run whose steps are to be taken, into a record in a folder."""
-    config = composed(*overrides)
-    parts = assemble(config)
-    return Run(config, parts, record_in(folder, parts.plan), on_progress)
+def refuse(line: str) -> None:
+    """Is called where runs are trained alone."""
+    raise AssertionError(line)
 
 
 def checkpoint(folder: Path) -> dict[str, Any]:
@@ -56,11 +54,12 @@ def losses(record: RunRecord) -> list[float | None]:
 def test_jobs_on_a_surface_take_to_the_last_bit_the_steps_that_each_takes_alone(
     composed: Composed, tmp_path: Path
 ) -> None:
-    runs = [run_in(tmp_path / f"together{n}", composed, *SURFACE, *job) for n, job in enumerate(JOBS)]
-    standings = take_steps_together(runs)
-    for number, (job, run, ours) in enumerate(zip(JOBS, runs, standings, strict=True)):
-        single = run_in(tmp_path / f"alone{number}", composed, *SURFACE, *job)
-        its = take_steps(single)
+    runs = [run_in(tmp_path / f"together{n}", composed(*SURFACE, *job)) for n, job in enumerate(JOBS)]
+    train_batch(runs)
+    for number, (job, run) in enumerate(zip(JOBS, runs, strict=True)):
+        single = run_in(tmp_path / f"alone{number}", composed(*SURFACE, *job))
+        train_batch([single])
+        ours, its = training(run).state, training(single).state
         assert (ours.steps_taken, ours.diverged) == (its.steps_taken, its.diverged)
         for table in (STEPS, EVALUATIONS):
             assert timeless(run.record, table) == timeless(single.record, table)
@@ -69,13 +68,13 @@ def test_jobs_on_a_surface_take_to_the_last_bit_the_steps_that_each_takes_alone(
         assert torch.equal(kept["state_dict"]["point"], expected["state_dict"]["point"])
         assert str(kept["optimizer"]) == str(expected["optimizer"])
         assert str(kept["schedule"]) == str(expected["schedule"])
-    assert [standing.diverged for standing in standings] == [False, True, False, False, False]
+    assert [training(run).state.diverged for run in runs] == [False, True, False, False, False]
 
 
 def test_each_job_leaves_what_it_leaves_alone(composed: Composed, project: Path) -> None:
     jobs = JOBS[:3]
-    begun = [waiting(composed, *SURFACE, *job, f"run_dir=together/{n}") for n, job in enumerate(jobs)]
-    for number, (job, ours) in enumerate(zip(jobs, go_together(begun), strict=True)):
+    results = train_together(*(composed(*SURFACE, *job, f"run_dir=together/{n}") for n, job in enumerate(jobs)))
+    for number, (job, ours) in enumerate(zip(jobs, results, strict=True)):
         its = train(composed(*SURFACE, *job, f"run_dir=alone/{number}"))
         assert ours.result == its.result
         assert {**ours.metrics, "seconds_per_step": 0} == {**its.metrics, "seconds_per_step": 0}
@@ -97,11 +96,11 @@ def test_each_job_leaves_what_it_leaves_alone(composed: Composed, project: Path)
 def test_networks_are_within_rounding_of_what_they_are_alone(
     composed: Composed, tmp_path: Path, jobs: list[tuple[str, ...]]
 ) -> None:
-    runs = [run_in(tmp_path / f"together{n}", composed, *NETWORK, *job) for n, job in enumerate(jobs)]
-    take_steps_together(runs)
+    runs = [run_in(tmp_path / f"together{n}", composed(*NETWORK, *job)) for n, job in enumerate(jobs)]
+    train_batch(runs)
     for number, (job, run) in enumerate(zip(jobs, runs, strict=True)):
-        single = run_in(tmp_path / f"alone{number}", composed, *NETWORK, *job)
-        take_steps(single)
+        single = run_in(tmp_path / f"alone{number}", composed(*NETWORK, *job))
+        train_batch([single])
         assert losses(run.record) == pytest.approx(losses(single.record), rel=1e-5)
         ours, its = (timeless(record, EVALUATIONS) for record in (run.record, single.record))
         assert [row[0] for row in ours] == [row[0] for row in its]
@@ -111,12 +110,12 @@ def test_networks_are_within_rounding_of_what_they_are_alone(
 def test_a_network_that_runs_away_leaves_the_others_as_they_are_alone(composed: Composed, tmp_path: Path) -> None:
     common = (*NETWORK, "trainer.max_steps=60", "evaluation.every=20")
     jobs = ["optimizer.lr=0.1", "optimizer.lr=1e38"]
-    runs = [run_in(tmp_path / f"together{n}", composed, *common, job) for n, job in enumerate(jobs)]
-    kept, lost = take_steps_together(runs)
-    assert (kept.diverged, lost.diverged) == (False, True)
+    runs = [run_in(tmp_path / f"together{n}", composed(*common, job)) for n, job in enumerate(jobs)]
+    train_batch(runs)
+    assert [training(run).state.diverged for run in runs] == [False, True]
     for number, (job, run) in enumerate(zip(jobs, runs, strict=True)):
-        single = run_in(tmp_path / f"alone{number}", composed, *common, job)
-        take_steps(single)
+        single = run_in(tmp_path / f"alone{number}", composed(*common, job))
+        train_batch([single])
         for table in (STEPS, EVALUATIONS):
             assert [row[0] for row in timeless(run.record, table)] == [row[0] for row in timeless(single.record, table)]
         visited = [(record.files / TRAJECTORY).stat().st_size for record in (run.record, single.record)]
@@ -164,36 +163,33 @@ def test_what_was_interrupted_goes_on_together_or_alone(
 ) -> None:
     jobs = [("optimizer=adam", "optimizer.lr=0.01"), ("optimizer=momentum", "schedule=cosine")]
     common = (*common, "evaluation.every=50")
-    whole = [run_in(tmp_path / f"whole{n}", composed, *common, *job) for n, job in enumerate(jobs)]
-    take_steps_together(whole)
-    told = 0
+    whole = [run_in(tmp_path / f"whole{n}", composed(*common, *job)) for n, job in enumerate(jobs)]
+    train_batch(whole)
+    calls = 0
 
     def kill() -> None:
-        nonlocal told
-        told += 1
-        if told == killed_at:
+        nonlocal calls
+        calls += 1
+        if calls == killed_at:
             raise KilledError
 
-    def runs(*overrides: str) -> list[Run]:
-        return [
-            run_in(tmp_path / f"again{n}", composed, *common, *job, *overrides, on_progress=kill)
-            for n, job in enumerate(jobs)
-        ]
+    def runs(*overrides: str) -> list[TrackedRun]:
+        return [run_in(tmp_path / f"again{n}", composed(*common, *job, *overrides), kill) for n, job in enumerate(jobs)]
 
     with pytest.raises(KilledError):
-        take_steps_together(runs("trainer.checkpoint_seconds=0"))
-    taken_up = runs()
-    before = [run.record.read(STEPS).rows for run in taken_up]
+        train_batch(runs("trainer.checkpoint_seconds=0"))
+    resumed = runs()
+    before = [run.record.read(STEPS).rows for run in resumed]
     left = [len(rows) for rows in before]
     assert all(0 < steps < 150 for steps in left)
     if again == "together":
         assert left[0] == left[1]
-        take_steps_together(taken_up)
+        train_batch(resumed)
     else:
         assert left[0] > left[1]
-        for run in taken_up:
-            take_steps(run)
-    for run, rows_left, expected in zip(taken_up, before, whole, strict=True):
+        for run in resumed:
+            train_batch([run])
+    for run, rows_left, expected in zip(resumed, before, whole, strict=True):
         assert run.record.read(STEPS).rows[: len(rows_left)] == rows_left  # with their times: not taken again
         for table in (STEPS, EVALUATIONS):
             rows = [timeless(record, table) for record in (run.record, expected.record)]
@@ -280,14 +276,14 @@ def own_problems(project: Path) -> None:
         (PLACED, "data.batch_size=6"),
     ],
 )
-def test_what_differs_in_more_than_it_may_is_trained_by_itself(
+def test_what_differs_in_more_than_it_may_is_trained_alone(
     composed: Composed, capsys: pytest.CaptureFixture[str], common: tuple[str, ...], other: str
 ) -> None:
     jobs = [common, (*common, other)]
     ours = train_together(*(composed(*job, f"run_dir=together/{n}") for n, job in enumerate(jobs)))
     for number, (job, outcome) in enumerate(zip(jobs, ours, strict=True)):
         assert_same(outcome, train(composed(*job, f"run_dir=alone/{number}")))
-    assert capsys.readouterr().err == ""  # where it would be said that they had been tried together
+    assert " a batch, " not in capsys.readouterr().err  # where it would be said that one was tried
 
 
 def assert_same(ours: RunResult, its: RunResult) -> None:
@@ -296,15 +292,15 @@ def assert_same(ours: RunResult, its: RunResult) -> None:
     for table in (STEPS, EVALUATIONS):
         assert timeless(RunRecord(ours.folder), table) == timeless(RunRecord(its.folder), table)
     kept, expected = (checkpoint(outcome.folder) for outcome in (ours, its))
-    assert kept["standing"]["steps_taken"] == expected["standing"]["steps_taken"]
+    assert kept["state"]["steps_taken"] == expected["state"]["steps_taken"]
     assert kept["state_dict"].keys() == expected["state_dict"].keys()
     assert all(torch.equal(weights, expected["state_dict"][name]) for name, weights in kept["state_dict"].items())
 
 
-def test_what_is_computed_elsewhere_is_trained_by_itself(composed: Composed, tmp_path: Path) -> None:
-    run = run_in(tmp_path, composed, *SURFACE)
-    elsewhere = replace(run, parts=replace(run.parts, accelerator="mps"))
-    assert list(groups([run, elsewhere, run])) == [[0, 2], [1]]
+def test_what_is_computed_elsewhere_is_trained_alone(composed: Composed, tmp_path: Path) -> None:
+    runs = [training(run_in(tmp_path / str(number), composed(*SURFACE))) for number in range(3)]
+    runs[1].components = replace(runs[1].components, accelerator="mps")
+    assert list(batches(runs, refuse)) == [[runs[0], runs[2]], [runs[1]]]
 
 
 @pytest.mark.parametrize("interrupted", [0, 1])
@@ -340,14 +336,16 @@ def test_runs_that_were_killed_after_their_last_step_take_no_other(
         assert_same(outcome, train(expected))
 
 
-def test_no_more_runs_are_trained_together_than_a_cache_holds(composed: Composed, tmp_path: Path) -> None:
-    run = run_in(tmp_path, composed, *NETWORK)
-    most = LARGEST // run.parts.problem.size()
-    lengths = [len(places) for places in groups([run] * (2 * most + 1))]
-    assert sum(lengths) == 2 * most + 1
-    assert len(lengths) == 3
-    assert max(lengths) - min(lengths) <= 2  # none is left with a few
-    assert list(groups([run] * most)) == [list(range(most))]
+def test_no_more_runs_are_trained_together_than_a_cache_holds(
+    composed: Composed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = training(run_in(tmp_path, composed(*NETWORK))).components
+    runs = [TrainingRun(replace(first, problem=deepcopy(first.problem))) for _ in range(7)]
+    monkeypatch.setattr("descent.core.training.batching.LARGEST", 3 * first.problem.size() + 1)
+    assert [len(batch) for batch in batches(runs, refuse)] == [3, 3, 1]
+    assert [len(batch) for batch in batches(runs[:4], refuse)] == [2, 2]  # none is left with a few
+    assert list(batches(runs[:3], refuse)) == [runs[:3]]
+    assert 3 * first.problem.size() < LARGEST
 
 
 class Faulty(torch.optim.SGD):
@@ -367,26 +365,11 @@ def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
 ) -> None:
     sgd = ("optimizer=sgd", "optimizer.lr=0.01")
     jobs = [sgd, (*sgd, "optimizer._target_=runs.test_fused.Faulty")]
-    begun = [waiting(composed, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(jobs)]
     with pytest.raises(RuntimeError, match="out of steps"):
-        go_together(begun)
-    assert "2 runs together: RuntimeError: out of steps; each by itself" in capsys.readouterr().err
+        train_together(*(composed(*SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(jobs)))
+    assert "2 runs are trained alone: as a batch, RuntimeError: out of steps" in capsys.readouterr().err
     alone = train(composed(*SURFACE, *jobs[0], "run_dir=alone"))
     kept = RunRecord(project / "runs" / "0")
     assert timeless(kept, STEPS) == timeless(RunRecord(alone.folder), STEPS)
     (failed,) = [folder for folder in (project / "runs").iterdir() if RunRecord(folder).failed()]
     assert RunRecord(failed).header.params["optimizer._target_"] == "runs.test_fused.Faulty"
-
-
-def test_ctrl_c_ends_all_and_says_once_how_to_go_on(
-    composed: Composed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def stopped(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    begun = [waiting(composed, *SURFACE, *job, f"run_dir=runs/{n}") for n, job in enumerate(JOBS[:2])]
-    monkeypatch.setattr("descent.runs.fused.RunBatch", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        go_together(begun)
-    del begun
-    assert capsys.readouterr().err.splitlines() == ["the same command goes on from the last checkpoint"]

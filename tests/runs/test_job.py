@@ -1,5 +1,5 @@
 import math
-from contextlib import closing
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,24 +12,23 @@ from tracking.runs import start
 from descent.records.run import RunRecord
 from descent.records.sweep import Job, State, SweepRecord
 from descent.runs.identity import RunRequest, RunResult
-from descent.runs.job import Noting, job, of_sweep, ranked_by
+from descent.runs.job import SweepNotes, of_sweep, open_job, ranked_by
 from descent.runs.sweep import open_sweep
-from descent.runs.tracked_run import go_alone
 
-ASKED = RunRequest(["problem=bowl", "optimizer.lr=0.1"])
+REQUEST = RunRequest(["problem=bowl", "optimizer.lr=0.1"])
 
 
 def test_a_run_is_ranked_by_the_objective(composed: Composed) -> None:
-    outcome = RunResult(ROOT, "finished", {"loss/train": 0.5, "accuracy/test": 0.9})
-    assert ranked_by(composed("problem=bowl").objective, outcome) == 0.5
-    assert ranked_by(composed("experiment=mnist_two_layer").objective, outcome) == 0.9
-    assert ranked_by(composed("problem=bowl", "objective.metric=x").objective, outcome) is None
+    result = RunResult(ROOT, "finished", {"loss/train": 0.5, "accuracy/test": 0.9})
+    assert ranked_by(composed("problem=bowl").objective, result) == 0.5
+    assert ranked_by(composed("experiment=mnist_two_layer").objective, result) == 0.9
+    assert ranked_by(composed("problem=bowl", "objective.metric=x").objective, result) is None
 
 
 def test_a_run_that_ran_away_is_the_worst(composed: Composed) -> None:
-    outcome = RunResult(ROOT, "diverged", {"loss/train": 0.5, "accuracy/test": 0.9})
-    assert ranked_by(composed("problem=bowl").objective, outcome) == math.inf
-    assert ranked_by(composed("experiment=mnist_two_layer").objective, outcome) == -math.inf
+    result = RunResult(ROOT, "diverged", {"loss/train": 0.5, "accuracy/test": 0.9})
+    assert ranked_by(composed("problem=bowl").objective, result) == math.inf
+    assert ranked_by(composed("experiment=mnist_two_layer").objective, result) == -math.inf
 
 
 @pytest.fixture
@@ -48,6 +47,17 @@ def config(project: Path) -> DictConfig:
     return config
 
 
+def run_job(config: DictConfig, sweep: SweepRecord, request: RunRequest = REQUEST) -> float | None:
+    """Train a job's run alone; what it is ranked by."""
+    with open_job(config, sweep, request) as job:
+        job.train()
+    return job.value
+
+
+class StoppedError(BaseException):
+    """Ends a job in the middle."""
+
+
 def noted(sweep: SweepRecord) -> Job:
     (job,) = sweep.jobs()
     return job
@@ -56,17 +66,18 @@ def noted(sweep: SweepRecord) -> Job:
 def test_a_job_notes_where_its_run_grows_and_how_it_ended(
     project: Path, sweep: SweepRecord, config: DictConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with closing(job(config, sweep, ASKED)) as course:
-        run = next(course)
+    with suppress(StoppedError), open_job(config, sweep, REQUEST) as job:
+        assert job.run is not None
         assert (noted(sweep).stage, noted(sweep).folder) == ("running", None)
-        run.on_progress()
+        job.run.listener.on_progress(job.run.record.folder)
         growing = noted(sweep)
         assert growing.stage == "running"
-        assert RunRecord(project / str(growing.folder)).header.id == growing.record == run.record.header.id
-    rank = go_alone(job(config, sweep, ASKED))
+        assert RunRecord(project / str(growing.folder)).header.id == growing.record == job.run.record.header.id
+        raise StoppedError
+    rank = run_job(config, sweep)
     ended = noted(sweep)
     record = RunRecord(project / str(ended.folder))
-    assert (ended.overrides, ended.name, ended.stage) == (ASKED.overrides, "lr=0.1", "resumed")
+    assert (ended.overrides, ended.name, ended.stage) == (REQUEST.overrides, "lr=0.1", "resumed")
     assert ended.record == record.header.id == growing.record
     assert (record.header.name, record.header.tags["descent.sweep"]) == ("lr=0.1", sweep.header.id)
     assert rank == record.metrics()["loss/train"]
@@ -75,15 +86,15 @@ def test_a_job_notes_where_its_run_grows_and_how_it_ended(
 
 
 def test_a_job_is_trained_once(sweep: SweepRecord, config: DictConfig) -> None:
-    rank = go_alone(job(config, sweep, ASKED))
+    rank = run_job(config, sweep)
     assert noted(sweep).stage == "trained"
-    assert go_alone(job(config, sweep, ASKED)) == rank
+    assert run_job(config, sweep) == rank
     assert noted(sweep).stage == "skipped"
 
 
 def test_a_job_that_cannot_be_trained_is_noted_with_the_reason(sweep: SweepRecord, project: Path) -> None:
     wrong = composition_in(project, "problem=bowl", "trainer.max_steps=5", "optimizer.lr=-1")
-    assert go_alone(job(wrong, sweep, RunRequest(["problem=bowl", "optimizer.lr=-1"]))) is None
+    assert run_job(wrong, sweep, RunRequest(["problem=bowl", "optimizer.lr=-1"])) is None
     failed = noted(sweep)
     assert (failed.name, failed.stage, failed.folder, failed.record) == ("lr=-1", "failed", None, None)
     assert str(failed.reason).startswith("optimizer.lr=-1: choose a number from 0")
@@ -98,39 +109,40 @@ def test_a_job_that_a_fault_stops_is_noted_with_its_record_and_goes_on_when_it_i
 
     with monkeypatch.context() as patch:
         patch.setattr("quick_landscape.trajectory", out_of_paint)
-        assert go_alone(job(config, sweep, ASKED)) is None
+        assert run_job(config, sweep) is None
     failed = noted(sweep)
     assert (failed.stage, failed.reason) == ("failed", "RuntimeError: out of paint")
     assert RunRecord(project / str(failed.folder)).failed()
-    assert go_alone(job(config, sweep, ASKED)) is not None
+    assert run_job(config, sweep) is not None
     assert (noted(sweep).stage, noted(sweep).record) == ("resumed", failed.record)
 
 
 def test_a_job_whose_sweep_was_ended_meanwhile_ends_as_well(sweep: SweepRecord, config: DictConfig) -> None:
-    with closing(job(config, sweep, ASKED)) as course:
-        run = next(course)
+    with suppress(StoppedError), open_job(config, sweep, REQUEST) as job:
+        assert job.run is not None
         sweep.stand(State("KILLED"))
         with pytest.raises(KeyboardInterrupt):
-            run.on_progress()
-    before = Job(list(ASKED.overrides), "lr=0.1", "running")
+            job.run.listener.on_progress(job.run.record.folder)
+        raise StoppedError
+    before = Job(list(REQUEST.overrides), "lr=0.1", "running")
     sweep.note(before)
     with pytest.raises(KeyboardInterrupt):
-        go_alone(job(config, sweep, ASKED))
+        run_job(config, sweep)
     assert noted(sweep) == before
 
 
 def test_a_job_that_does_not_see_its_sweep_knows_it_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESCENT_SWEEP", "0123")
     monkeypatch.setenv("DESCENT_SWEPT", "optimizer.lr seed")
-    assert of_sweep(ASKED) == RunRequest(ASKED.overrides, {}, "lr=0.1", "0123")
+    assert of_sweep(REQUEST) == RunRequest(REQUEST.overrides, {}, "lr=0.1", "0123")
 
 
 def test_where_a_job_runs_is_noted_once(sweep: SweepRecord, project: Path) -> None:
     record = start(project / "runs" / "mine", 5)
-    noting = Noting(sweep, ["optimizer.lr=0.1"])
-    noting.on_progress(record.folder)
+    notes = SweepNotes(sweep, ["optimizer.lr=0.1"])
+    notes.on_progress(record.folder)
     (noted,) = (sweep.files / "jobs").iterdir()
     assert [(job.stage, job.folder) for job in sweep.jobs()] == [("running", "runs/mine")]
     noted.unlink()
-    noting.on_progress(record.folder)
+    notes.on_progress(record.folder)
     assert sweep.jobs() == []

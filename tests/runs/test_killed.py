@@ -3,7 +3,7 @@ nothing that is half-written, and nothing that will not stay."""
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,16 @@ import optuna
 import pytest
 import torch
 from conftest import composed_in, make_project
-from descents import timeless
+from descents import timeless, train_together
 from moments import copied_before_every_change
 from quick_landscape import QUICK
 from tracking.runs import contents, new_store, start
 
 from descent.core.config import TrainConfig
-from descent.core.training.checkpoint import CHECKPOINT, Checkpoint, TrainState, taken_up
+from descent.core.training.checkpoint import CHECKPOINT, Checkpoint, TrainState, restore
 from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, STEPS, RunRecord, records
 from descent.records.study import StudyFile
 from descent.records.sweep import STATE, SWEEP, Job, State, SweepHeader, SweepRecord
-from descent.runs.fused import Waiting, begin, go_together
-from descent.runs.identity import RunResult
-from descent.runs.tracked_run import course
 from descent.tracking.sync import sync
 
 TABLES = (STEPS, EVALUATIONS)
@@ -34,13 +31,6 @@ NETWORK = (
     "schedule=cosine", "evaluation.first=1",
 )  # fmt: skip
 POLYNOMIAL = ("experiment=noisy_polynomial", "optimizer=momentum", "optimizer.lr=0.01")
-
-
-def train(configs: Sequence[TrainConfig]) -> list[RunResult]:
-    """Train runs, together if they are several."""
-    begun = [begin(course(config)) for config in configs]
-    ended = iter(go_together([run for run in begun if isinstance(run, Waiting)]))
-    return [next(ended) if isinstance(run, Waiting) else run for run in begun]
 
 
 @dataclass(frozen=True)
@@ -71,7 +61,7 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         patch.chdir(project)
         (project / "runs").mkdir()
         with copied_before_every_change(project / "runs", tmp_path_factory.mktemp("copies")) as moments:
-            outcomes = train(configs)
+            outcomes = train_together(*configs)
     return Watched(configs, [outcome.folder for outcome in outcomes], moments)
 
 
@@ -87,7 +77,7 @@ def left(folder: Path) -> dict[str, Any]:
     assert ending is not None
     saved = torch.load(folder / "record" / CHECKPOINT, weights_only=True)
     saved.pop("position")  # whose rows have other timestamps, of other lengths
-    saved["standing"].pop("seconds")
+    saved["state"].pop("seconds")
     return {
         "header": (record.header.key, record.header.name, record.header.params),
         "config": (folder / "record" / "config.yaml").read_text(),
@@ -112,7 +102,7 @@ def test_a_run_that_is_killed_at_any_moment_is_resumed_to_the_same_end(
         shutil.rmtree(runs)
         shutil.copytree(moment, runs)
 
-        outcomes = train(watched.configs)
+        outcomes = train_together(*watched.configs)
 
         assert [left(outcome.folder) for outcome in outcomes] == expected
         assert [path for path in sorted(runs.iterdir()) if path.suffix != ".lock"] == watched.folders
@@ -128,8 +118,8 @@ def test_a_run_that_is_resumed_shows_at_once_what_its_checkpoint_covers(watched:
         for folder in records([shutil.copytree(moment, tmp_path / moment.name)]):
             record = RunRecord(folder)
             if record.ending() is None:
-                checkpoint = taken_up(record)
-                covered = 0 if checkpoint is None else checkpoint.standing.steps_taken
+                checkpoint = restore(record)
+                covered = 0 if checkpoint is None else checkpoint.state.steps_taken
                 assert len(record.read(STEPS).rows) == covered
 
 

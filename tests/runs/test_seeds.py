@@ -76,6 +76,14 @@ def test_nothing_is_overwritten(composed: Composed) -> None:
         repeat(config, range(2))
 
 
-def test_a_numerical_gradient_is_not_repeated(composed: Composed) -> None:
-    with pytest.raises(UserError, match="takes gradient=autograd"):
-        repeat(composed("experiment=bowl_001"), range(2))
+def test_what_can_not_be_a_batch_is_repeated_one_run_after_the_other(
+    composed: Composed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = ("experiment=noisy_polynomial", "gradient=central_difference", "trainer.max_steps=20")
+    repeated = rows(repeat(composed(*overrides), range(2)) / "runs.csv")
+    assert "2 runs are trained alone: their gradients are not autograd's" in capsys.readouterr().out
+    for row in repeated:
+        alone = train(composed(*overrides, f"seed={row['seed']}"))
+        assert {name: float(row[name]) for name in ("x", "loss/train")} == {
+            name: alone.metrics[name] for name in ("x", "loss/train")
+        }

@@ -1,7 +1,5 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from descent.records.lineage import flat, run_key
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
 from descent.render.run_views import draw
 from descent.runs.identity import RunRequest
-from descent.runs.tracked_run import course, go_on, take_steps, train
+from descent.runs.tracked_run import tracked_run, train, train_batch
 
 SMALL = ("experiment=mnist_two_layer", "trainer.max_steps=40", "evaluation.every=10", "data.batch_size=50")
 
@@ -61,10 +59,15 @@ def test_a_run_that_is_finished_is_not_trained_again(composed: Composed) -> None
     assert (second.folder, second.metrics) == (first.folder, first.metrics)
 
 
-def header_of(config: TrainConfig, asked: RunRequest | None = None) -> Header:
-    """The header of the record of a run that is begun, and takes no step."""
-    with closing(course(config, asked)) as begun:
-        return next(begun).record.header
+class NotTrainedError(Exception):
+    """Ends a run before its first step."""
+
+
+def header_of(config: TrainConfig, request: RunRequest | None = None) -> Header:
+    """The header of the record of a run that is opened, and takes no step."""
+    with pytest.raises(NotTrainedError), tracked_run(config, request) as run:
+        raise NotTrainedError
+    return run.record.header
 
 
 @pytest.mark.parametrize("change", ["seed=1", "optimizer.lr=0.2", "trainer.max_steps=41", "schedule=cosine"])
@@ -83,14 +86,17 @@ def test_the_key_is_of_the_whole_configuration_and_all_data(composed: Composed) 
     """So that what `tests/tracking/test_lineage.py` says of the key of parameters holds for a run."""
     config = composed(*SMALL, "trainer=cpu")
     header = header_of(config)
-    about = {"description", "article"}  # words about it, which are in its config.yaml
-    assert header.params == flat({name: value for name, value in config.to_dict().items() if name not in about})
+    whole = config.to_dict()
+    for described in ("description", "article"):  # which are in its config.yaml
+        whole.pop(described)
+    whole["optimizer"].pop("sharing")
+    assert header.params == flat(whole)
     assert header.key == run_key(header.params, header.inputs)
 
 
 def test_the_key_is_the_same_however_the_run_was_asked_for(composed: Composed) -> None:
-    asked = RunRequest(["a=1"], {"optimizer": "sgd"}, "a job", "0123")
-    assert header_of(composed(*SMALL), asked).key == header_of(composed(*SMALL)).key
+    request = RunRequest(["a=1"], {"optimizer": "sgd"}, "a job", "0123")
+    assert header_of(composed(*SMALL), request).key == header_of(composed(*SMALL)).key
 
 
 def test_the_key_is_of_the_accelerator_that_is_chosen_not_of_how(
@@ -161,12 +167,13 @@ def test_a_run_that_another_process_trains_is_waited_for(
     composed: Composed, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = composed(*SMALL, "run_dir=runs/here")
-    trained = course(config)
-    run = next(trained)
     with ThreadPoolExecutor(1) as pool:  # a thread waits as another process would
-        other = pool.submit(train, config)
-        assert eventually(lambda: "another process is training this run" in capsys.readouterr().err)
-        ours, theirs = go_on(trained, partial(take_steps, run)), other.result(60)
+        with tracked_run(config) as run:
+            other = pool.submit(train, config)
+            assert eventually(lambda: "another process is training this run" in capsys.readouterr().err)
+            train_batch([run])
+        ours, theirs = run.result, other.result(60)
+    assert ours is not None
     assert theirs.was_finished
     assert (theirs.folder, theirs.metrics) == (ours.folder, ours.metrics)
     assert [path.name for path in (project / "runs").iterdir()] == ["here"]

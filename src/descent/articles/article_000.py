@@ -11,9 +11,10 @@ from descent.articles.by_hand import EPSILON
 from descent.articles.configs import run_config
 from descent.articles.published_value import Cause, Check, PublishedValue, animation, claim
 from descent.articles.results import Array, Results
-from descent.core.build import RunComponents, assemble
+from descent.core.build import assemble
 from descent.core.data.control_points import read_control_points
 from descent.core.data.noisy_polynomial import fit, read_points
+from descent.core.training.training_run import RunComponents
 
 ARTICLE = "000"
 DEGREE = 6
@@ -78,7 +79,7 @@ def step_check(results: Results, parts: RunComponents) -> Check:
     path = results.path("noisy_polynomial", ["x"])[:, 0]
     points = np.stack(read_points(results.root / "data/noisy_polynomial/points.csv"))
     expected, within = [], []
-    for position, rows in zip(path, parts.minibatches.chunk(0, STEPS).numpy(), strict=False):
+    for position, rows in zip(path, parts.sampler.chunk(0, STEPS).numpy(), strict=False):
         x, y = points[:, rows]
         coefficients = np.polyfit(x, y, DEGREE)
         expected.append(position - LR * np.polyval(np.polyder(coefficients), position))
@@ -92,7 +93,7 @@ def step_check(results: Results, parts: RunComponents) -> Check:
 
 def draws(parts: RunComponents) -> tuple[int, float]:
     """How many distinct points a step draws at least, and how many of all points ten steps leave out, on average."""
-    rows = parts.minibatches.chunk(0, STEPS).numpy()
+    rows = parts.sampler.chunk(0, STEPS).numpy()
     left_out = [POINTS - len(np.unique(rows[first : first + 10])) for first in range(0, STEPS, 10)]
     return min(len(np.unique(row)) for row in rows), float(np.mean(left_out))
 
@@ -191,7 +192,7 @@ def descent(results: Results) -> list[PublishedValue]:
             f"average ({expected:.1f} are expected)",
             holds=check.holds
             and path[0] == START
-            and distinct == parts.minibatches.size == BATCH
+            and distinct == parts.sampler.size == BATCH
             and abs(left_out - expected) < 5,
         ),
         claim(

@@ -15,8 +15,9 @@ from descent.articles.by_hand import Minibatch, Momentum, float32_rounding, on_p
 from descent.articles.configs import run_config
 from descent.articles.published_value import Check, PublishedValue, animation, claim, numbers
 from descent.articles.results import Array, Results
-from descent.core.build import RunComponents, assemble
+from descent.core.build import assemble
 from descent.core.optim.steepest_descent import SteepestDescent
+from descent.core.training.training_run import RunComponents
 
 ARTICLE = "002"
 A = np.array([0.0, 1, 0, 1] * 4)
@@ -74,9 +75,9 @@ def train(parts: RunComponents, optimizer: Callable[..., Optimizer], weights: Ar
         convolution.copy_(torch.from_numpy(weights).view_as(convolution))
     descent = optimizer(problem.parameters())
     losses = []
-    for minibatch in parts.data.train.minibatches(parts.minibatches.chunk(0, parts.plan.steps)):
+    for minibatch in parts.data.train.minibatches(parts.sampler.chunk(0, parts.plan.steps)):
         descent.zero_grad()
-        losses.append(parts.gradient(problem, minibatch).item())
+        losses.append(parts.gradient_estimator(problem, minibatch).item())
         descent.step()
     return np.array(losses), convolution.detach().flatten(1).numpy().copy()
 

@@ -173,7 +173,7 @@ def three_layers_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> P
     looked_at = min(LOOKED_AT, steps)
     recorded, taken = results.losses(THREE_LAYERS), results.steps_taken(THREE_LAYERS)
     losses = first_losses(parts, recorded, looked_at, ("relu", "relu", "sigmoid"), Adam(0.001))
-    indices = parts.minibatches.chunk(0, steps).numpy()
+    indices = parts.sampler.chunk(0, steps).numpy()
     is_in_order = np.array_equal(indices.ravel(), np.arange(indices.size) % len(parts.data.train))
     return claim(
         ARTICLE,

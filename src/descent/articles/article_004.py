@@ -129,7 +129,7 @@ def descents(results: Results) -> list[PublishedValue]:
 def layer(results: Results) -> list[PublishedValue]:
     """Those of the layer with two inputs and three outputs, from where the experiment's run starts."""
     parts = assemble(run_config(results, "linear_softmax"))
-    (minibatch,) = parts.data.train.minibatches(parts.minibatches.chunk(0, 1))
+    (minibatch,) = parts.data.train.minibatches(parts.sampler.chunk(0, 1))
     weights = np.array(W).flatten()
     # Ours has a row for each output, the article's a column.
     gradient = central_difference(parts.problem, minibatch).reshape(3, 2).T.flatten()
@@ -186,7 +186,7 @@ def gradient_check(results: Results) -> list[PublishedValue]:
     shapes = [literal_eval(row["shape"])[::-1] for row in rows]
     largest = np.max([float(row["largest_absolute"]) for row in rows], initial=0)
     parts = assemble(run_config(results, "two_layer_gradient"))
-    (minibatch,) = parts.data.train.minibatches(parts.minibatches.chunk(0, 1))
+    (minibatch,) = parts.data.train.minibatches(parts.sampler.chunk(0, 1))
     images, labels = (column.double().numpy() for column in minibatch)
     parameters = [parameter.detach().double().numpy() for parameter in parts.problem.parameters()]
     loss, by_hand = backpropagate(parameters, ["sigmoid", "identity"], (images, labels.astype(int)))

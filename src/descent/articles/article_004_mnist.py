@@ -84,7 +84,7 @@ def program(results: Results, steps: int = STEPS) -> PublishedValue:
     losses = first_losses(parts, results.losses(NAME), min(LOOKED_AT, steps), ACTIVATIONS, Momentum(LR))
     weights = np.concatenate([parameter.flatten() for parameter in parameters if parameter.ndim == 2])
     biases = np.concatenate([parameter for parameter in parameters if parameter.ndim == 1])
-    indices = parts.minibatches.chunk(0, count // BATCH).numpy()
+    indices = parts.sampler.chunk(0, count // BATCH).numpy()
     draws, as_expected = with_replacement(indices, count)
     taken = results.steps_taken(NAME)
     return claim(
@@ -210,10 +210,10 @@ def with_replacement(indices: NDArray[np.int64], count: int) -> tuple[str, bool]
 def after_one_step(config: TrainConfig, seed: int) -> tuple[list[float], list[float]]:
     """The accuracies on the training and the test images after the first step from a seed: ours, and by hand."""
     parts = assemble(config.replaced("seed", seed))
-    indices = parts.minibatches.chunk(0, 1)
+    indices = parts.sampler.chunk(0, 1)
     _, moved = train(parameters_of(parts), ACTIVATIONS, of_mnist(parts.data, indices.numpy()), Momentum(LR))
     (minibatch,) = parts.data.train.minibatches(indices)
-    parts.gradient(parts.problem, minibatch)
+    parts.gradient_estimator(parts.problem, minibatch)
     parts.optimizer(parts.problem.parameters()).step()
     (metrics,) = evaluate([parts.problem], parts.data)
     examples = (part for part in (parts.data.train, parts.data.test) if part is not None)

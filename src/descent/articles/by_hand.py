@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from descent.articles.faults import STEP
 from descent.articles.published_value import Check
 from descent.articles.results import Array
-from descent.core.build import RunComponents
 from descent.core.data.examples import Data
+from descent.core.training.training_run import RunComponents
 
 EPSILON = float(np.finfo(np.float64).eps)
 SINGLE = float(np.finfo(np.float32).eps)
@@ -186,7 +186,7 @@ def first_losses(parts: RunComponents, losses: Array, steps: int, activations: S
         activations: what follows each layer.
         update: the optimizer.
     """
-    minibatches = of_mnist(parts.data, parts.minibatches.chunk(0, steps).numpy())
+    minibatches = of_mnist(parts.data, parts.sampler.chunk(0, steps).numpy())
     expected, _ = train(parameters_of(parts), activations, minibatches, update)
     return Check(losses[:steps], expected, float32_rounding(expected))
 

@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING
 
 from descent.core.config import SweepConfig, Tracking, TrainConfig
 from descent.records.folder import VIEWS
-from descent.records.listener import RecordListener
+from descent.records.listener import NullListener, RecordListener
 from descent.runs.composition import CommandLine, typed, without_hydra
 from descent.tracking.background import BackgroundSync
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from omegaconf import DictConfig
 
-    from descent.core.training.checkpoint import TrainState
     from descent.records.sweep import SweepRecord
     from descent.runs.identity import RunRequest, RunResult
-    from descent.runs.tracked_run import Run
+    from descent.runs.job import OpenJob
 
 
 def main(words: Sequence[str]) -> None:
@@ -30,11 +27,15 @@ def main(words: Sequence[str]) -> None:
     line = CommandLine("train", TrainConfig, words)
     if line.show():
         return
-    with ExitStack() as until_synced:
-        if line.common is None:
-            line.run(partial(_train, until_synced))
-        else:
-            _sweep(until_synced, line, line.common)
+    try:
+        with ExitStack() as until_synced:
+            if line.common is None:
+                line.run(partial(_train, until_synced))
+            else:
+                _sweep(until_synced, line, line.common)
+    except KeyboardInterrupt:
+        print("the same command resumes from the last checkpoint", file=sys.stderr)
+        raise
 
 
 def _train(until_synced: ExitStack, config: TrainConfig) -> None:
@@ -54,12 +55,12 @@ def _trained(until_synced: ExitStack, config: TrainConfig) -> "RunResult":
     listener = _listener(until_synced, config.tracking)
     # Lightning takes seconds to import, and a configuration that doesn't compose shall not wait for it.
     from descent.core import numerics
-    from descent.core.training.progress import tell
+    from descent.core.training.callbacks import configure_logging
     from descent.runs.tracked_run import train
 
     numerics.configure_torch()
-    tell()
-    return train(config, _asked(), listener)
+    configure_logging()
+    return train(config, _request(), listener)
 
 
 def _sweep(until_synced: ExitStack, line: CommandLine[TrainConfig], common: "DictConfig") -> None:
@@ -71,7 +72,7 @@ def _sweep(until_synced: ExitStack, line: CommandLine[TrainConfig], common: "Dic
     if "basin" in common:
         sweep_through(sweep, partial(_map, common, sweep), listener)
     else:
-        sweep_through(sweep, partial(line.sweep, Job(), *passed_on(sweep)), listener)
+        sweep_through(sweep, partial(line.sweep, SweepTask(), *passed_on(sweep)), listener)
 
 
 def _map(common: "DictConfig", sweep: "SweepRecord") -> None:
@@ -83,48 +84,62 @@ def _map(common: "DictConfig", sweep: "SweepRecord") -> None:
     train_map(config, sweep)
 
 
-class Job:
-    """A job of a sweep, which may be in a process or on a machine of its own."""
+class SweepTask:
+    """What Hydra calls for each job of a sweep, which may be in a process or on a machine of its own."""
 
     def __call__(self, composed: "DictConfig") -> float | None:
-        """Go through it by itself; what it is ranked by."""
-        from descent.runs.tracked_run import go_alone
+        """Train the job's run alone; the value that the job is ranked by."""
+        with self.open(composed) as job:
+            job.train()
+        return job.value
 
-        return go_alone(self.course(composed))
+    def open(self, composed: "DictConfig") -> "OpenJob":
+        """The job, whose run is still to be trained."""
+        from hydra.core.hydra_config import HydraConfig
 
-    def course(self, composed: "DictConfig") -> "Generator[Run, TrainState, float | None]":
-        """Its course, which waits for its run's steps."""
-        return _course(composed)
+        from descent.records.folder import RECORD
+        from descent.records.sweep import SWEEP, SweepRecord
+        from descent.runs.job import OpenJob, of_sweep, open_job
+
+        hydra = HydraConfig.get()
+        if Path(hydra.runtime.cwd).is_dir():
+            os.chdir(hydra.runtime.cwd)  # the node of a cluster starts a job wherever it was started itself
+        folder = Path(hydra.sweep.dir)
+        if (folder / RECORD / SWEEP).exists():
+            return open_job(composed, SweepRecord(folder), _request())
+        request = of_sweep(_request())
+        return OpenJob(composed, request, RemoteNotes(request.name or "job", SweepConfig.of(composed).tracking))
 
 
-def _course(composed: "DictConfig") -> "Generator[Run, TrainState, float | None]":
-    from hydra.core.hydra_config import HydraConfig
+class RemoteNotes:
+    """Prints how a job ended on a machine that does not see the sweep's folder, and brings its run to MLflow."""
 
-    from descent.core import numerics
-    from descent.errors import UserError
-    from descent.records.folder import RECORD
-    from descent.records.sweep import SWEEP, SweepRecord
-    from descent.runs.job import job, of_sweep, ranked_by
-    from descent.runs.tracked_run import course
+    def __init__(self, name: str, tracking: Tracking) -> None:
+        self.name, self.tracking = name, tracking
+        self.until_synced = ExitStack()
+        self.listener: RecordListener = NullListener()
 
-    numerics.configure_torch()
-    hydra = HydraConfig.get()
-    if Path(hydra.runtime.cwd).is_dir():
-        os.chdir(hydra.runtime.cwd)  # the node of a cluster starts a job wherever it was started itself
-    folder = Path(hydra.sweep.dir)
-    if (folder / RECORD / SWEEP).exists():
-        return (yield from job(composed, SweepRecord(folder), _asked()))
-    # On a machine that does not see the sweep's folder.
-    with ExitStack() as until_synced:
-        asked = of_sweep(_asked())
-        try:
-            config = typed(TrainConfig, composed)
-            outcome = yield from course(config, asked, _listener(until_synced, config.tracking))
-        except UserError as error:
-            print(f"failed: {asked.name}: {error}", file=sys.stderr)
-            return None
-        _say(asked.name or config.name, outcome)
-        return ranked_by(config.objective, outcome)
+    def begin(self) -> None:
+        """Start the worker that draws the run and syncs it."""
+        self.listener = _listener(self.until_synced, self.tracking)
+
+    def on_progress(self, folder: Path) -> None:
+        """Have new rows synced."""
+        self.listener.on_progress(folder)
+
+    def on_complete(self, folder: Path) -> None:
+        """Have the whole record synced."""
+        self.listener.on_complete(folder)
+
+    def fail(self, reason: str, is_users: bool) -> None:
+        """Print why."""
+        print(f"failed: {self.name}: {reason}", file=sys.stderr)
+        self.until_synced.close()
+
+    def end(self, result: "RunResult") -> None:
+        """Print how the run ended, once it is synced."""
+        self.until_synced.close()
+        _say(self.name, result)
 
 
 def _listener(until_synced: ExitStack, tracking: Tracking) -> RecordListener:
@@ -134,8 +149,8 @@ def _listener(until_synced: ExitStack, tracking: Tracking) -> RecordListener:
     return sync
 
 
-def _asked() -> "RunRequest":
-    """What the command line asked of this run."""
+def _request() -> "RunRequest":
+    """How the command line asks for this run."""
     from hydra.core.hydra_config import HydraConfig
 
     from descent.runs.identity import RunRequest
@@ -149,11 +164,11 @@ def _asked() -> "RunRequest":
     return RunRequest(list(hydra.overrides.task), choices)
 
 
-def _say(name: str, outcome: "RunResult") -> None:
-    where = os.path.relpath(outcome.folder)
-    if outcome.was_finished:
-        print(f"{name}: {where} holds this run already, {outcome.result}; remove it to train again")
+def _say(name: str, result: "RunResult") -> None:
+    where = os.path.relpath(result.folder)
+    if result.was_finished:
+        print(f"{name}: {where} holds this run already, {result.result}; remove it to train again")
         return
-    metrics = "  ".join(f"{name} {value:.4g}" for name, value in outcome.metrics.items())
-    print(f"{name}: {outcome.result}  {metrics}")
+    metrics = "  ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
+    print(f"{name}: {result.result}  {metrics}")
     print(f"record {where}  picture {where}/views/descent.png  player {where}/views/descent.html")

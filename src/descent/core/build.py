@@ -1,63 +1,34 @@
-"""From a composed configuration to the parts of a run; what can't work is refused here, before any training."""
+"""From a typed configuration to the components of a run; what can't work is refused here, before any training."""
 
 import json
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch import nn
 
 from descent.core.components import built, check_arguments
 from descent.core.config import TrainConfig
 from descent.core.data.batch_sampler import BatchSampler
-from descent.core.data.examples import Data, Minibatch
-from descent.core.optim.elementwise import is_elementwise, scales_with_rate
+from descent.core.data.examples import Data
 from descent.core.problems.problem import Problem
 from descent.core.random_streams import generator
-from descent.core.training.plan import Plan, plan
+from descent.core.training.plan import plan
+from descent.core.training.training_run import RunComponents
 from descent.errors import UserError
 from descent.project import project_root
-from descent.records.run import Landscape
 
 FASTEST = 1e6
-"""Up to this learning rate a run may take its steps with slower ones: those would overflow at a rate beyond."""
-
-
-@dataclass(frozen=True)
-class RunComponents:
-    """What a run is made of.
-
-    Args:
-        problem: what is minimised, at its start.
-        data: what it is trained and tested on.
-        minibatches: those of each step.
-        plan: how many steps, and after which of them something is looked at.
-        gradient: one of `descent.core.optim.gradients`.
-        optimizer: makes the optimizer of parameters.
-        schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
-        accelerator: what it is computed on: `cpu`, `cuda` or `mps`.
-        landscape: one of `descent.core.training.landscape`.
-    """
-
-    problem: Problem
-    data: Data
-    minibatches: BatchSampler
-    plan: Plan
-    gradient: Callable[[Problem, Minibatch], Tensor]
-    optimizer: Callable[[Any], Optimizer]
-    schedule: Callable[[Optimizer], LRScheduler | None]
-    accelerator: str
-    landscape: Callable[..., Landscape]
+"""Up to this learning rate a run may share an optimizer with slower ones: theirs would overflow at a rate beyond."""
 
 
 def assemble(config: TrainConfig) -> RunComponents:
-    """Build every part of a run.
+    """Build every component of a run.
 
     Raises:
         UserError: for what a configuration can have wrong, in one line.
@@ -65,27 +36,30 @@ def assemble(config: TrainConfig) -> RunComponents:
     accelerator = chosen_accelerator(config.trainer.accelerator)
     check_arguments(config)
     data = data_of(config)
-    minibatches = minibatches_of(config, data)
+    sampler = sampler_of(config, data)
     length = plan(
         config.trainer.max_steps,
         config.trainer.max_epochs,
-        minibatches.steps_per_epoch,
+        sampler.steps_per_epoch,
         config.evaluation.first,
         config.evaluation.every,
     )
-    parts = RunComponents(
+    problem = config.problem.to_dict()
+    components = RunComponents(
         problem_of(config),
         data,
-        minibatches,
+        sampler,
         length,
-        gradient=built("gradient", config.gradient),
+        gradient_estimator=built("gradient", config.gradient),
         optimizer=built("optimizer", config.optimizer),
         schedule=partial(built("schedule", config.schedule), steps=length.steps),
-        accelerator=accelerator,
         landscape=built("landscape", config.landscape),
+        accelerator=accelerator,
+        seed=config.seed,
+        divergence_threshold=config.divergence_threshold,
+        kind=json.dumps({name: value for name, value in problem.items() if name != "start"}),
     )
-    _try_out(parts, config)
-    return parts
+    return replace(components, draws_random=_try_out(components, config))
 
 
 def data_of(config: TrainConfig) -> Data:
@@ -104,12 +78,12 @@ _files: dict[str, tuple[Path, ...]] = {}
 
 
 def _stamps(files: Sequence[Path]) -> tuple[tuple[Path, int, int], ...]:
-    """What tells whether files are still the same."""
-    found = [(path.absolute(), path.stat()) for path in files if path.exists()]
-    return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in found)
+    """Equal while the files are unchanged."""
+    stats = [(path.absolute(), path.stat()) for path in files if path.exists()]
+    return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats)
 
 
-def minibatches_of(config: TrainConfig, data: Data) -> BatchSampler:
+def sampler_of(config: TrainConfig, data: Data) -> BatchSampler:
     """The minibatches that its seed draws."""
     return BatchSampler(len(data.train), config.data.batch_size, built("sampler", config.sampler), config.seed)
 
@@ -121,19 +95,20 @@ def problem_of(config: TrainConfig) -> Problem:
     return problem
 
 
-def shared_settings(config: TrainConfig, parts: RunComponents) -> tuple[Hashable, float]:
-    """What is equal for runs of which one optimizer may take the steps, and the learning rate they may differ in.
+def shared_settings(config: TrainConfig, components: RunComponents) -> tuple[Hashable, float]:
+    """What is equal for runs that one optimizer may step, and the learning rate in which they may differ.
 
-    The first is None for an optimizer that can't take the steps of several.
+    The first is None for an optimizer that may not be shared, as its configuration declares.
     """
-    if not is_elementwise(parts.optimizer):
+    sharing = config.optimizer.sharing
+    if sharing is None or sharing.target != config.optimizer.target:
         return None, 1.0
-    optimizer = config.optimizer.to_dict()
+    settings = config.optimizer.to_dict()
     rate = 1.0
-    is_constant = parts.schedule(parts.optimizer([nn.Parameter(torch.zeros(1))])) is None
-    if is_constant and optimizer["lr"] <= FASTEST and scales_with_rate(parts.optimizer):
-        rate = optimizer.pop("lr")
-    return json.dumps([optimizer, config.schedule.to_dict()]), rate
+    is_constant = components.schedule(components.optimizer([nn.Parameter(torch.zeros(1))])) is None
+    if sharing.across_lr and is_constant and settings["lr"] <= FASTEST:
+        rate = settings.pop("lr")
+    return json.dumps([settings, config.schedule.to_dict()]), rate
 
 
 def chosen_accelerator(name: str) -> str:
@@ -148,16 +123,23 @@ def chosen_accelerator(name: str) -> str:
     raise UserError("trainer=gpu: PyTorch sees no GPU on this machine; choose trainer=auto or trainer=cpu")
 
 
-def _try_out(parts: RunComponents, config: TrainConfig) -> None:
-    """Let the optimizer and the schedule see their settings, and the problem the shape of its data."""
-    problem, examples = parts.problem, parts.data.train
+def _try_out(components: RunComponents, config: TrainConfig) -> bool:
+    """Let the optimizer and the schedule see their settings, and a copy of the problem the shape of its data.
+
+    Returns:
+        Whether the problem drew random numbers.
+    """
+    problem, examples = deepcopy(components.problem), components.data.train
     try:
-        parts.schedule(parts.optimizer(problem.parameters()))
+        components.schedule(components.optimizer(problem.parameters()))
     except (TypeError, ValueError, KeyError) as error:
         raise UserError(f"optimizer ({config.optimizer.target}) or schedule: {error}") from error
+    random_state = torch.default_generator.get_state()
     try:
-        parts.gradient(problem, examples.head(config.data.batch_size or len(examples)))
-        problem.zero_grad()
+        components.gradient_estimator(problem, examples.head(config.data.batch_size or len(examples)))
     except (RuntimeError, IndexError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"problem {config.problem_name} does not fit its data: {reason}") from error
+    if all(parameter.grad is None for parameter in problem.parameters()):
+        raise UserError(f"problem {config.problem_name} has no parameter that its loss depends on; nothing to train")
+    return not torch.equal(random_state, torch.default_generator.get_state())

@@ -28,7 +28,7 @@ def built(path: str, component: Component) -> Any:
         UserError: where it can't be instantiated.
     """
     try:
-        return instantiate(component.to_dict())
+        return instantiate(component.to_call())
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from error
@@ -44,7 +44,7 @@ def check_arguments(section: Section, prefix: str = "") -> None:
     for name, value in section:
         path = prefix + name
         if isinstance(value, Component):
-            _check(path, value.to_dict(), SUPPLIED.get(path, ()))
+            _check(path, value.to_call(), SUPPLIED.get(path, ()))
         elif isinstance(value, Section):
             check_arguments(value, f"{path}.")
 

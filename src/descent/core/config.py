@@ -47,10 +47,23 @@ class DataConfig(Section):
     batch_size: int | None = Field(ge=1)
 
 
+class Sharing(Section):
+    """Which runs of a batch one optimizer may step: those of equal settings, or also across learning rates.
+
+    It may if it treats every number by itself, and across rates if its every step is proportional to the rate. That is
+    declared of one class, `target`, and holds for no other.
+    """
+
+    target: str
+    across_lr: bool
+
+
 class OptimizerConfig(Component):
     """An optimizer and its learning rate."""
 
+    declared = ("sharing",)
     lr: float = Field(ge=0, allow_inf_nan=False, examples=[0.1])
+    sharing: Sharing | None = None
 
 
 class Trainer(Section):

@@ -10,8 +10,8 @@ from typing import Any
 
 from descent.records.run import Input
 
-ABOUT = ("description", "article")
-"""What of a configuration is words about it."""
+ABOUT = ("description", "article", "optimizer.sharing")
+"""What of a configuration describes it, and is no parameter of a run."""
 NO_EFFECT = (*ABOUT, "run_dir", "tracking", "objective", "trainer.chunk_size", "trainer.checkpoint_seconds")
 """What of a configuration cannot change a result."""
 
@@ -48,11 +48,13 @@ def source_hash() -> str:
 
 def effective(params: Mapping[str, str]) -> dict[str, str]:
     """What of a flat configuration can change a result."""
-    return {
-        name: value
-        for name, value in params.items()
-        if not any(name == skipped or name.startswith(f"{skipped}.") for skipped in NO_EFFECT)
-    }
+    return without(params, NO_EFFECT)
+
+
+def without(params: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
+    """A flat configuration less some keys and sections."""
+    prefixes = tuple(f"{key}." for key in keys)
+    return {name: value for name, value in params.items() if not f"{name}.".startswith(prefixes)}
 
 
 def run_key(params: Mapping[str, str], data: Iterable[Input]) -> str:

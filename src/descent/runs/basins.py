@@ -3,10 +3,9 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Hashable, Sequence
 from copy import copy
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,15 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from descent.core.build import assemble, data_of, minibatches_of, shared_settings
+from descent.core.build import assemble, data_of, sampler_of, shared_settings
 from descent.core.config import TrainConfig
 from descent.core.data.examples import Minibatch
 from descent.core.optim.gradients import Autograd
 from descent.core.problems.minima import minima_of
 from descent.core.problems.positions import gradients_at
 from descent.core.problems.problem import Problem
+from descent.core.training.batching import batches
+from descent.core.training.callbacks import ProgressBar
+from descent.core.training.loop import fit
 from descent.core.training.plan import Plan
-from descent.core.training.together import BatchedRun, RunBatch
+from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 
 ELSEWHERE, NOT_YET, AWAY = "at rest elsewhere", "not at rest yet", "diverged"
@@ -81,50 +83,55 @@ def basins(config: TrainConfig) -> Basins:
     Raises:
         UserError: for a configuration that can't be trained, or not as a map.
     """
-    asked = config.basin
-    parts = assemble(config)
-    problem, data, steps = parts.problem, parts.data, parts.plan.steps
-    if not problem.is_small() or not isinstance(parts.gradient, Autograd):
+    basin = config.basin
+    components = assemble(config)
+    problem, data, steps = components.problem, components.data, components.plan.steps
+    if not problem.is_small() or not isinstance(components.gradient_estimator, Autograd):
         raise UserError(f"{config.name}: a map takes a problem of one or two parameters, and gradient=autograd")
-    if asked is None or asked.starts is None:
+    if basin is None or basin.starts is None:
         raise UserError("basin.starts=null: choose two numbers, the lower first")
-    low, high = asked.starts
-    starts = torch.linspace(low, high, asked.cells, dtype=torch.float64)
-    first, last = (math.log10(rate) for rate in asked.rates)
-    rates = torch.logspace(first, last, asked.cells, dtype=torch.float64)
-    rows = [_row(config.replaced("optimizer.lr", rate)) for rate in rates.tolist()]
+    low, high = basin.starts
+    starts = torch.linspace(low, high, basin.cells, dtype=torch.float64)
+    first, last = (math.log10(rate) for rate in basin.rates)
+    rates = torch.logspace(first, last, basin.cells, dtype=torch.float64)
+    plan = Plan(steps, evaluations=(0, steps), snapshots=(0, steps))
+    rows = [_row(config.replaced("optimizer.lr", rate), plan) for rate in rates.tolist()]
     everything = data.train.head(len(data.train))
     minima = minima_of(problem, everything, low, high)
     counts = torch.zeros(len(minima) + 3, len(rates), len(starts), dtype=torch.int64)
-    with tqdm(desc=config.name, total=asked.seeds * steps, unit="step", disable=None, leave=False) as bar:
-        for seed in range(config.seed, config.seed + asked.seeds):
-            members = _members(config.replaced("seed", seed), rows, problem, starts)
-            together = RunBatch(members, config.divergence_threshold)
-            begun = bar.n
-            for _ in together.descend(Plan(steps, evaluations=(0, steps), snapshots=(0, steps))):
-                bar.update(begun + together.steps_taken - bar.n)
-            counts += _outcomes(members, minima, everything, config.tolerance).view_as(counts)
+    for seed in range(config.seed, config.seed + basin.seeds):
+        runs = _runs(config.replaced("seed", seed), rows, problem, starts)
+        for batch in batches(runs, tqdm.write):
+            fit(batch, [ProgressBar(plan, f"{config.name} seed={seed}")], config.trainer.chunk_size)
+        counts += _outcomes(runs, minima, everything, config.tolerance).view_as(counts)
     return Basins(starts.numpy(), rates.numpy(), minima.numpy(), counts.numpy())
 
 
-def _row(config: TrainConfig) -> Callable[..., BatchedRun]:
-    """Makes the runs of a rate."""
-    parts = assemble(config)
-    settings, rate = shared_settings(config, parts)
-    return partial(BatchedRun, optimizer=parts.optimizer, schedule=parts.schedule, settings=settings, rate=rate)
+def _row(config: TrainConfig, plan: Plan) -> tuple[RunComponents, Hashable, float]:
+    """What runs of one rate have in common: their components, their settings and the rate, as runs may share them."""
+    components = replace(assemble(config), plan=plan)
+    return components, *shared_settings(config, components)
 
 
-def _members(
-    config: TrainConfig, rows: Sequence[Callable[..., BatchedRun]], problem: Problem, starts: Tensor
-) -> list[BatchedRun]:
+def _runs(
+    config: TrainConfig, rows: Sequence[tuple[RunComponents, Hashable, float]], problem: Problem, starts: Tensor
+) -> list[TrainingRun]:
     """The runs of a seed, those of a rate beside each other."""
     data = data_of(config)
-    minibatches = minibatches_of(config, data)
-    return [row(_at(problem, start), data.train, minibatches) for row in rows for start in starts]
+    sampler = sampler_of(config, data)
+    return [
+        TrainingRun(
+            replace(components, problem=_at(problem, start), data=data, sampler=sampler, seed=config.seed),
+            settings=settings,
+            rate=rate,
+        )
+        for components, settings, rate in rows
+        for start in starts
+    ]
 
 
 def _at(problem: Problem, start: Tensor) -> Problem:
-    """The same problem from where its first component is another, which shares all but its parameters."""
+    """The same problem with another first component, which shares all but its parameters."""
     moved = copy(problem)
     moved._parameters = {name: nn.Parameter(own.detach().clone()) for name, own in problem.named_parameters()}
     with torch.no_grad():
@@ -132,11 +139,11 @@ def _at(problem: Problem, start: Tensor) -> Problem:
     return moved
 
 
-def _outcomes(members: Sequence[BatchedRun], minima: Tensor, everything: Minibatch, tolerance: float) -> Tensor:
+def _outcomes(runs: Sequence[TrainingRun], minima: Tensor, everything: Minibatch, tolerance: float) -> Tensor:
     """Which of the outcomes each run came to, (outcomes, runs), a 1 for each run."""
-    problem = members[0].problem
-    ends = torch.tensor([member.problem.position() for member in members], dtype=torch.float64)
-    away = torch.tensor([member.standing.diverged for member in members])
+    problem = runs[0].problem
+    ends = torch.tensor([run.problem.position() for run in runs], dtype=torch.float64)
+    away = torch.tensor([run.state.diverged for run in runs])
     elsewhere, not_yet, diverged = (len(minima) + place for place in range(3))
     distances = torch.cdist(ends.nan_to_num(), minima) if len(minima) else torch.full((len(ends), 1), math.inf)
     nearest = distances.argmin(dim=1)

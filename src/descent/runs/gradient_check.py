@@ -107,7 +107,7 @@ def check_gradient(config: TrainConfig) -> tuple[list[Comparison], Path]:
         UserError: for a configuration that can't be trained.
     """
     parts = assemble(config)
-    (minibatch,) = parts.data.train.minibatches(parts.minibatches.chunk(0, 1))
+    (minibatch,) = parts.data.train.minibatches(parts.sampler.chunk(0, 1))
     comparisons = compare(parts.problem, minibatch, config.gradient.arguments.get("h", H))
     folder = project_root() / "gradients" / config.name
     record = folder / RECORD

@@ -2,19 +2,18 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from descent.core.build import RunComponents, assemble, data_of, problem_of, shared_settings
+from descent.core.build import assemble, shared_settings
 from descent.core.config import TrainConfig
-from descent.core.data.batch_sampler import BatchSampler
-from descent.core.data.examples import Data
-from descent.core.optim.gradients import Autograd
-from descent.core.training.evaluation import evaluate, result_of
-from descent.core.training.together import BatchedRun, RunBatch
+from descent.core.training.batching import batches
+from descent.core.training.callbacks import Evaluator, ProgressBar
+from descent.core.training.evaluation import result_of
+from descent.core.training.loop import fit
+from descent.core.training.training_run import TrainingRun
 from descent.errors import UserError
 from descent.project import project_root
 
@@ -22,17 +21,8 @@ RUNS, EVALUATIONS = "runs.csv", "evaluations.csv"
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Repeated:
-    """One of the runs."""
-
-    seed: int
-    data: Data
-    member: BatchedRun
-
-
 def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
-    """Train an experiment from every seed, all together, and write what became of each run.
+    """Train an experiment from every seed, as a batch where it can be one, and write how each run ended.
 
     Returns:
         The folder, seeds/NAME, with runs.csv (a row a seed: its result, the steps it took, its last evaluation),
@@ -44,53 +34,34 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
     folder: Path = project_root() / "seeds" / config.name
     if folder.exists():
         raise UserError(f"{folder} is there already; remove it to repeat {config.name} again")
-    parts = assemble(config)
-    if not isinstance(parts.gradient, Autograd):
-        raise UserError("runs are repeated together, which takes gradient=autograd")
-    runs = _runs(config, parts, seeds)
-    together = RunBatch([run.member for run in runs], config.divergence_threshold)
-
+    runs = {_run(config.replaced("seed", seed)): seed for seed in tqdm(seeds, desc="seeds", leave=False)}
     evaluations: list[Row] = []
+    last: dict[TrainingRun, Row] = {}
 
-    def evaluated(step: int) -> None:
-        for run, metrics in zip(runs, _evaluated(runs), strict=True):
-            evaluations.append({"seed": run.seed, "step": step, **metrics})
+    def report(run: TrainingRun, metrics: dict[str, float]) -> None:
+        last[run] = {"seed": runs[run], "step": run.state.steps_taken, **metrics}
+        evaluations.append(last[run])
 
-    evaluated(0)
-    with tqdm(desc=config.name, total=parts.plan.steps, unit="step") as bar:
-        for _ in together.descend(replace(parts.plan, snapshots=parts.plan.evaluations)):
-            bar.update(together.steps_taken - bar.n)
-            if together.steps_taken in parts.plan.evaluations or not together.members:
-                evaluated(together.steps_taken)
-    ends: list[Row] = []
-    for run, last in zip(runs, evaluations[-len(runs) :], strict=True):
-        standing = run.member.standing
-        result = result_of(run.member.problem, run.data.train, config.tolerance, diverged=standing.diverged)
-        ends.append({**last, "step": standing.steps_taken, "result": result})
+    for batch in batches(list(runs), tqdm.write):
+        plan = batch[0].components.plan
+        fit(batch, [Evaluator(plan, report), ProgressBar(plan, config.name)], config.trainer.chunk_size)
+    ends = [{**last[run], "result": _result(run, config)} for run in runs]
     folder.mkdir(parents=True)
     _write(folder / RUNS, ends)
-    _write(folder / EVALUATIONS, evaluations)
+    _write(folder / EVALUATIONS, sorted(evaluations, key=lambda row: (row["step"], row["seed"])))
     (folder / "config.yaml").write_text(config.to_yaml(), encoding="utf-8")
     return folder
 
 
-def _runs(config: TrainConfig, parts: RunComponents, seeds: Sequence[int]) -> list[Repeated]:
-    """The runs."""
-    settings, rate = shared_settings(config, parts)
-    runs = []
-    for seed in tqdm(seeds, desc="seeds", leave=False):
-        own = config.replaced("seed", seed)
-        data = data_of(own)
-        minibatches = BatchSampler(len(data.train), config.data.batch_size, parts.minibatches.order, seed)
-        member = BatchedRun(problem_of(own), data.train, minibatches, parts.optimizer, parts.schedule, settings, rate)
-        runs.append(Repeated(seed, data, member))
-    return runs
+def _run(config: TrainConfig) -> TrainingRun:
+    components = assemble(config)
+    settings, rate = shared_settings(config, components)
+    return TrainingRun(components, settings=settings, rate=rate)
 
 
-def _evaluated(runs: Sequence[Repeated]) -> list[dict[str, float]]:
-    if all(run.data is runs[0].data for run in runs):
-        return evaluate([run.member.problem for run in runs], runs[0].data)
-    return [evaluate([run.member.problem], run.data)[0] for run in runs]
+def _result(run: TrainingRun, config: TrainConfig) -> str:
+    train_examples = run.components.data.train
+    return result_of(run.problem, train_examples, config.tolerance, diverged=run.state.diverged)
 
 
 def _write(path: Path, rows: Sequence[Row]) -> None:

@@ -1,140 +1,149 @@
-"""One run, from a composed configuration to its record."""
+"""One run, from a typed configuration to its record."""
 
-import sys
+import logging
 import traceback
 import uuid
-from collections.abc import Callable, Generator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from shutil import rmtree
-from typing import TypeVar
 
-from descent.core.build import RunComponents, assemble
+from descent.core.build import assemble
 from descent.core.config import TrainConfig
-from descent.core.training.checkpoint import TrainState
+from descent.core.training.callbacks import Checkpointer, Evaluator, ProgressBar, StepLogger
+from descent.core.training.checkpoint import restore
 from descent.core.training.evaluation import result_of
-from descent.core.training.landscape import Trained
-from descent.core.training.loop import descend
-from descent.core.training.module import Descent
+from descent.core.training.landscape import TrainedRun
+from descent.core.training.loop import fit
+from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.project import project_root
 from descent.records.folder import RECORD, VIEWS, now
 from descent.records.lineage import dvc_tags, git_tags, inputs, run_key
 from descent.records.listener import NullListener, RecordListener
 from descent.records.locks import folder_lock
-from descent.records.run import (
-    EVALUATIONS,
-    HEADER,
-    STEPS,
-    SWEEP_OF,
-    TRAJECTORY,
-    Header,
-    RunRecord,
-)
+from descent.records.run import EVALUATIONS, HEADER, STEPS, SWEEP_OF, TRAJECTORY, Header, RunRecord
 from descent.runs.identity import RunRequest, RunResult, finished, folder_of, params_of, result_of_record
 
-Value = TypeVar("Value")
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run whose steps are to be taken, into its record.
+@dataclass(eq=False)
+class TrackedRun:
+    """A run with a record, between its opening and its end.
 
     Args:
         config: the configuration.
-        parts: what it describes.
         record: the run's.
-        on_progress: told whenever readers can see more of the record.
+        listener: hears of the record.
+        training: the run in training; None where no step is left to take.
+        result: what became of the run; None until it is known.
+        error: what went wrong with its training, which then counts as raised.
     """
 
     config: TrainConfig
-    parts: RunComponents
     record: RunRecord
-    on_progress: Callable[[], None]
+    listener: RecordListener
+    training: TrainingRun | None = None
+    result: RunResult | None = None
+    error: Exception | None = None
+
+    def restart(self) -> None:
+        """Resume anew from the last checkpoint, whatever a failed training left behind."""
+        self.training = TrainingRun(assemble(self.config), restore(self.record))
 
 
-def train(config: TrainConfig, asked: RunRequest | None = None, listener: RecordListener | None = None) -> RunResult:
-    """Train what a configuration describes, by itself, as `course` has it."""
-    return go_alone(course(config, asked, listener))
-
-
-def course(
-    config: TrainConfig, asked: RunRequest | None = None, listener: RecordListener | None = None
-) -> Generator[Run, TrainState, RunResult]:
-    """The course of a run, unless it is done, from where it stands if it was interrupted.
-
-    It waits, once, for whoever takes the run's steps, alone or together with others, and is told how it then stands.
-
-    The record grows beside `run_dir`, in a folder that carries the run's key, and moves there when it is whole.
-
-    Another process that trains the same run is waited for.
-
-    Args:
-        config: what to train, and how.
-        asked: how it was asked for.
-        listener: is told while the record grows and when it is whole.
+def train(config: TrainConfig, request: RunRequest | None = None, listener: RecordListener | None = None) -> RunResult:
+    """Train what a configuration describes, unless it is done already, from where it was interrupted.
 
     Raises:
         UserError: for a configuration that can't be trained.
     """
-    asked, listener = asked or RunRequest(), listener or NullListener()
-    root = project_root()
-    parts = assemble(config)
-    header = _header(config, parts, asked, root)
+    with tracked_run(config, request, listener) as run:
+        train_batch([run])
+    assert run.result is not None
+    return run.result
+
+
+@contextmanager
+def tracked_run(
+    config: TrainConfig, request: RunRequest | None = None, listener: RecordListener | None = None
+) -> Iterator[TrackedRun]:
+    """Open the record of a run, new or interrupted, for its training, and finish it.
+
+    The record grows beside `run_dir`, in a folder that carries the run's key, and moves there when it is whole.
+    Another process that trains the same run is waited for.
+
+    Args:
+        config: what to train, and how.
+        request: how it was asked for.
+        listener: hears of the record while it grows and when it is whole.
+
+    Raises:
+        UserError: for a configuration that can't be trained.
+    """
+    request, listener = request or RunRequest(), listener or NullListener()
+    components = assemble(config)
+    header = _header(config, components, request)
     folder = folder_of(config, header.key)
     growing = folder.with_name(f"{folder.name}.{header.key[:8]}.unfinished")
-    done = finished(folder, header.key)
-    if done is not None:
+    record = finished(folder, header.key)
+    if record is not None:
         with suppress(OSError):  # which is empty where a process was killed between its last two changes
             growing.rmdir()
-        return result_of_record(done, was_finished=True)
-    waiting = f"another process is training this run in {growing}; waiting for it"
-    with folder_lock(growing, waiting, wait=True):
-        done = finished(folder, header.key)
-        if done is not None:  # by the process that was waited for
-            return result_of_record(done, was_finished=True)
-        record, was_begun = _open(growing, header, config.to_yaml())
-        if record.ending() is None:  # or it was killed on its way to its folder
-            try:
-                run = Run(config, parts, record, partial(listener.on_progress, growing))
-                _end(run, (yield run))
-            except (KeyboardInterrupt, SystemExit) as stop:  # which is what Lightning makes of it
-                print("the same command goes on from the last checkpoint", file=sys.stderr)
-                raise KeyboardInterrupt from stop
-            except Exception:
-                record.fail(traceback.format_exc())
-                listener.on_complete(growing)
-                raise
+        yield TrackedRun(config, record, listener, result=result_of_record(record, was_finished=True))
+        return
+    message = f"another process is training this run in {growing}; waiting for it"
+    with folder_lock(growing, message, wait=True):
+        record = finished(folder, header.key)
+        if record is not None:  # by the process that was waited for
+            yield TrackedRun(config, record, listener, result=result_of_record(record, was_finished=True))
+            return
+        was_begun = (growing / RECORD / HEADER).exists()
+        record = RunRecord(growing) if was_begun else RunRecord.create(growing, header, config.to_yaml())
+        run = TrackedRun(config, record, listener)
+        if record.ending() is None:  # else the process was killed before it moved the record to its folder
+            run.training = TrainingRun(components, restore(record))
+        try:
+            yield run
+            if run.error is not None:
+                raise run.error
+            if run.training is not None:
+                _finish(run.training, config, record)
+        except Exception:
+            record.fail(traceback.format_exc())
+            listener.on_complete(growing)
+            raise
         (growing / RECORD / TRAJECTORY).unlink(missing_ok=True)
         _move(growing, folder)
     listener.on_complete(folder)
-    return result_of_record(RunRecord(folder), was_begun=was_begun)
+    run.result = result_of_record(RunRecord(folder), was_begun=was_begun)
 
 
-def _header(config: TrainConfig, parts: RunComponents, asked: RunRequest, root: Path) -> Header:
-    params = params_of(config, parts.accelerator)
-    files = inputs(parts.data.files, root)
+def _header(config: TrainConfig, components: RunComponents, request: RunRequest) -> Header:
+    root = project_root()
+    params = params_of(config, components.accelerator)
+    files = inputs(components.data.files, root)
     return Header(
         id=uuid.uuid4().hex,
         key=run_key(params, files),
-        name=asked.name or config.name,
+        name=request.name or config.name,
         problem=config.problem_name,
         created=now(),
-        params={**asked.choices, **params},  # a choice is only another name of what it brings along
+        params={**request.choices, **params},  # a choice is only another name of what it brings along
         tags={
             **git_tags(root),
             **dvc_tags(files),
-            "hydra.overrides": " ".join(asked.overrides),
-            **({SWEEP_OF: asked.sweep} if asked.sweep else {}),
+            "hydra.overrides": " ".join(request.overrides),
+            **({SWEEP_OF: request.sweep} if request.sweep else {}),
         },
         inputs=files,
-        rows={STEPS: parts.plan.steps, EVALUATIONS: len(parts.plan.evaluations)},
+        rows={STEPS: components.plan.steps, EVALUATIONS: len(components.plan.evaluations)},
     )
 
 
 def _move(growing: Path, folder: Path) -> None:
-    """Bring a whole record to the run's folder; views that stand there are of a run that was removed."""
+    """Move a whole record to the run's folder; views that are there are of a run that was removed."""
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / VIEWS).exists():
         rmtree(folder / VIEWS)
@@ -142,70 +151,48 @@ def _move(growing: Path, folder: Path) -> None:
     growing.rmdir()
 
 
-def _open(folder: Path, header: Header, config: str) -> tuple[RunRecord, bool]:
-    """The record that an interrupted run left, or a new one, and whether it was there."""
-    if (folder / RECORD / HEADER).exists():
-        return RunRecord(folder), True
-    return RunRecord.create(folder, header, config), False
+def train_batch(runs: Sequence[TrackedRun]) -> None:
+    """Train a run, or runs of one batch, into their records; those that have no step left to take are left alone."""
+    tracked = {run.training: run for run in runs if run.training is not None}
+    if not tracked:
+        return
+    records = {training: run.record for training, run in tracked.items()}
+    first, *others = tracked
+    plan, trainer = first.components.plan, tracked[first].config.trainer
+
+    def report(training: TrainingRun, metrics: Mapping[str, float]) -> None:
+        step = training.state.steps_taken
+        records[training].append(EVALUATIONS, [{"step": step, "timestamp": now(), **metrics}])
+        if not others:
+            log.info("step %7s  %s", f"{step:,}", "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+
+    def on_progress(training: TrainingRun) -> None:
+        run = tracked[training]
+        run.listener.on_progress(run.record.folder)
+
+    callbacks = [
+        StepLogger(plan, records),
+        Evaluator(plan, report),
+        Checkpointer(records, trainer.checkpoint_seconds, on_progress),
+        ProgressBar(plan, f"{len(tracked)} runs" if others else None),
+    ]
+    with ExitStack() as until_closed:
+        for record in records.values():
+            until_closed.enter_context(record)
+        fit(list(tracked), callbacks, trainer.chunk_size)
 
 
-def go_alone(course: Generator[Run, TrainState, Value]) -> Value:
-    """Go through a course with a run that is trained by itself, if it comes to one; what it returns."""
-    try:
-        run = next(course)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
-    return go_on(course, partial(take_steps, run))
-
-
-def go_on(course: Generator[Run, TrainState, Value], take_steps: Callable[[], TrainState]) -> Value:
-    """Go through a course that waits for its run's steps; what it returns."""
-    try:
-        try:
-            standing = take_steps()
-        except BaseException as error:
-            course.throw(error)
-        else:
-            course.send(standing)
-    except StopIteration as end:
-        return end.value  # type: ignore[no-any-return]
-    raise AssertionError("a course waits once")
-
-
-def take_steps(run: Run) -> TrainState:
-    """Take the steps of a run by itself."""
-    parts, trainer = run.parts, run.config.trainer
-    module = Descent(
-        parts.problem,
-        parts.data.train,
-        parts.gradient,
-        parts.optimizer,
-        parts.schedule,
-        divergence_threshold=run.config.divergence_threshold,
-    )
-    descend(
-        module,
-        parts.data,
-        parts.minibatches,
-        parts.plan,
-        run.record,
-        parts.accelerator,
-        trainer.chunk_size,
-        trainer.checkpoint_seconds,
-        run.on_progress,
-    )
-    return module.standing
-
-
-def _end(run: Run, standing: TrainState) -> None:
+def _finish(training: TrainingRun, config: TrainConfig, record: RunRecord) -> None:
     """Write down the loss around the path, and close the record with the last evaluation."""
-    config, parts, record = run.config, run.parts, run.record
+    components, state = training.components, training.state
     last = record.read(EVALUATIONS)
     row = zip(last.columns[2:], last.rows[-1][2:], strict=True)
     metrics = {name: value for name, value in row if value is not None}
-    metrics["seconds_per_step"] = standing.seconds / standing.steps_taken
-    metrics["diverged"] = float(standing.diverged)
-    result = result_of(parts.problem, parts.data.train, config.tolerance, diverged=standing.diverged)
-    trained = Trained(parts.problem, parts.data.train, parts.minibatches, parts.plan, record)
-    record.save_landscape(parts.landscape(trained))
-    record.finish(result, standing.steps_taken, metrics)
+    metrics["seconds_per_step"] = state.seconds / state.steps_taken
+    metrics["diverged"] = float(state.diverged)
+    if state.gradient_evaluations != state.steps_taken:
+        metrics["gradient_evaluations"] = float(state.gradient_evaluations)
+    result = result_of(components.problem, components.data.train, config.tolerance, diverged=state.diverged)
+    trained = TrainedRun(components.problem, components.data.train, components.sampler, components.plan, record)
+    record.save_landscape(components.landscape(trained))
+    record.finish(result, state.steps_taken, metrics)

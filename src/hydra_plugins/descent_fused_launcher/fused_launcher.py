@@ -1,7 +1,9 @@
-"""Hydra's launcher `fused`: jobs in this process, their runs trained together where they can be."""
+"""Hydra's launcher `fused`: jobs in this process, their runs trained as batches where they can be."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.config_store import ConfigStore
@@ -10,7 +12,7 @@ from hydra.core.utils import JobReturn
 
 @dataclass
 class FusedLauncherConf:
-    """Its configuration: it has nothing to be set."""
+    """Its configuration, which has no settings."""
 
     _target_: str = "hydra_plugins.descent_fused_launcher.fused_launcher.FusedLauncher"
 
@@ -18,28 +20,48 @@ class FusedLauncherConf:
 ConfigStore.instance().store(group="hydra/launcher", name="fused", node=FusedLauncherConf, provider="descent")
 
 
-class FusedLauncher(BasicLauncher):
-    """Begins every job as the basic launcher does; those that come to a run's steps wait, and then take them together.
+@runtime_checkable
+class OpeningTask(Protocol):
+    """A task whose jobs can be opened, all trained at once, and closed (`descent.commands.train.SweepTask`)."""
 
-    A task says that its jobs can wait by having a `course` beside its call: what it does, as a generator that yields
-    the run. Any other task runs as the basic launcher would run it.
+    def open(self, composed: Any) -> AbstractContextManager[Any]:
+        """The context of a job, with the `run` to train, and its `value` once it is closed."""
+
+
+class FusedLauncher(BasicLauncher):
+    """Opens every job as the basic launcher would run it, trains the runs of all, and closes the jobs in order.
+
+    A task whose jobs can't be opened runs as the basic launcher would run it.
     """
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run the jobs; their returns, in order."""
-        task = self.task_function
-        course = getattr(task, "course", None)
-        if course is None:
+        task: Any = self.task_function
+        original = self.task_function
+        if not isinstance(task, OpeningTask):
             return super().launch(job_overrides, initial_job_idx)
-        from descent.runs.fused import Waiting, begin, go_together  # PyTorch takes seconds to import
+        jobs: list[Any] = []
+        with ExitStack() as until_launched:
 
-        self.task_function = lambda config: begin(course(config))
-        try:
-            returns = super().launch(job_overrides, initial_job_idx)
-        finally:
-            self.task_function = task
-        waiting = [done for done in returns if isinstance(done._return_value, Waiting)]
-        values = go_together([done.return_value for done in waiting])
-        for done, value in zip(waiting, values, strict=True):
-            done.return_value = value
+            def open_job(composed: Any) -> Any:
+                jobs.append(until_launched.enter_context(task.open(composed)))
+                return jobs[-1]
+
+            self.task_function = open_job
+            try:
+                returns = super().launch(job_overrides, initial_job_idx)
+            finally:
+                self.task_function = original
+            until_launched.pop_all()
+        with ExitStack() as until_trained:
+            for job in reversed(jobs):
+                until_trained.push(job)  # so that the first is closed first
+            runs = [job.run for job in jobs if job.run is not None]
+            if runs:
+                from descent.runs.fused import train_fused  # PyTorch takes seconds to import
+
+                train_fused(runs)
+        for done in returns:
+            if done._return_value in jobs:
+                done.return_value = done.return_value.value
         return returns

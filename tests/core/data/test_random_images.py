@@ -38,4 +38,4 @@ def test_the_articles_network_takes_them_all_at_once(composed: Composed) -> None
     parts = assemble(composed("experiment=two_layer_gradient"))
     shapes = [tuple(parameter.shape) for parameter in parts.problem.parameters()]
     assert shapes == [(100, 784), (100,), (10, 100), (10,)]
-    assert parts.minibatches.chunk(0, 1).sort().values.tolist() == [list(range(100))]
+    assert parts.sampler.chunk(0, 1).sort().values.tolist() == [list(range(100))]

@@ -1,4 +1,6 @@
 from itertools import accumulate
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +21,12 @@ def run(count: int = 10, size: int | None = 3, steps: int = 333) -> tuple[BatchS
 
 
 def chunks(minibatches: BatchSampler, made: Plan, chunk_size: int, start: int = 0) -> list[Tensor]:
-    return list(Chunks(minibatches, made, chunk_size, lambda: start))
+    return list(Chunks([minibatches], made, chunk_size, after(start)))
+
+
+def after(steps_taken: int, runs: int = 1) -> Any:
+    """A stepper of runs that have taken steps."""
+    return SimpleNamespace(steps_taken=steps_taken, runs=["run"] * runs)
 
 
 @pytest.mark.parametrize("chunk_size", [1, 2, 3, 5, 100, 10_000])
@@ -58,12 +65,29 @@ def test_without_data_chunks_count_the_steps() -> None:
     assert [tuple(chunk.shape) for chunk in parts] == [(4, 0), (5, 0), (1, 0)]
 
 
-def test_every_iteration_starts_where_the_run_then_stands() -> None:
+def test_every_iteration_starts_at_the_steps_then_taken() -> None:
     minibatches, made = run()
-    taken = 0
-    again = Chunks(minibatches, made, 100, lambda: taken)
+    stepper = after(0)
+    again = Chunks([minibatches], made, 100, stepper)
     whole = torch.cat([chunk.flatten() for chunk in again])
-    taken = 8  # two epochs of four minibatches, of ten examples each
+    stepper.steps_taken = 8  # two epochs of four minibatches, of ten examples each
     assert torch.equal(torch.cat([chunk.flatten() for chunk in again]), whole[20:])
-    taken = made.steps
+    stepper.steps_taken = made.steps
     assert list(again) == []
+
+
+def test_no_step_is_left_where_no_run_is_in_training() -> None:
+    minibatches, made = run()
+    assert list(Chunks([minibatches], made, 100, after(5, runs=0))) == []
+
+
+def test_runs_that_draw_other_minibatches_have_a_row_each() -> None:
+    _, made = run()
+    samplers = [BatchSampler(10, 3, shuffled, seed=seed) for seed in (0, 1, 0)]
+    for chunk, of_first in zip(Chunks(samplers, made, 100, after(0)), chunks(samplers[0], made, 100), strict=True):
+        assert torch.equal(chunk[0], of_first)
+        assert torch.equal(chunk[2], of_first)
+    first = next(iter(Chunks(samplers, made, 100, after(0))))
+    assert not torch.equal(first[0], first[1])
+    equal = Chunks([BatchSampler(10, 3, shuffled, seed=0) for _ in range(2)], made, 100, after(0))
+    assert next(iter(equal)).ndim == 2

@@ -19,12 +19,12 @@ def test_a_run_is_evaluated_at_its_start_when_planned_and_at_its_end(tmp_path: P
 
 
 def test_examples_are_measured_in_slices_as_if_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = network_descent(tmp_path, steps=3)
-    examples: Examples = module.examples
+    run = network_descent(tmp_path, steps=3)
+    examples: Examples = run.components.data.train
     with torch.no_grad():
-        at_once = module.problem.measure(*examples.head(100))
+        at_once = run.problem.measure(*examples.head(100))
     monkeypatch.setattr(evaluation, "SLICE", 33)
-    assert measure([module.problem], examples)[0] == pytest.approx(
+    assert measure([run.problem], examples)[0] == pytest.approx(
         {name: value.item() for name, value in at_once.items()}, rel=1e-6
     )
 
@@ -32,9 +32,9 @@ def test_examples_are_measured_in_slices_as_if_at_once(tmp_path: Path, monkeypat
 def test_the_gradient_norm_is_that_of_the_loss_over_all_examples(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = network_descent(tmp_path, steps=3)
-    loss = module.problem(*module.examples.head(100))
-    gradients = torch.autograd.grad(loss, list(module.problem.parameters()))
+    run = network_descent(tmp_path, steps=3)
+    loss = run.problem(*run.components.data.train.head(100))
+    gradients = torch.autograd.grad(loss, list(run.problem.parameters()))
     monkeypatch.setattr(evaluation, "SLICE", 33)
-    found = gradient_norm(module.problem, module.examples)
+    found = gradient_norm(run.problem, run.components.data.train)
     assert found == pytest.approx(parameters_to_vector(gradients).norm().item(), rel=1e-5)

@@ -16,8 +16,8 @@ class KilledError(Exception):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, torch.Tensor]]:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    module = network_descent(folder)
-    return folder, module.problem.state_dict()
+    run = network_descent(folder)
+    return folder, run.problem.state_dict()
 
 
 @pytest.mark.parametrize("at", [1, 4, 9])
@@ -38,22 +38,22 @@ def test_a_run_that_is_taken_up_again_ends_as_if_it_had_not_been_interrupted(
     # What was written after the last checkpoint is not to stand there twice.
     with (tmp_path / STEPS).open("a") as file:
         file.write("999,0,1.0,1.0\n")
-    module = network_descent(tmp_path)
+    run = network_descent(tmp_path)
 
     folder, weights = uninterrupted
     assert 0 < len(interrupted.rows) < 60
     # With their times: no step is taken again.
     assert RunRecord(tmp_path).read(STEPS).rows[: len(interrupted.rows)] == interrupted.rows
     for name, expected in weights.items():
-        assert torch.equal(expected, module.problem.state_dict()[name])
+        assert torch.equal(expected, run.problem.state_dict()[name])
     for table in (STEPS, EVALUATIONS):
         assert timeless(RunRecord(tmp_path), table) == timeless(RunRecord(folder), table)
     assert (tmp_path / "record" / TRAJECTORY).read_bytes() == (folder / "record" / TRAJECTORY).read_bytes()
 
 
 def test_a_network_is_visited_where_it_is_planned_and_nowhere_else(tmp_path: Path) -> None:
-    module = network_descent(tmp_path, steps=300)  # visited every third step, evaluated every 13th
-    assert (tmp_path / "record" / TRAJECTORY).stat().st_size == 101 * 4 * module.problem.size()
+    run = network_descent(tmp_path, steps=300)  # visited every third step, evaluated every 13th
+    assert (tmp_path / "record" / TRAJECTORY).stat().st_size == 101 * 4 * run.problem.size()
 
 
 def test_readers_never_see_more_than_a_checkpoint_covers(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_readers_never_see_more_than_a_checkpoint_covers(tmp_path: Path) -> None
 
     def look() -> None:
         checkpoint = torch.load(tmp_path / "record" / "checkpoint.ckpt", weights_only=True)
-        seen.append((len(RunRecord(tmp_path).read(STEPS).rows), checkpoint["standing"]["steps_taken"]))
+        seen.append((len(RunRecord(tmp_path).read(STEPS).rows), checkpoint["state"]["steps_taken"]))
 
     network_descent(tmp_path, chunk_size=7, on_progress=look)
     assert len(seen) > 5

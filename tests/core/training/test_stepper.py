@@ -1,60 +1,77 @@
-from collections.abc import Callable, Sequence
+import math
 from functools import partial
-from typing import Any
+from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
-from torch.optim import SGD, Adam, NAdam
+from conftest import Composed
+from descents import alone, network_descent, parabola_descent, record_in, timeless
 
-from descent.core.random_streams import generator
-from descent.core.training.stepper import Stepper
-
-SHAPES = ((4, 2), (5,))
-KEPT = torch.tensor([True, False, True])
-MAKES: dict[str, tuple[Callable[..., Any], list[float]]] = {
-    "adam": (partial(Adam, lr=0.1), [0.1, 0.1, 0.1]),
-    "nadam": (partial(NAdam, lr=0.1), [0.1, 0.1, 0.1]),
-    "momentum at several rates": (partial(SGD, lr=0.4, momentum=0.9), [0.1, 0.2, 0.4]),
-}
+from descent.core.training.plan import Plan
+from descent.records.run import EVALUATIONS, STEPS, RunRecord
 
 
-def drawn(name: str, count: int = 3) -> list[Tensor]:
-    """A stack of parameters for each shape, with a row for each run."""
-    draw = generator(0, name)
-    return [torch.randn(count, *shape, generator=draw, dtype=torch.float64) for shape in SHAPES]
+def test_each_step_is_recorded_with_the_loss_it_descends_from_and_the_position_it_leads_to(tmp_path: Path) -> None:
+    run = parabola_descent(tmp_path, start=1.0, lr=0.1, steps=50)
+    table = RunRecord(tmp_path).read(STEPS)
+    assert table.columns == ["step", "timestamp", "loss/step", "grad_norm", "x"]
+    for k, (step, _, loss, norm, x) in enumerate(table.rows, start=1):
+        before = 0.8 ** (k - 1)
+        assert step == k
+        assert loss == pytest.approx(before**2, rel=1e-12)
+        assert norm == pytest.approx(2 * before, rel=1e-12)
+        assert x == pytest.approx(0.8**k, rel=1e-12)
+    assert run.state.steps_taken == len(table.rows) == 50
+    assert run.problem.position() == pytest.approx([0.8**50], rel=1e-12)
 
 
-def alone(
-    make: Callable[..., Any], lr: float, run: int, rows: Sequence[Tensor], steps: int
-) -> tuple[list[Tensor], Any]:
-    """Where one of the runs gets to with an optimizer of its own, and that optimizer's state."""
-    parameters = [row[run].clone().requires_grad_() for row in rows]
-    optimizer = make(parameters, lr=lr)
-    for step in range(steps):
-        for parameter, gradient in zip(parameters, drawn(f"gradients {step}"), strict=True):
-            parameter.grad = gradient[run]
-        optimizer.step()
-    return [parameter.detach() for parameter in parameters], optimizer.state_dict()
+@pytest.mark.parametrize("chunk_size", [1, 7, 100])
+def test_a_position_out_of_bounds_ends_the_run_at_that_step_as_diverged(tmp_path: Path, chunk_size: int) -> None:
+    # x -> -2 x, so that 2^7 = 128 is the first beyond 100.
+    run = parabola_descent(tmp_path, start=1.0, lr=1.5, steps=1000, chunk_size=chunk_size)
+    assert run.state.diverged
+    assert run.state.steps_taken == 7
+    assert run.problem.position() == [-128.0]
+    assert [row[-1] for row in RunRecord(tmp_path).read(STEPS).rows] == [(-2.0) ** k for k in range(1, 8)]
+    assert RunRecord(tmp_path).read(EVALUATIONS).rows[-1][0] == 7
 
 
-@pytest.mark.parametrize("name", MAKES)
-def test_those_who_stay_when_one_leaves_go_on_as_if_each_had_an_optimizer_of_its_own(name: str) -> None:
-    make, rates = MAKES[name]
-    rows = drawn("start")
-    stepper = Stepper(make, lambda optimizer: None, rows, rates, None)
-    for step in range(3):
-        stepper.step(drawn(f"gradients {step}"))
-    rows = [row[KEPT] for row in rows]
-    stepper.move(rows, KEPT)
-    for step in range(3, 6):
-        stepper.step([gradient[KEPT] for gradient in drawn(f"gradients {step}")])
-    for place, run in enumerate(KEPT.nonzero().flatten().tolist()):
-        expected, state = alone(make, rates[run], run, drawn("start"), steps=6)
-        for row, parameter in zip(rows, expected, strict=True):
-            torch.testing.assert_close(row[place], parameter, rtol=1e-12, atol=1e-12)
-        own = stepper.state(place).optimizer
-        assert own["param_groups"] == state["param_groups"]
-        assert own["state"].keys() == state["state"].keys() == {0, 1}
-        for number, values in state["state"].items():
-            torch.testing.assert_close(own["state"][number], values, rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize("start", ["[0,64]", "[64,0]", "[-64,0]"])
+def test_one_component_out_of_bounds_is_enough(composed: Composed, tmp_path: Path, start: str) -> None:
+    rate = ("optimizer.lr=1.5", "divergence_threshold=100")  # x -> -2 x
+    config = composed("problem=bowl", f"problem.start={start}", *rate, "trainer.max_steps=9")
+    result, position = alone(config, tmp_path / "run")
+    assert result == "diverged"
+    assert sorted(map(abs, position)) == [0, 128]
+
+
+@pytest.mark.parametrize("chunk_size", [1, 7, 100])
+def test_a_loss_that_is_not_finite_ends_the_run_before_its_step(tmp_path: Path, chunk_size: int) -> None:
+    # x -> -2 x, so that the square of 2^14 * 1e150 is the first beyond the largest number, 1.8e308.
+    run = parabola_descent(
+        tmp_path, start=1e150, lr=1.5, steps=1000, chunk_size=chunk_size, divergence_threshold=math.inf
+    )
+    rows = RunRecord(tmp_path).read(STEPS).rows
+    assert run.state.diverged
+    assert run.state.steps_taken == len(rows) == 15
+    assert [row[2] == math.inf for row in rows] == [False] * 14 + [True]
+    assert run.problem.position() == [2**14 * 1e150]
+    assert rows[-1][-1] == rows[-2][-1] == 2**14 * 1e150
+
+
+def test_a_network_that_blows_up_is_diverged(tmp_path: Path) -> None:
+    run = network_descent(tmp_path, optimizer=partial(torch.optim.SGD, lr=1e38))
+    assert run.state.diverged
+    assert 0 < run.state.steps_taken < 60
+    last = RunRecord(tmp_path).read(STEPS).rows[-1][2]
+    assert last is not None
+    assert not math.isfinite(last)
+
+
+def test_a_diverged_run_that_is_taken_up_again_stays_where_it_is(tmp_path: Path) -> None:
+    parabola_descent(tmp_path, lr=1.5, steps=1000)
+    before = timeless(record_in(tmp_path, Plan(1, (0, 1), (0, 1))), STEPS)
+    again = parabola_descent(tmp_path, lr=1.5, steps=1000)
+    assert again.state.diverged
+    assert again.problem.position() == [-128.0]
+    assert timeless(RunRecord(tmp_path), STEPS) == before

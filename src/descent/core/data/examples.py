@@ -63,3 +63,9 @@ class Data:
     train: Examples = field(default_factory=Examples)
     test: Examples | None = None
     files: tuple[Path, ...] = ()
+
+    def to(self, device: torch.device) -> "Data":
+        """The same data on a device; these themselves where they are there already."""
+        if all(column.device == device for column in self.train.columns):
+            return self
+        return Data(self.train.to(device), None if self.test is None else self.test.to(device), self.files)

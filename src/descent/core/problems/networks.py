@@ -46,8 +46,21 @@ def given_linear(weights: Sequence[Sequence[float]]) -> nn.Linear:
 
 
 def is_perceptron(network: nn.Module) -> bool:
-    """Whether a network is fully connected layers in sequence, and layers that treat every number by itself."""
-    return isinstance(network, nn.Sequential) and all(isinstance(layer, (nn.Linear, *ELEMENTWISE)) for layer in network)
+    """Whether a network is fully connected layers in sequence, and layers that treat every number by itself.
+
+    Subclasses, hooks and parametrizations may compute anything; and tied parameters have one name of several.
+    """
+    _, *layers = network.modules()
+    return (
+        type(network) is nn.Sequential
+        and all(type(layer) in (nn.Linear, *ELEMENTWISE) for layer in layers)
+        and not any(_has_hooks(module) for module in (network, *layers))
+        and len(list(network.parameters())) == sum(1 for layer in layers for _ in layer.parameters())
+    )
+
+
+def _has_hooks(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
 
 
 def scores_of_all(network: nn.Module, parameters: Mapping[str, Tensor], inputs: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """What everything that is minimised has in common."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,14 @@ AT_ONCE = 16
 
 class Problem(nn.Module):
     """A module whose forward takes a minibatch and gives a scalar loss; its parameters are what descends."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Give up the many-at-once forms of what a subclass overrides, unless it overrides them as well."""
+        super().__init_subclass__(**keywords)
+        for name, batched in (("forward", ("losses", "losses_spanned")), ("measure", ("measures",))):
+            for method in batched:
+                if name in vars(cls) and method not in vars(cls):
+                    setattr(cls, method, getattr(Problem, method))
 
     def forward(self, *minibatch: Tensor) -> Tensor:
         """The loss on a minibatch, a scalar."""

@@ -1,4 +1,4 @@
-"""A checkpoint: what a descent is taken up from, whether it was trained alone or together with others."""
+"""A checkpoint: what training is resumed from, whether the run was trained alone or in a batch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,34 +14,45 @@ CHECKPOINT = "checkpoint.ckpt"
 
 @dataclass
 class TrainState:
-    """How far a descent is.
+    """How far a run is.
 
     Args:
         steps_taken: the number of steps.
         seconds: what they took: examples gathered, losses, gradients and their norms, the optimizer and its schedule.
-            Not the order of the examples, evaluations, the record or checkpoints. Of runs trained together, an equal
-            share each.
+            Not the order of the examples, evaluations, the record or checkpoints. Each run of a batch counts an equal
+            share.
         diverged: whether it diverged.
+        gradient_evaluations: how often the loss and its gradient were computed: once a step, and more often for an
+            optimizer that takes a closure.
     """
 
     steps_taken: int = 0
     seconds: float = 0.0
     diverged: bool = False
+    gradient_evaluations: int = 0
+
+
+@dataclass(frozen=True)
+class OptimizerState:
+    """The state of an optimizer and of its learning-rate schedule, None for a constant one."""
+
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A descent at one of its steps, as a file holds it.
+    """A run after one of its steps, as a file holds it.
 
     Args:
-        standing: how far it is.
+        state: how far it is.
         state_dict: the problem's.
         optimizer: the optimizer's state.
         schedule: the state of the learning-rate schedule; None for a constant one.
         position: how long the files of the record were.
     """
 
-    standing: TrainState
+    state: TrainState
     state_dict: dict[str, Tensor]
     optimizer: dict[str, Any]
     schedule: dict[str, Any] | None
@@ -50,7 +61,7 @@ class Checkpoint:
     def save(self, folder: Path) -> None:
         """Write it so that a reader sees the old checkpoint or this one."""
         aside = folder / f"{CHECKPOINT}.new"
-        torch.save({**vars(self), "standing": vars(self.standing)}, aside)
+        torch.save({**vars(self), "state": vars(self.state)}, aside)
         aside.replace(folder / CHECKPOINT)
 
     @classmethod
@@ -60,11 +71,11 @@ class Checkpoint:
         if not path.exists():
             return None
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        return cls(**{**saved, "standing": TrainState(**saved["standing"])})
+        return cls(**{**saved, "state": TrainState(**saved["state"])})
 
 
-def taken_up(record: RunRecord) -> Checkpoint | None:
-    """The checkpoint that a run goes on from, the record cut back to where that stands; None for one that starts."""
+def restore(record: RunRecord) -> Checkpoint | None:
+    """The checkpoint to resume a run from, with the record cut back to it; None for a run that starts."""
     checkpoint = Checkpoint.load(record.files)
     record.rewind({} if checkpoint is None else checkpoint.position)
     if checkpoint is not None:

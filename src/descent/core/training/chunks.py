@@ -1,31 +1,39 @@
 """Chunks of steps: what Lightning takes for batches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 
 from descent.core.data.batch_sampler import BatchSampler
 from descent.core.training.plan import Plan
+from descent.core.training.stepper import Stepper
 
 
 class Chunks:
-    """The steps from where the run stands to its end, as (steps, batch size) indices into the examples.
+    """The steps that runs have still to take, in chunks of indices into the examples.
 
-    A chunk has at most `chunk_size` steps and ends where the plan looks at something, so that Lightning's
-    hooks see the run at just those steps, however long the chunks.
+    They are (steps, batch size) where all runs draw the same minibatches, else (runs, steps, batch size). A chunk has
+    at most `chunk_size` steps and ends wherever the plan names a step, so that Lightning's callbacks see the runs after
+    just that step, whatever the chunk size.
+
+    Args:
+        samplers: of the minibatches, one for each run.
+        plan: the runs'.
+        chunk_size: the most steps of a chunk.
+        stepper: says, each time that chunks are iterated, how many steps are taken already, and of whether any run is
+            left in training.
     """
 
-    def __init__(self, minibatches: BatchSampler, plan: Plan, chunk_size: int, start: Callable[[], int]) -> None:
-        self.minibatches, self.plan, self.chunk_size, self.start = (
-            minibatches,
-            plan,
-            chunk_size,
-            start,
-        )
+    def __init__(self, samplers: Sequence[BatchSampler], plan: Plan, chunk_size: int, stepper: Stepper) -> None:
+        self.samplers, self.plan, self.chunk_size, self.stepper = samplers, plan, chunk_size, stepper
+        self.distinct = list(dict.fromkeys(samplers))
 
     def __iter__(self) -> Iterator[Tensor]:
-        step = self.start()
+        step = self.stepper.steps_taken if self.stepper.runs else self.plan.steps
         while step < self.plan.steps:
-            chunk = self.minibatches.chunk(step, min(step + self.chunk_size, self.plan.next_stop(step)))
-            yield chunk
+            last = min(step + self.chunk_size, self.plan.next_stop(step))
+            drawn = {sampler: sampler.chunk(step, last) for sampler in self.distinct}
+            chunk = drawn[self.distinct[0]]
+            yield chunk if len(drawn) == 1 else torch.stack([drawn[sampler] for sampler in self.samplers])
             step += len(chunk)

@@ -25,12 +25,12 @@ def measure(problems: Sequence[Problem], examples: Examples) -> list[dict[str, f
         if len(problems) == 1 or problems[0].is_small():
             measured = [problem.measure(*part) for problem in problems]
         else:
-            found = problems[0].measures(stacks, part)
-            measured = [{name: values[row] for name, values in found.items()} for row in range(len(problems))]
-        for one, summed in zip(measured, sums, strict=True):
-            for name, value in one.items():
-                summed[name] = summed.get(name, 0.0) + weight * value.item()
-    return [{name: value / max(len(examples), 1) for name, value in summed.items()} for summed in sums]
+            means = problems[0].measures(stacks, part)
+            measured = [{name: mean[row] for name, mean in means.items()} for row in range(len(problems))]
+        for means_of_problem, sums_of_problem in zip(measured, sums, strict=True):
+            for name, mean in means_of_problem.items():
+                sums_of_problem[name] = sums_of_problem.get(name, 0.0) + weight * mean.item()
+    return [{name: total / max(len(examples), 1) for name, total in of_problem.items()} for of_problem in sums]
 
 
 def _stacked(problems: Sequence[Problem]) -> dict[str, Tensor]:
@@ -41,18 +41,19 @@ def _stacked(problems: Sequence[Problem]) -> dict[str, Tensor]:
 
 def evaluate(problems: Sequence[Problem], data: Data) -> list[dict[str, float]]:
     """Of each problem `loss/train`, `accuracy/train` and so on, and the position where it is small."""
-    metrics = [{f"{name}/train": value for name, value in found.items()} for found in measure(problems, data.train)]
-    if data.test is not None:
-        for metric, found in zip(metrics, measure(problems, data.test), strict=True):
-            metric |= {f"{name}/test": value for name, value in found.items()}
-    for metric, problem in zip(metrics, problems, strict=True):
+    metrics: list[dict[str, float]] = [{} for _ in problems]
+    for split, examples in (("train", data.train), ("test", data.test)):
+        if examples is not None:
+            for of_problem, means in zip(metrics, measure(problems, examples), strict=True):
+                of_problem |= {f"{name}/{split}": mean for name, mean in means.items()}
+    for of_problem, problem in zip(metrics, problems, strict=True):
         if problem.is_small():
-            metric |= dict(zip(COORDINATES, problem.position(), strict=False))
+            of_problem |= dict(zip(COORDINATES, problem.position(), strict=False))
     return metrics
 
 
 def result_of(problem: Problem, examples: Examples, tolerance: float, *, diverged: bool) -> Result:
-    """What a descent came to: converged where the gradient's norm over all examples is within the tolerance."""
+    """How a run ended: converged where the gradient's norm over all examples is within the tolerance."""
     if diverged:
         return "diverged"
     return "converged" if gradient_norm(problem, examples) <= tolerance else "finished"

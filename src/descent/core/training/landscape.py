@@ -28,7 +28,7 @@ HEIGHTS, ARROWS = 200, 18
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedRun:
     """A run whose steps are all taken."""
 
     problem: Problem
@@ -38,7 +38,7 @@ class Trained:
     record: RunRecord
 
 
-def curve(run: Trained, x: Range, y: Range) -> Landscape:
+def curve(run: TrainedRun, x: Range, y: Range) -> Landscape:
     """The loss over one parameter, in the ranges x and y.
 
     Returns:
@@ -63,7 +63,7 @@ def curve(run: Trained, x: Range, y: Range) -> Landscape:
     return _landscape(curve, arrays, x=x, y=y)
 
 
-def field(run: Trained, x: Range, y: Range) -> Landscape:
+def field(run: TrainedRun, x: Range, y: Range) -> Landscape:
     """The loss over two parameters, and where it falls, in the ranges x and y.
 
     Returns:
@@ -86,7 +86,7 @@ def field(run: Trained, x: Range, y: Range) -> Landscape:
     return _landscape(field, arrays, x=x, y=y)
 
 
-def plane(run: Trained, examples: int) -> Landscape:
+def plane(run: TrainedRun, examples: int) -> Landscape:
     """The loss of a network on the first `examples` training examples, in the plane that its path spans.
 
     Returns:

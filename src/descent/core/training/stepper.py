@@ -1,119 +1,201 @@
-"""One optimizer for several of the runs that are trained together."""
+"""Steppers: what takes the steps of a chunk of minibatches, for one run or for a batch of them."""
 
-from collections.abc import Callable, Sequence
+import inspect
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
-from descent.core.optim.stepping import unhooked_step
+from descent.core.data.examples import Minibatch
+from descent.core.optim.stepping import load_state, unhooked_step
+from descent.core.random_streams import generator
 from descent.core.training.checkpoint import Checkpoint
+from descent.core.training.training_run import TrainingRun
+from descent.records.run import Position
 
 
 @dataclass(frozen=True)
-class State:
-    """The state of an optimizer and of its learning-rate schedule, None for a constant one."""
-
-    optimizer: dict[str, Any]
-    schedule: dict[str, Any] | None
-
-
-class Stepper:
-    """Takes the steps of one run, with tensors of its own shape, or of several that are set alike, stacked.
-
-    Those may differ in their learning rates if steps are proportional to it: then each goes its share of the way that
-    the fastest would go.
+class StepBlock:
+    """What a chunk of steps did with a run, on the CPU.
 
     Args:
-        optimizer: makes the optimizer of parameters, that of the fastest.
-        schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
-        rows: the runs' rows of each stack of parameters, (runs, ...), which are moved in place.
-        rates: the runs' learning rates.
-        taken_up: the checkpoint that the only run goes on from, if it does.
+        run: the run.
+        losses: (steps,), each before its step.
+        grad_norms: (steps,), of the gradients of these losses.
+        positions: (steps, components), each after its step; of a problem that is not small nothing, (0,).
     """
 
-    def __init__(
-        self,
-        optimizer: Callable[[Any], Optimizer],
-        schedule: Callable[[Optimizer], LRScheduler | None],
-        rows: Sequence[Tensor],
-        rates: Sequence[float],
-        taken_up: Checkpoint | None,
-    ) -> None:
-        self.count = len(rows[0])
-        self.rates = torch.tensor(rates, dtype=torch.float64, device=rows[0].device)
-        self.are_equal = bool((self.rates == self.rates[0]).all())
-        self.fastest = self.rates.max()
-        self.is_alone = self.count == 1
-        self.parameters = self._parameters(rows)
-        self.before = self._scratch()
-        self.optimizer = optimizer(self.parameters)
-        self.schedule = schedule(self.optimizer)
-        self.unhooked_step = unhooked_step(self.optimizer)
-        if taken_up is not None:
-            self.optimizer.load_state_dict(taken_up.optimizer)
+    run: TrainingRun
+    losses: Tensor
+    grad_norms: Tensor
+    positions: Tensor
+
+
+class Stepper(Protocol):
+    """Takes the steps of runs, all of them equally far.
+
+    Attributes:
+        runs: those that are still in training.
+    """
+
+    runs: list[TrainingRun]
+
+    @property
+    def steps_taken(self) -> int:
+        """How many steps each of them has taken."""
+
+    @property
+    def optimizers(self) -> list[Optimizer]:
+        """What takes their steps."""
+
+    def advance(self, chunk: Tensor) -> list[StepBlock]:
+        """Take the steps of a chunk, (steps, batch size) or (runs, steps, batch size) indices into the examples."""
+
+    def checkpoint(self, run: TrainingRun, position: Position) -> Checkpoint:
+        """A run as it is now, its record's files of these lengths."""
+
+    def evaluating(self) -> AbstractContextManager[None]:
+        """Have everything in `eval()` mode, for as long as the context lasts."""
+
+    def finish(self) -> None:
+        """Leave everything in `eval()` mode."""
+
+
+class SingleStepper:
+    """Takes one run's steps: its own optimizer, on its problem's own parameters.
+
+    An optimizer whose `step` requires a closure (LBFGS) gets one, which evaluates the loss and its gradient anew on the
+    step's minibatch; one with modes, `train()` and `eval()` (Schedule-Free), is in the mode of its problem.
+    """
+
+    def __init__(self, run: TrainingRun) -> None:
+        self.run, self.runs = run, [] if run.state.diverged else [run]
+        components = run.components
+        self.problem, self.train_examples = run.problem, components.data.train
+        self.gradient_estimator, self.draws_random = components.gradient_estimator, components.draws_random
+        self.parameters = list(self.problem.parameters())
+        self.no_gradient = torch.zeros(())
+        self.optimizer = components.optimizer(self.parameters)
+        self.schedule: Any = components.schedule(self.optimizer)
+        if run.restored_from is not None:
+            load_state(self.optimizer, run.restored_from.optimizer)
             if self.schedule is not None:
-                self.schedule.load_state_dict(taken_up.schedule or {})
+                self.schedule.load_state_dict(run.restored_from.schedule or {})
+        self.step = unhooked_step(self.optimizer)
+        self.requires_closure = requires_closure(self.optimizer)
+        self.set_mode("train")
 
-    def _parameters(self, rows: Sequence[Tensor]) -> list[nn.Parameter]:
-        return [nn.Parameter(self._own(row)) for row in rows]
+    @property
+    def steps_taken(self) -> int:
+        """How many steps the run has taken."""
+        return self.run.state.steps_taken
 
-    def _scratch(self) -> list[Tensor]:
-        """Where runs of different rates stood before a step: room that is made once, which takes half the time."""
-        return [] if self.are_equal else [torch.empty_like(parameter) for parameter in self.parameters]
+    @property
+    def optimizers(self) -> list[Optimizer]:
+        """The run's optimizer."""
+        return [self.optimizer]
 
-    def _own(self, row: Tensor) -> Tensor:
-        """In the shape that the run has alone, where it is: not all optimizers treat every number by itself."""
-        return row[0] if self.is_alone else row
+    def advance(self, chunk: Tensor) -> list[StepBlock]:
+        """Take a step for each minibatch of a chunk, (steps, batch size).
 
-    def step(self, gradients: Sequence[Tensor]) -> None:
-        """Take a step against the runs' rows of each stack of gradients."""
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            parameter.grad = self._own(gradient)
-        for start, parameter in zip(self.before, self.parameters, strict=False):
-            start.copy_(parameter.detach())
-        self.unhooked_step()
-        for start, parameter in zip(self.before, self.parameters, strict=False):
-            share = (self.rates / self.fastest).to(start.dtype).view(-1, *[1] * (start.ndim - 1))
-            torch.lerp(start, parameter.data, share, out=parameter.data)
+        The run ends, as diverged, at the first loss that is not finite, whose step is not taken, and at the first
+        position out of bounds.
+        """
+        started = time.perf_counter()
+        state, parameters, is_small = self.run.state, self.parameters, self.problem.is_small()
+        threshold = self.run.components.divergence_threshold
+        losses: list[float] = []
+        norms: list[Tensor] = []  # of each parameter; of all together below
+        gradients: list[list[float]] = []  # of a small problem, whose norms are computed faster together
+        positions: list[list[float]] = []
+        for taken, minibatch in enumerate(self.train_examples.minibatches(chunk), start=state.steps_taken):
+            loss = self._gradient(minibatch, taken).item()
+            losses.append(loss)
+            if is_small:
+                gradients.append(_numbers([p.grad for p in parameters if p.grad is not None]))
+            else:
+                norms += torch._foreach_norm([self.no_gradient if p.grad is None else p.grad for p in parameters])
+            state.diverged = not math.isfinite(loss)
+            if not state.diverged:
+                self._step(minibatch, taken)
+            if is_small:
+                positions.append(_numbers(parameters))
+                state.diverged |= not all(abs(value) <= threshold for value in positions[-1])
+            if state.diverged:
+                self.runs = []
+                break
+        if is_small:
+            grad_norms = torch.tensor(gradients, dtype=parameters[0].dtype).norm(dim=1)
+        else:
+            grad_norms = torch.stack(norms).view(len(losses), len(parameters)).norm(dim=1).cpu()
+        state.seconds += time.perf_counter() - started
+        state.steps_taken += len(losses)
+        return [
+            StepBlock(
+                self.run,
+                torch.tensor(losses, dtype=torch.float64),
+                grad_norms,
+                torch.tensor(positions, dtype=torch.float64),
+            )
+        ]
+
+    def _gradient(self, minibatch: Minibatch, taken: int) -> Tensor:
+        """The loss, and its gradient in the parameters' `grad`."""
+        for parameter in self.parameters:
+            parameter.grad = None  # as `optimizer.zero_grad()`, without its hooks
+        if self.draws_random:
+            torch.manual_seed(generator(self.run.components.seed, "step", taken).initial_seed())
+        self.run.state.gradient_evaluations += 1
+        return self.gradient_estimator(self.problem, minibatch)
+
+    def _step(self, minibatch: Minibatch, taken: int) -> None:
+        if self.requires_closure:
+            self.step(lambda: self._gradient(minibatch, taken))
+        else:
+            self.step()
         if self.schedule is not None:
             self.schedule.step()
 
-    def move(self, rows: Sequence[Tensor], kept: Tensor) -> None:
-        """Go on with other rows, those of the runs that are kept: a mask, (runs,)."""
-        self.count = len(rows[0])
-        self.rates = self.rates[kept]
-        parameters = self._parameters(rows)
-        for group in self.optimizer.param_groups:
-            group["params"] = parameters
-        for old, new in zip(self.parameters, parameters, strict=True):
-            if old in self.optimizer.state:
-                self.optimizer.state[new] = {
-                    name: value[kept] if self._is_stacked(value, old) else value
-                    for name, value in self.optimizer.state.pop(old).items()
-                }
-        self.parameters = parameters
-        self.before = self._scratch()
-
-    def state(self, row: int) -> State:
-        """The state of the optimizer and the schedule of one of the runs, as it would be alone."""
-        state = self.optimizer.state_dict()
-        own = {
-            number: {
-                name: value[row].clone() if self._is_stacked(value, self.parameters[number]) else value
-                for name, value in values.items()
-            }
-            for number, values in state["state"].items()
-        }
-        groups = state["param_groups"]
-        if not self.are_equal:
-            groups = [{**group, "lr": self.rates[row].item()} for group in groups]
+    def checkpoint(self, run: TrainingRun, position: Position) -> Checkpoint:
+        """The run as it is now, its record's files of these lengths."""
         schedule = None if self.schedule is None else self.schedule.state_dict()
-        return State({"state": own, "param_groups": groups}, schedule)
+        return Checkpoint(run.state, self.problem.state_dict(), self.optimizer.state_dict(), schedule, position)
 
-    def _is_stacked(self, value: Any, parameter: Tensor) -> bool:
-        """Whether a part of the optimizer's state has a row for each run."""
-        return not self.is_alone and isinstance(value, Tensor) and value.shape == parameter.shape
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """The problem and its optimizer in `eval()` mode; random numbers that are drawn even so are of the step."""
+        self.set_mode("eval")
+        if self.draws_random:
+            torch.manual_seed(generator(self.run.components.seed, "evaluation", self.steps_taken).initial_seed())
+        yield
+        self.set_mode("train")
+
+    def finish(self) -> None:
+        """Leave the problem and its optimizer in `eval()` mode, and the parameters where that has them."""
+        self.set_mode("eval")
+
+    def set_mode(self, mode: Literal["train", "eval"]) -> None:
+        """Switch the problem, and the optimizer if it has modes."""
+        getattr(self.problem, mode)()
+        getattr(self.optimizer, mode, _no_mode)()
+
+
+def requires_closure(optimizer: Optimizer) -> bool:
+    """Whether an optimizer's `step` can't be called without a closure."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is closure.empty
+
+
+def _no_mode() -> None:
+    """What an optimizer without modes does to switch."""
+
+
+def _numbers(tensors: Sequence[Tensor]) -> list[float]:
+    """The numbers of small tensors."""
+    return [number for tensor in tensors for number in tensor.flatten().tolist()]

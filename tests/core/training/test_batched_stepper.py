@@ -1,11 +1,13 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from descents import nobody, record_in
+from descents import fit_into, no_landscape, record_in
+from pytorch_lightning import Callback, Trainer
 from torch import nn
 
 from descent.core.data.batch_sampler import BatchSampler
@@ -21,11 +23,11 @@ from descent.core.problems.noisy_polynomial import NoisyPolynomial
 from descent.core.problems.problem import Problem
 from descent.core.problems.surface import Surface
 from descent.core.random_streams import generator
-from descent.core.training.checkpoint import CHECKPOINT
-from descent.core.training.loop import descend
-from descent.core.training.module import Descent
+from descent.core.training.batched_stepper import BatchedStepper
+from descent.core.training.checkpoint import CHECKPOINT, Checkpoint
+from descent.core.training.loop import fit
 from descent.core.training.plan import Plan
-from descent.core.training.together import BatchedRun, RunBatch
+from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.records.run import STEPS as TABLE
 from descent.records.run import RunRecord
 
@@ -54,39 +56,58 @@ Rows = list[list[float | None]]
 
 
 def whole(steps: int) -> Plan:
-    """Nothing is looked at on the way, so that chunks are long, and a run may leave in the middle of one."""
+    """Nothing ends a chunk on the way, so that chunks are long, and a run may leave in the middle of one."""
     return Plan(steps, (0, steps), (0, steps))
 
 
+def with_plan(run: TrainingRun, threshold: float, steps: int) -> TrainingRun:
+    run.components = replace(run.components, plan=whole(steps), divergence_threshold=threshold)
+    return run
+
+
 def alone(
-    folder: Path, member: BatchedRun, divergence_threshold: float = torch.inf, steps: int = STEPS
-) -> tuple[Descent, Rows]:
-    """The same run through Lightning, and its rows less step and time."""
-    length = whole(steps)
-    module = Descent(
-        member.problem, member.examples, Autograd(), member.optimizer, member.schedule, divergence_threshold
+    folder: Path, run: TrainingRun, divergence_threshold: float = torch.inf, steps: int = STEPS
+) -> tuple[TrainingRun, Rows]:
+    """The run trained alone, and its rows less step and time."""
+    record = record_in(folder, whole(steps))
+    fit_into({with_plan(run, divergence_threshold, steps): record}, checkpoint_seconds=60)
+    return run, [row[2:] for row in RunRecord(folder).read(TABLE).rows]
+
+
+class RowKeeper(Callback):
+    """Keeps what steps do with each run, as rows of a record would hold it."""
+
+    def __init__(self, runs: Sequence[TrainingRun]) -> None:
+        self.rows: dict[TrainingRun, Rows] = {run: [] for run in runs}
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        for block in outputs["blocks"]:
+            columns = torch.stack([block.losses, block.grad_norms], dim=1)
+            if len(block.positions):
+                columns = torch.cat([columns, block.positions], dim=1)
+            self.rows[block.run] += columns.tolist()
+
+
+def take(runs: Sequence[TrainingRun], divergence_threshold: float = torch.inf, steps: int = STEPS) -> list[Rows]:
+    """Train a batch; each run's rows, as they would be in its record."""
+    keeper = RowKeeper(runs)
+    fit([with_plan(run, divergence_threshold, steps) for run in runs], [keeper], chunk_size=100)
+    return list(keeper.rows.values())
+
+
+def run_of(
+    problem: Problem, train: Examples, sampler: BatchSampler, optimizer: Any, schedule: Any, *shared: Any
+) -> TrainingRun:
+    components = RunComponents(
+        problem, Data(train=train), sampler, whole(STEPS), Autograd(), optimizer, schedule, no_landscape
     )
-    record = record_in(folder, length)
-    descend(module, Data(train=member.examples), member.minibatches, length, record, "cpu", 100, 60, nobody)
-    return module, [row[2:] for row in RunRecord(folder).read(TABLE).rows]
-
-
-def take(members: Sequence[BatchedRun], divergence_threshold: float = torch.inf, steps: int = STEPS) -> list[Rows]:
-    """Take all steps together; each run's rows, as they would stand in its record."""
-    rows: dict[BatchedRun, Rows] = {member: [] for member in members}
-    for taken in RunBatch(members, divergence_threshold).descend(whole(steps)):
-        for one in taken:
-            columns = torch.stack([one.losses, one.norms], dim=1)
-            if len(one.positions):
-                columns = torch.cat([columns, one.positions], dim=1)
-            rows[one.member] += columns.tolist()
-    return list(rows.values())
+    return TrainingRun(components, None, *shared)
 
 
 def on_surface(
     height: Callable[..., Any], start: Sequence[float], optimizer: Any, schedule: Any = CONSTANT
-) -> BatchedRun:
-    return BatchedRun(Surface(height, start), Examples(), NONE, optimizer, schedule)
+) -> TrainingRun:
+    return run_of(Surface(height, start), Examples(), NONE, optimizer, schedule)
 
 
 def starts(count: int, components: int) -> list[list[float]]:
@@ -100,15 +121,15 @@ def test_runs_on_a_surface_are_to_the_last_bit_what_each_is_alone(tmp_path: Path
     components = height.__code__.co_argcount
     rates = torch.logspace(-4, -2, count, dtype=torch.float64).tolist()
 
-    def members() -> list[BatchedRun]:
+    def runs() -> list[TrainingRun]:
         return [
             on_surface(height, start, partial(torch.optim.SGD, lr=rate))
             for start, rate in zip(starts(count, components), rates, strict=True)
         ]
 
-    found = take(members())
+    found = take(runs())
     for index in (0, count // 2, count - 1):
-        _, expected = alone(tmp_path / str(index), members()[index])
+        _, expected = alone(tmp_path / str(index), runs()[index])
         assert found[index] == expected
 
 
@@ -116,15 +137,15 @@ def test_runs_on_a_surface_are_to_the_last_bit_what_each_is_alone(tmp_path: Path
 def test_runs_that_share_an_optimizer_are_what_each_is_alone(tmp_path: Path, optimizer: str) -> None:
     made = partial(OPTIMIZERS[optimizer], lr=0.003)
 
-    def members() -> list[BatchedRun]:
+    def runs() -> list[TrainingRun]:
         every = [on_surface(surfaces.rosenbrock, start, made, ONE_CYCLE) for start in starts(5, 2)]
-        for member in every:
-            member.settings = "alike"
+        for run in every:
+            run.settings = "alike"
         return every
 
-    found = take(members())
-    for index, member in enumerate(members()):
-        _, expected = alone(tmp_path / str(index), member)
+    found = take(runs())
+    for index, run in enumerate(runs()):
+        _, expected = alone(tmp_path / str(index), run)
         # What a processor computes several at once it may round otherwise than the rest of them.
         assert found[index] == [pytest.approx(row, rel=1e-9) for row in expected]
 
@@ -135,45 +156,45 @@ def test_runs_that_share_an_optimizer_and_differ_in_their_rates_are_what_each_is
 ) -> None:
     rates = (1e-3, 3e-3, 0.5, 1e-4, 1e-5)  # the third diverges, which is the fastest
 
-    def members() -> list[BatchedRun]:
+    def runs() -> list[TrainingRun]:
         every = []
         for rate, start in zip(rates, starts(len(rates), 2), strict=True):
-            member = on_surface(surfaces.rosenbrock, start, partial(OPTIMIZERS[optimizer], lr=rate))
-            member.settings, member.rate = "alike", rate
-            every.append(member)
+            run = on_surface(surfaces.rosenbrock, start, partial(OPTIMIZERS[optimizer], lr=rate))
+            run.settings, run.rate = "alike", rate
+            every.append(run)
         return every
 
-    together = members()
+    together = runs()
     found = take(together, divergence_threshold=20.0)
-    for index, member in enumerate(members()):
-        module, expected = alone(tmp_path / str(index), member, divergence_threshold=20.0)
+    for index, run in enumerate(runs()):
+        single_run, expected = alone(tmp_path / str(index), run, divergence_threshold=20.0)
         assert found[index] == [pytest.approx(row, rel=1e-9) for row in expected]
-        assert together[index].standing.diverged == module.standing.diverged
+        assert together[index].state.diverged == single_run.state.diverged
 
 
 def test_the_state_of_a_shared_optimizer_is_to_each_what_its_own_would_be(tmp_path: Path) -> None:
-    def members() -> list[BatchedRun]:
+    def runs() -> list[TrainingRun]:
         every = []
         for rate in (0.1, 0.01):
-            member = on_surface(surfaces.bowl, (1.0, 2.0), partial(torch.optim.Adam, lr=rate))
-            member.settings, member.rate = "alike", rate
-            every.append(member)
+            run = on_surface(surfaces.bowl, (1.0, 2.0), partial(torch.optim.Adam, lr=rate))
+            run.settings, run.rate = "alike", rate
+            every.append(run)
         return every
 
-    mine = members()
-    together = RunBatch(mine, torch.inf)
-    for _ in together.descend(whole(STEPS)):
-        pass
-    for index, member in enumerate(members()):
-        module, _ = alone(tmp_path / str(index), member)
-        ours, its = together.checkpoint(mine[index], {}), module.checkpoint({})
+    batch = runs()
+    fit_into({run: record_in(tmp_path / f"batch{index}", whole(STEPS)) for index, run in enumerate(batch)})
+    for index, run in enumerate(runs()):
+        alone(tmp_path / f"alone{index}", run)
+        ours, its = (Checkpoint.load(tmp_path / f"{where}{index}" / "record") for where in ("batch", "alone"))
+        assert ours is not None
+        assert its is not None
         assert ours.optimizer["param_groups"] == its.optimizer["param_groups"]
         for name, value in its.optimizer["state"][0].items():
             torch.testing.assert_close(ours.optimizer["state"][0][name], value)
 
 
 def test_runs_with_optimizers_of_all_kinds_are_to_the_last_bit_what_each_is_alone(tmp_path: Path) -> None:
-    def members() -> list[BatchedRun]:
+    def runs() -> list[TrainingRun]:
         return [
             on_surface(surfaces.himmelblau, start, partial(optimizer, lr=0.002 * place), schedule)
             for place, (start, optimizer) in enumerate(
@@ -182,9 +203,9 @@ def test_runs_with_optimizers_of_all_kinds_are_to_the_last_bit_what_each_is_alon
             for schedule in (CONSTANT, partial(cosine, steps=STEPS))
         ]
 
-    found = take(members())
-    for index, member in enumerate(members()):
-        _, expected = alone(tmp_path / str(index), member)
+    found = take(runs())
+    for index, run in enumerate(runs()):
+        _, expected = alone(tmp_path / str(index), run)
         assert found[index] == expected
 
 
@@ -212,32 +233,30 @@ def convolutional() -> nn.Module:
     return nn.Sequential(nn.Unflatten(1, (1, 5, 6)), nn.Conv2d(1, 4, (5, 6)), nn.Flatten())
 
 
-def in_one_order(seed: int) -> BatchedRun:
+def in_one_order(seed: int) -> TrainingRun:
     """The same minibatches for all, the last of an epoch smaller."""
-    return BatchedRun(network(seed, fully_connected), SHARED, BatchSampler(50, 7, in_order, seed=0), ADAM, LONG)
+    return run_of(network(seed, fully_connected), SHARED, BatchSampler(50, 7, in_order, seed=0), ADAM, LONG)
 
 
-def in_own_orders(seed: int) -> BatchedRun:
-    return BatchedRun(network(seed, fully_connected), SHARED, BatchSampler(50, 7, shuffled, seed=seed), ADAM, LONG)
+def in_own_orders(seed: int) -> TrainingRun:
+    return run_of(network(seed, fully_connected), SHARED, BatchSampler(50, 7, shuffled, seed=seed), ADAM, LONG)
 
 
-def on_own_examples(seed: int) -> BatchedRun:
+def on_own_examples(seed: int) -> TrainingRun:
     examples = images(seed)
-    return BatchedRun(
-        network(seed, fully_connected), examples, BatchSampler(50, 7, shuffled, seed=seed), ADAM, CONSTANT
-    )
+    return run_of(network(seed, fully_connected), examples, BatchSampler(50, 7, shuffled, seed=seed), ADAM, CONSTANT)
 
 
-def convolved(seed: int) -> BatchedRun:
-    return BatchedRun(network(seed, convolutional), SHARED, BatchSampler(50, 7, in_order, seed=0), ADAM, CONSTANT)
+def convolved(seed: int) -> TrainingRun:
+    return run_of(network(seed, convolutional), SHARED, BatchSampler(50, 7, in_order, seed=0), ADAM, CONSTANT)
 
 
-def polynomial(seed: int) -> BatchedRun:
+def polynomial(seed: int) -> TrainingRun:
     x = torch.linspace(-5, 5, 50, dtype=torch.float64)
     y = x**2 + torch.randn(50, generator=generator(seed, "noise"), dtype=torch.float64)
     unchanged = (torch.Tensor.clone, torch.Tensor.clone)
     minibatches = BatchSampler(50, 10, shuffled, seed=seed)
-    return BatchedRun(NoisyPolynomial(3.0, 3), Examples((x, y), unchanged), minibatches, ADAM, CONSTANT)
+    return run_of(NoisyPolynomial(3.0, 3), Examples((x, y), unchanged), minibatches, ADAM, CONSTANT)
 
 
 @pytest.mark.parametrize(
@@ -253,18 +272,18 @@ def polynomial(seed: int) -> BatchedRun:
 )
 @pytest.mark.parametrize("settings", [None, "alike"])
 def test_runs_on_data_are_what_each_is_alone(
-    tmp_path: Path, kind: Callable[[int], BatchedRun], count: int, settings: str | None
+    tmp_path: Path, kind: Callable[[int], TrainingRun], count: int, settings: str | None
 ) -> None:
     steps = 200
-    members = [kind(seed) for seed in range(count)]
-    for member in members:
-        member.settings = settings
-    found = take(members, steps=steps)
+    runs = [kind(seed) for seed in range(count)]
+    for run in runs:
+        run.settings = settings
+    found = take(runs, steps=steps)
     for seed in range(count):
         single = kind(seed)
         _, expected = alone(tmp_path / str(seed), single, steps=steps)
         assert [row[0] for row in found[seed]] == pytest.approx([row[0] for row in expected], rel=1e-5)
-        for ours, its in zip(members[seed].problem.parameters(), single.problem.parameters(), strict=True):
+        for ours, its in zip(runs[seed].problem.parameters(), single.problem.parameters(), strict=True):
             torch.testing.assert_close(ours, its, rtol=1e-4, atol=1e-6)  # sums in another order, in float32
 
 
@@ -281,9 +300,9 @@ def test_in_float64_networks_are_what_each_is_alone_whatever_the_optimizer_makes
     examples = Examples(SHARED.columns, (lambda stored: stored.double() / 255, torch.Tensor.long))
     order = BatchSampler(50, 10, shuffled, seed=0)
 
-    def members() -> list[BatchedRun]:
+    def runs() -> list[TrainingRun]:
         return [
-            BatchedRun(
+            run_of(
                 network(0, layers).double(),
                 examples,
                 order,
@@ -295,9 +314,9 @@ def test_in_float64_networks_are_what_each_is_alone_whatever_the_optimizer_makes
             for rate in rates
         ]
 
-    found = take(members(), steps=steps)
-    for index, member in enumerate(members()):
-        _, expected = alone(tmp_path / str(index), member, steps=steps)
+    found = take(runs(), steps=steps)
+    for index, run in enumerate(runs()):
+        _, expected = alone(tmp_path / str(index), run, steps=steps)
         assert [row[0] for row in found[index]] == pytest.approx([row[0] for row in expected], rel=1e-7)
 
 
@@ -307,36 +326,36 @@ def test_a_run_that_runs_away_leaves_at_the_step_at_which_it_does_alone_and_harm
 ) -> None:
     optimizer = partial(torch.optim.SGD, lr=1.11, momentum=0.1)
 
-    def members() -> list[BatchedRun]:
+    def runs() -> list[TrainingRun]:
         every = [on_surface(surfaces.bowl, start, optimizer) for start in [(1.0, 1.0), (90.0, 0.0), (0.5, -2.0)]]
-        for member in every:
-            member.settings = settings
+        for run in every:
+            run.settings = settings
         return every
 
-    together = members()
+    together = runs()
     found = take(together, divergence_threshold=100.0)
-    for index, single in enumerate(members()):
-        module, expected = alone(tmp_path / str(index), single, 100.0)
+    for index, single in enumerate(runs()):
+        single_run, expected = alone(tmp_path / str(index), single, 100.0)
         assert found[index] == expected
-        ours, its = together[index].standing, module.standing
+        ours, its = together[index].state, single_run.state
         assert (ours.diverged, ours.steps_taken) == (its.diverged, its.steps_taken)
         assert together[index].problem.position() == single.problem.position()
-    assert [member.standing.diverged for member in together] == [False, True, False]
+    assert [run.state.diverged for run in together] == [False, True, False]
 
 
 def test_a_loss_that_is_not_finite_leaves_the_position_where_it_was(tmp_path: Path) -> None:
-    def members() -> list[BatchedRun]:
+    def runs() -> list[TrainingRun]:
         return [
             on_surface(surfaces.bowl, (1.0, 1.0), partial(SteepestDescent, lr=rate)) for rate in (0.1, 1e120, 1e100)
         ]
 
-    together = members()
+    together = runs()
     found = take(together)
-    for index, single in enumerate(members()):
+    for index, single in enumerate(runs()):
         _, expected = alone(tmp_path / str(index), single)
         assert found[index] == expected
         assert together[index].problem.position() == single.problem.position()
-    assert [member.standing.diverged for member in together] == [False, True, True]
+    assert [run.state.diverged for run in together] == [False, True, True]
 
 
 def test_runs_of_equal_settings_share_an_optimizer_in_whichever_order_they_come() -> None:
@@ -347,27 +366,26 @@ def test_runs_of_equal_settings_share_an_optimizer_in_whichever_order_they_come(
         made += 1
         return torch.optim.SGD(parameters, lr=0.1)
 
-    members = [on_surface(surfaces.bowl, start, optimizer) for start in starts(5, 2)]
-    for member, settings in zip(members, ("one", "other", "one", None, "other"), strict=True):
-        member.settings = settings
-    RunBatch(members, torch.inf)
+    runs = [on_surface(surfaces.bowl, start, optimizer) for start in starts(5, 2)]
+    for run, settings in zip(runs, ("one", "other", "one", None, "other"), strict=True):
+        run.settings = settings
+    BatchedStepper(runs)
     assert made == 3
 
 
 @pytest.mark.parametrize("settings", [None, "alike"])
 def test_a_checkpoint_holds_its_run_as_it_stood_and_nothing_of_others(tmp_path: Path, settings: str | None) -> None:
-    members = [in_one_order(seed) for seed in range(8)]
-    for member in members:
-        member.settings = settings
-    together = RunBatch(members, torch.inf)
-    steps = together.descend(Plan(200, (0, 100, 200), (0, 200)))
-    next(steps)
-    checkpoint = together.checkpoint(members[3], {})
+    runs = [in_one_order(seed) for seed in range(8)]
+    for run in runs:
+        run.settings = settings
+    stepper = BatchedStepper(runs)
+    sampler = runs[3].components.sampler
+    stepper.advance(sampler.chunk(0, 5))
+    checkpoint = stepper.checkpoint(runs[3], {})
     before = {name: weights.clone() for name, weights in checkpoint.state_dict.items()}
-    for _ in steps:
-        pass
+    stepper.advance(sampler.chunk(5, 7))
     torch.testing.assert_close(checkpoint.state_dict, before, rtol=0, atol=0)
-    together.checkpoint(members[3], {}).save(tmp_path)
+    stepper.checkpoint(runs[3], {}).save(tmp_path)
     alone(tmp_path / "alone", in_one_order(3), steps=200)
     sizes = [(folder / CHECKPOINT).stat().st_size for folder in (tmp_path, tmp_path / "alone" / "record")]
     assert sizes[0] == pytest.approx(sizes[1], rel=0.05)

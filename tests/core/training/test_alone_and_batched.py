@@ -104,7 +104,7 @@ def test_alone_the_length_of_chunks_changes_no_bit(
     calls = (f"trainer.chunk_size={chunk_size}", "trainer.checkpoint_seconds=0")
     config = composed_in(project, *NETWORK, *JOBS["adam"], *calls, f"run_dir=alone/{chunk_size}")
     steps = Steps.of(train(config, listener=counter))
-    assert counter.chunks == chunks + 1  # and once at the end
+    assert counter.chunks == chunks
     assert len(steps.rows) == LENGTH
     assert steps.is_bit_for_bit(alone["adam"])
 
@@ -135,13 +135,13 @@ def test_losses_and_gradient_norms_are_those_of_a_loop_by_hand(
     optimizer: Any,
     rate: Callable[[int], float],
 ) -> None:
-    parts = assemble(composed_in(project, *NETWORK, *JOBS[job]))
-    network: Any = parts.problem.network
-    images, labels = parts.data.train.head(len(parts.data.train))
+    components = assemble(composed_in(project, *NETWORK, *JOBS[job]))
+    network: Any = components.problem.network
+    images, labels = components.data.train.head(len(components.data.train))
     stepping = optimizer(network.parameters())
     expected = []
     for taken in range(LENGTH):
-        (indices,) = parts.minibatches.chunk(taken, taken + 1)
+        (indices,) = components.sampler.chunk(taken, taken + 1)
         stepping.zero_grad()
         loss = F.cross_entropy(network(images[indices]), labels[indices])
         loss.backward()

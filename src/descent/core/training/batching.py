@@ -1,0 +1,150 @@
+"""Which runs are trained as one batch: those whose problems differ in their parameters only."""
+
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from descent.core.optim.gradients import Autograd
+from descent.core.training.batched_stepper import BatchedStepper
+from descent.core.training.stepper import requires_closure
+from descent.core.training.training_run import TrainingRun, place
+
+LARGEST = 4_000_000
+"""How many parameters are stacked at most: beyond, a processor's cache does not hold them, and a run's step takes
+longer than it does in a smaller batch."""
+
+
+def batches(runs: Sequence[TrainingRun], report: Callable[[str], None]) -> Iterator[list[TrainingRun]]:
+    """Group runs into batches; a run that can't be trained with others is a batch of its own.
+
+    Args:
+        runs: none of which is in training yet.
+        report: is called with a line for runs that are trained alone, though several, and why.
+    """
+    reasons: dict[str, list[TrainingRun]] = {}
+    for run in runs:
+        reason = reason_alone(run)
+        if reason:
+            reasons.setdefault(reason, []).append(run)
+    for reason, alone in reasons.items():
+        if len(runs) > 1:
+            report(f"{_count(alone)} trained alone: {reason}")
+        yield from ([run] for run in alone)
+    apart = {run for alone in reasons.values() for run in alone}
+    for group in _sharing([run for run in runs if run not in apart]):
+        most = max(1, LARGEST // group[0].problem.size())
+        length = math.ceil(len(group) / math.ceil(len(group) / most))
+        for first in range(0, len(group), length):
+            yield from _equal_to_alone(group[first : first + length], report)
+
+
+def reason_alone(run: TrainingRun) -> str | None:
+    """Why a run is trained alone, whatever others there are; None for one that may be in a batch."""
+    if type(run.components.gradient_estimator) is not Autograd:
+        return "their gradients are not autograd's"
+    if any(True for _ in run.problem.buffers()):
+        return "their problem has buffers"
+    if run.components.draws_random:
+        return "their problem draws random numbers"
+    optimizer = run.components.optimizer(list(run.problem.parameters()))
+    if requires_closure(optimizer):
+        return "their optimizer takes a closure"
+    return "their optimizer has modes" if hasattr(optimizer, "eval") else None
+
+
+def _sharing(runs: Sequence[TrainingRun]) -> Iterator[list[TrainingRun]]:
+    """Groups of one kind, which share each minibatch if several of the kind do."""
+    kinds: dict[Hashable, list[TrainingRun]] = {}
+    for run in runs:
+        kinds.setdefault(run if run.is_over() else _kind(run), []).append(run)
+    for kind in kinds.values():
+        sharing: dict[Hashable, list[TrainingRun]] = {}
+        for run in kind:
+            sharing.setdefault(run.components.sampler, []).append(run)
+        yield from (group for group in sharing.values() if len(group) > 1)
+        others = [group[0] for group in sharing.values() if len(group) == 1]
+        if others:
+            yield others
+
+
+def _kind(run: TrainingRun) -> Hashable:
+    """Equal for runs that may be one batch."""
+    components, examples = run.components, run.components.data.train
+    return (
+        components.kind,
+        tuple((name, own.shape, own.dtype, own.requires_grad) for name, own in run.problem.named_parameters()),
+        tuple((column.shape[1:], column.dtype) for column in examples.columns),
+        examples.prepare,
+        len(examples),
+        components.sampler.size,
+        components.plan,
+        components.accelerator,
+        components.divergence_threshold,
+        run.state.steps_taken,
+    )
+
+
+def _equal_to_alone(runs: list[TrainingRun], report: Callable[[str], None]) -> Iterator[list[TrainingRun]]:
+    """The runs as one batch, less those whose first losses and gradients would be others in it, each by itself."""
+    if len(runs) == 1:
+        yield runs
+        return
+    try:
+        equal = equal_to_alone(runs)
+    except Exception as error:  # whatever code of a problem's own raises on stacked parameters
+        reason = " ".join(str(error).split()) or "no reason given"
+        report(f"{_count(runs)} trained alone: in a batch, {type(error).__name__}: {reason}")
+        yield from ([run] for run in runs)
+        return
+    others = [run for run, is_equal in zip(runs, equal, strict=True) if not is_equal]
+    if others:
+        report(f"{_count(others)} trained alone: in a batch, their first losses or gradients differ")
+    if len(others) < len(runs):
+        yield [run for run in runs if run not in others]
+    yield from ([run] for run in others)
+
+
+def _count(runs: Sequence[TrainingRun]) -> str:
+    return "1 run is" if len(runs) == 1 else f"{len(runs)} runs are"
+
+
+def equal_to_alone(runs: Sequence[TrainingRun]) -> list[bool]:
+    """Whether each run has, in a batch, the loss and the gradient of its next step that it has alone."""
+    first = runs[0].state.steps_taken
+    place(runs, torch.device(runs[0].components.accelerator))
+    indices = [run.components.sampler.chunk(first, first + 1) for run in runs]
+    alone = [_gradient_alone(run, chunk) for run, chunk in zip(runs, indices, strict=True)]
+    stepper = BatchedStepper(runs)
+    try:
+        losses, gradients = stepper.first_gradients(torch.stack(indices))
+    finally:
+        for run in runs:
+            for parameter in run.problem.parameters():
+                parameter.data = parameter.data.clone()
+    rows = {run: row for row, run in enumerate(stepper.runs)}
+    return [
+        _is_close(losses[rows[run]], loss)
+        and gradients.keys() == own.keys()
+        and all(_is_close(gradients[name][rows[run]], gradient) for name, gradient in own.items())
+        for run, (loss, own) in zip(runs, alone, strict=True)
+    ]
+
+
+def _gradient_alone(run: TrainingRun, chunk: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss and the gradients that a run has alone; its parameters are left without."""
+    run.problem.zero_grad()
+    (minibatch,) = run.components.data.train.minibatches(chunk.to(next(run.problem.parameters()).device))
+    loss = run.components.gradient_estimator(run.problem, minibatch)
+    gradients = {name: own.grad for name, own in run.problem.named_parameters() if own.grad is not None}
+    run.problem.zero_grad()
+    return loss, gradients
+
+
+def _is_close(ours: Tensor, alone: Tensor) -> bool:
+    """Whether tensors are equal up to the order of sums: half of the digits of their size, or next to nothing."""
+    if not alone.isfinite().all():
+        return not ours.isfinite().all()
+    precision = torch.finfo(alone.dtype).eps
+    return bool((ours - alone).norm() <= precision**0.5 * alone.norm() + 100 * precision)

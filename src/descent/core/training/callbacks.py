@@ -1,0 +1,173 @@
+"""What is done with runs on their way, after each chunk of steps: recorded, evaluated, saved and shown.
+
+All are callbacks of Lightning's, whose module is a `Descent`, of one run or of a batch of them.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+from torch.nn.utils import parameters_to_vector
+from tqdm import tqdm
+
+from descent.core.data.examples import Data
+from descent.core.training.checkpoint import save
+from descent.core.training.evaluation import evaluate
+from descent.core.training.module import Descent
+from descent.core.training.plan import Plan
+from descent.core.training.stepper import StepBlock
+from descent.core.training.training_run import TrainingRun
+from descent.records.folder import now
+from descent.records.run import COORDINATES, STEPS, TRAJECTORY, RunRecord
+
+Metrics = dict[str, float]
+
+
+class StepLogger(Callback):
+    """Appends a row for each step to a run's record, and the planned snapshots of positions too large for a row."""
+
+    def __init__(self, plan: Plan, records: Mapping[TrainingRun, RunRecord]) -> None:
+        self.snapshots, self.records = frozenset(plan.snapshots), records
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Append the start."""
+        if pl_module.stepper.steps_taken == 0:
+            for run, record in self.records.items():
+                append_snapshot(run, record)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Append what a chunk did."""
+        for block in outputs["blocks"]:
+            record = self.records[block.run]
+            record.append(STEPS, rows_of(block))
+            if block.run.is_due(self.snapshots):
+                append_snapshot(block.run, record)
+
+
+def rows_of(block: StepBlock) -> list[dict[str, float]]:
+    """The rows of a block's steps."""
+    timestamp, first = now(), block.run.state.steps_taken - len(block.losses) + 1
+    numbers = zip(block.losses.tolist(), block.grad_norms.tolist(), strict=True)
+    rows: list[dict[str, float]] = [
+        {"step": step, "timestamp": timestamp, "loss/step": loss, "grad_norm": norm}
+        for step, (loss, norm) in enumerate(numbers, start=first)
+    ]
+    for row, position in zip(rows, block.positions.tolist(), strict=False):
+        row.update(zip(COORDINATES, position, strict=False))
+    return rows
+
+
+def append_snapshot(run: TrainingRun, record: RunRecord) -> None:
+    """Append the position of a problem that is too large for its position to be in the rows."""
+    if not run.problem.is_small():
+        position = parameters_to_vector(run.problem.parameters()).detach()
+        record.append_bytes(TRAJECTORY, position.float().cpu().numpy().tobytes())
+
+
+class Evaluator(Callback):
+    """Evaluates runs at the planned steps, those that share their data at once.
+
+    Args:
+        plan: the runs'.
+        report: is called with each run and its metrics.
+    """
+
+    def __init__(self, plan: Plan, report: Callable[[TrainingRun, Metrics], None]) -> None:
+        self.steps, self.report = frozenset(plan.evaluations), report
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Evaluate the start."""
+        if pl_module.stepper.steps_taken == 0:
+            self._evaluate(pl_module, pl_module.stepper.runs)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Evaluate the runs for which it is the step to, or the last."""
+        self._evaluate(pl_module, [block.run for block in outputs["blocks"] if block.run.is_due(self.steps)])
+
+    def _evaluate(self, module: Descent, runs: Sequence[TrainingRun]) -> None:
+        sharing: dict[int, tuple[Data, list[TrainingRun]]] = {}
+        for run in runs:
+            data = run.components.data
+            sharing.setdefault(id(data), (data, []))[1].append(run)
+        for data, group in sharing.values():
+            with module.stepper.evaluating():
+                metrics = evaluate([run.problem for run in group], data)
+            for run, metrics_of_run in zip(group, metrics, strict=True):
+                self.report(run, metrics_of_run)
+
+
+class Checkpointer(Callback):
+    """Saves a checkpoint of each run when the last is `seconds` old, and one at its end.
+
+    Each holds how long the record's files were. A run that is resumed has its record cut back to that, so that no step
+    is in it twice; and its readers see only what a checkpoint covers.
+
+    Args:
+        records: the runs'.
+        seconds: the age at which a checkpoint is replaced.
+        on_progress: is called with each run of which readers can see more.
+    """
+
+    def __init__(
+        self, records: Mapping[TrainingRun, RunRecord], seconds: float, on_progress: Callable[[TrainingRun], None]
+    ) -> None:
+        self.records, self.seconds, self.on_progress = records, seconds, on_progress
+        self.saved = time.monotonic()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Save the runs that end here, and all if it is time to."""
+        is_time = time.monotonic() - self.saved >= self.seconds
+        for block in outputs["blocks"]:
+            if is_time or block.run.is_over():
+                self._save(pl_module, block.run)
+            if len(self.records) > 1:  # whose files together would be more than a process may open
+                self.records[block.run].close()
+        if is_time:
+            self.saved = time.monotonic()
+
+    def _save(self, module: Descent, run: TrainingRun) -> None:
+        record = self.records[run]
+        save(module.stepper.checkpoint(run, record.position()), record)
+        self.on_progress(run)
+
+
+class ProgressBar(Callback):
+    """A bar of the steps taken, on a terminal only."""
+
+    def __init__(self, plan: Plan, description: str | None = None) -> None:
+        self.plan, self.description = plan, description
+
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        """Show the bar, from the first step that is still to take."""
+        taken = pl_module.stepper.steps_taken
+        self.bar = tqdm(
+            desc=self.description, total=self.plan.steps, initial=taken, unit="step", disable=None, leave=False
+        )
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Update it."""
+        blocks: list[StepBlock] = outputs["blocks"]
+        if len(blocks) == 1:
+            self.bar.set_postfix(loss=f"{blocks[0].losses[-1]:.4f}", refresh=False)
+        self.bar.update(pl_module.stepper.steps_taken - self.bar.n)
+
+    def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Remove it."""
+        self.bar.close()
+
+
+class ProgressBarHandler(logging.Handler):
+    """Prints log messages above a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a message."""
+        tqdm.write(self.format(record))
+
+
+def configure_logging() -> None:
+    """Print what training logs, which is each evaluation, for a user who waits for a single run."""
+    logger = logging.getLogger("descent")
+    logger.setLevel(logging.INFO)
+    logger.addHandler(ProgressBarHandler())

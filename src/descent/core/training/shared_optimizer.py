@@ -1,0 +1,110 @@
+"""One optimizer for several runs of a batch."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from descent.core.optim.stepping import load_state, unhooked_step
+from descent.core.training.checkpoint import Checkpoint, OptimizerState
+
+
+class SharedOptimizer:
+    """Takes the steps of one run of a batch, or those of several runs of equal settings, stacked.
+
+    These may differ in their learning rates if steps are proportional to the rate: the step of each is its share of
+    the step at the highest rate.
+
+    Args:
+        optimizer: makes the optimizer of parameters, at the highest rate.
+        schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
+        rows: the runs' rows of each stack of parameters, (runs, ...), which are updated in place.
+        rates: the runs' learning rates.
+        restored_from: the checkpoint that the only run is resumed from, if it is.
+    """
+
+    def __init__(
+        self,
+        optimizer: Callable[[Any], Optimizer],
+        schedule: Callable[[Optimizer], LRScheduler | None],
+        rows: Sequence[Tensor],
+        rates: Sequence[float],
+        restored_from: Checkpoint | None,
+    ) -> None:
+        self.count = len(rows[0])
+        self.rates = torch.tensor(rates, dtype=torch.float64, device=rows[0].device)
+        self.has_one_rate = bool((self.rates == self.rates[0]).all())
+        self.highest_rate = self.rates.max()
+        self.is_of_one_run = self.count == 1
+        self.parameters = self._parameters(rows)
+        self.before = self._buffers()
+        self.optimizer = optimizer(self.parameters)
+        self.schedule = schedule(self.optimizer)
+        self.unhooked_step = unhooked_step(self.optimizer)
+        if restored_from is not None:
+            load_state(self.optimizer, restored_from.optimizer)
+            if self.schedule is not None:
+                self.schedule.load_state_dict(restored_from.schedule or {})
+
+    def _parameters(self, rows: Sequence[Tensor]) -> list[nn.Parameter]:
+        return [nn.Parameter(self._as_alone(row)) for row in rows]
+
+    def _buffers(self) -> list[Tensor]:
+        """Copies of the parameters before a step, where rates differ; allocated once, which takes half the time."""
+        return [] if self.has_one_rate else [torch.empty_like(parameter) for parameter in self.parameters]
+
+    def _as_alone(self, row: Tensor) -> Tensor:
+        """Of one run's only row, the shape that it has alone: not all optimizers treat every number by itself."""
+        return row[0] if self.is_of_one_run else row
+
+    def step(self, gradients: Sequence[Tensor | None]) -> None:
+        """Take a step against the runs' rows of each stack of gradients; None for a stack that has no gradient."""
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = None if gradient is None else self._as_alone(gradient)
+        for before, parameter in zip(self.before, self.parameters, strict=False):
+            before.copy_(parameter.detach())
+        self.unhooked_step()
+        for before, parameter in zip(self.before, self.parameters, strict=False):
+            share = (self.rates / self.highest_rate).to(before.dtype).view(-1, *[1] * (before.ndim - 1))
+            torch.lerp(before, parameter.data, share, out=parameter.data)
+        if self.schedule is not None:
+            self.schedule.step()
+
+    def keep(self, rows: Sequence[Tensor], kept: Tensor) -> None:
+        """Step on with the runs that a mask, (runs,), keeps, and their rows of newly stacked parameters."""
+        self.count = len(rows[0])
+        self.rates = self.rates[kept]
+        parameters = self._parameters(rows)
+        for group in self.optimizer.param_groups:
+            group["params"] = parameters
+        for old, new in zip(self.parameters, parameters, strict=True):
+            if old in self.optimizer.state:
+                self.optimizer.state[new] = {
+                    name: value[kept] if self._is_stacked(value, old) else value
+                    for name, value in self.optimizer.state.pop(old).items()
+                }
+        self.parameters = parameters
+        self.before = self._buffers()
+
+    def state(self, row: int) -> OptimizerState:
+        """The state of the optimizer and the schedule of one of the runs, as it would be alone."""
+        state = self.optimizer.state_dict()
+        of_run = {
+            number: {
+                name: value[row].clone() if self._is_stacked(value, self.parameters[number]) else value
+                for name, value in values.items()
+            }
+            for number, values in state["state"].items()
+        }
+        groups = state["param_groups"]
+        if not self.has_one_rate:
+            groups = [{**group, "lr": self.rates[row].item()} for group in groups]
+        schedule = None if self.schedule is None else self.schedule.state_dict()
+        return OptimizerState({"state": of_run, "param_groups": groups}, schedule)
+
+    def _is_stacked(self, value: Any, parameter: Tensor) -> bool:
+        """Whether a part of the optimizer's state has a row for each run."""
+        return not self.is_of_one_run and isinstance(value, Tensor) and value.shape == parameter.shape

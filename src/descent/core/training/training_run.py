@@ -1,0 +1,102 @@
+"""A run in training: what it is made of, and how far it is."""
+
+import math
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from descent.core.data.batch_sampler import BatchSampler
+from descent.core.data.examples import Data, Minibatch
+from descent.core.problems.problem import Problem
+from descent.core.training.checkpoint import Checkpoint, OptimizerState, TrainState
+from descent.core.training.plan import Plan
+from descent.records.run import Landscape
+
+
+@dataclass(frozen=True)
+class RunComponents:
+    """What a run is made of.
+
+    Args:
+        problem: what is minimised, at its start.
+        data: what it is trained and tested on.
+        sampler: the minibatches of each step.
+        plan: how many steps, and after which of them the run is evaluated or its position kept.
+        gradient_estimator: one of `descent.core.optim.gradients`.
+        optimizer: makes the optimizer of parameters.
+        schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
+        landscape: one of `descent.core.training.landscape`.
+        accelerator: what it is computed on: `cpu`, `cuda` or `mps`.
+        seed: the run's.
+        divergence_threshold: how far from 0 the position of a small problem may go before the run counts as diverged.
+        draws_random: whether the problem draws random numbers as it computes a loss, as Dropout does.
+        kind: equal for runs whose problems differ in nothing but their parameters.
+    """
+
+    problem: Problem
+    data: Data
+    sampler: BatchSampler
+    plan: Plan
+    gradient_estimator: Callable[[Problem, Minibatch], Tensor]
+    optimizer: Callable[[Any], Optimizer]
+    schedule: Callable[[Optimizer], LRScheduler | None]
+    landscape: Callable[..., Landscape]
+    accelerator: str = "cpu"
+    seed: int = 0
+    divergence_threshold: float = math.inf
+    draws_random: bool = False
+    kind: Hashable = None
+
+
+@dataclass(eq=False)
+class TrainingRun:
+    """A run in training.
+
+    Args:
+        components: what it is made of; its problem is trained in place.
+        restored_from: the checkpoint that it is resumed from, if it is.
+        settings: equal for runs that one optimizer may step as a batch; None for a run that needs its own.
+        rate: the optimizer's learning rate where runs of equal settings have several: then every step is proportional
+            to it, and the schedule a constant one.
+        state: how far it is.
+        final_state: the optimizer's state where the run has left its batch, having diverged.
+    """
+
+    components: RunComponents
+    restored_from: Checkpoint | None = None
+    settings: Hashable = None
+    rate: float = 1.0
+    state: TrainState = field(default_factory=TrainState)
+    final_state: OptimizerState | None = None
+
+    def __post_init__(self) -> None:
+        if self.restored_from is not None:
+            self.problem.load_state_dict(self.restored_from.state_dict)
+            self.state = self.restored_from.state
+
+    @property
+    def problem(self) -> Problem:
+        """What it minimises, at its position."""
+        return self.components.problem
+
+    def is_over(self) -> bool:
+        """Whether all its steps are taken, or it diverged."""
+        return self.state.diverged or self.state.steps_taken == self.components.plan.steps
+
+    def is_due(self, steps: "frozenset[int]") -> bool:
+        """Whether it is after one of these steps, or diverged, which ends it."""
+        return self.state.steps_taken in steps or self.state.diverged
+
+
+def place(runs: Sequence[TrainingRun], device: torch.device) -> None:
+    """Move runs to a device, data that several share once."""
+    data = {id(run.components.data): run.components.data for run in runs}
+    moved = {key: on_cpu.to(device) for key, on_cpu in data.items()}
+    for run in runs:
+        run.problem.to(device)
+        run.components = replace(run.components, data=moved[id(run.components.data)])

@@ -1,0 +1,60 @@
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.optim import SGD, Adam, NAdam
+
+from descent.core.random_streams import generator
+from descent.core.training.shared_optimizer import SharedOptimizer
+
+SHAPES = ((4, 2), (5,))
+KEPT = torch.tensor([True, False, True])
+MAKES: dict[str, tuple[Callable[..., Any], list[float]]] = {
+    "adam": (partial(Adam, lr=0.1), [0.1, 0.1, 0.1]),
+    "nadam": (partial(NAdam, lr=0.1), [0.1, 0.1, 0.1]),
+    "momentum at several rates": (partial(SGD, lr=0.4, momentum=0.9), [0.1, 0.2, 0.4]),
+}
+
+
+def drawn(name: str, count: int = 3) -> list[Tensor]:
+    """A stack of parameters for each shape, with a row for each run."""
+    draw = generator(0, name)
+    return [torch.randn(count, *shape, generator=draw, dtype=torch.float64) for shape in SHAPES]
+
+
+def alone(
+    make: Callable[..., Any], lr: float, run: int, rows: Sequence[Tensor], steps: int
+) -> tuple[list[Tensor], Any]:
+    """Where one of the runs gets to with an optimizer of its own, and that optimizer's state."""
+    parameters = [row[run].clone().requires_grad_() for row in rows]
+    optimizer = make(parameters, lr=lr)
+    for step in range(steps):
+        for parameter, gradient in zip(parameters, drawn(f"gradients {step}"), strict=True):
+            parameter.grad = gradient[run]
+        optimizer.step()
+    return [parameter.detach() for parameter in parameters], optimizer.state_dict()
+
+
+@pytest.mark.parametrize("name", MAKES)
+def test_runs_that_stay_when_one_leaves_are_stepped_as_by_optimizers_of_their_own(name: str) -> None:
+    make, rates = MAKES[name]
+    rows = drawn("start")
+    shared = SharedOptimizer(make, lambda optimizer: None, rows, rates, None)
+    for step in range(3):
+        shared.step(drawn(f"gradients {step}"))
+    rows = [row[KEPT] for row in rows]
+    shared.keep(rows, KEPT)
+    for step in range(3, 6):
+        shared.step([gradient[KEPT] for gradient in drawn(f"gradients {step}")])
+    for place, run in enumerate(KEPT.nonzero().flatten().tolist()):
+        expected, state = alone(make, rates[run], run, drawn("start"), steps=6)
+        for row, parameter in zip(rows, expected, strict=True):
+            torch.testing.assert_close(row[place], parameter, rtol=1e-12, atol=1e-12)
+        own = shared.state(place).optimizer
+        assert own["param_groups"] == state["param_groups"]
+        assert own["state"].keys() == state["state"].keys() == {0, 1}
+        for number, values in state["state"].items():
+            torch.testing.assert_close(own["state"][number], values, rtol=1e-12, atol=1e-12)
