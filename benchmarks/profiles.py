@@ -16,16 +16,16 @@ EVALUATIONS = "evaluations"
 PARTS = {
     "forward": ("descent/core/problems/", "torch/nn/"),
     "backward": ("torch/autograd/", "descent/core/optim/gradients.py"),
-    "optimizer": ("torch/optim/", "descent/core/optim/", "training/stepper.py"),
+    "optimizer": ("torch/optim/", "descent/core/optim/", "training/shared_optimizer.py"),
     "minibatches": ("descent/core/data/", "training/chunks.py"),
-    "losses, norms": ("training/module.py", "training/together.py"),
-    "record": ("descent/records/", "training/rows.py", "training/recording.py", "training/checkpoint"),
+    "losses, norms": ("training/stepper.py", "training/batched_stepper.py"),
+    "record": ("descent/records/", "training/callbacks.py", "training/checkpoint"),
     EVALUATIONS: ("training/evaluation.py",),
     "Lightning": ("pytorch_lightning/", "lightning_fabric/"),
 }
 """The parts of a run, by the files of what is called from nowhere else."""
 OTHER = "other"
-TRAINING = ("take_steps", "take_steps_together")
+TRAINING = ("fit",)
 """The functions that all of it is called from."""
 
 Row = dict[str, str | float]

@@ -27,7 +27,7 @@ def test_what_is_compared_is_measured_in_turns_each_side_first_as_often_as_the_o
 
 
 def test_a_stack_is_in_its_innermost_part_unless_it_evaluates() -> None:
-    forward, step = "src/descent/core/problems/networks.py", "src/descent/core/training/module.py"
+    forward, step = "src/descent/core/problems/networks.py", "src/descent/core/training/stepper.py"
     assert part_of(["torch/functional.py", forward, step]) == "forward"
     assert part_of(["torch/functional.py", step, "pytorch_lightning/loops/fit_loop.py"]) == "losses, norms"
     assert part_of([forward, "src/descent/core/training/evaluation.py"]) == "evaluations"

@@ -38,11 +38,11 @@ def training(project: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
 
 
-def test_a_run_that_is_interrupted_says_how_it_goes_on(project: Path, training: subprocess.Popen[bytes]) -> None:
+def test_a_run_that_is_interrupted_says_how_it_is_resumed(project: Path, training: subprocess.Popen[bytes]) -> None:
     training.send_signal(signal.SIGINT)
     assert training.wait(timeout=60) == 130
     said = (project / "said.txt").read_text().splitlines()
-    assert said[-2:] == ["the same command goes on from the last checkpoint", "descent train: interrupted"]
+    assert said[-2:] == ["the same command resumes from the last checkpoint", "descent train: interrupted"]
     assert all(line.startswith("step ") for line in said[:-2])
     (left,) = (project / "runs").iterdir()
     assert RunRecord(left).ending() is None

@@ -15,6 +15,8 @@ from descent.records.run import Input
 
 CANNOT_CHANGE_A_RESULT = {
     "description",  # words about the run
+    "optimizer.sharing.target",  # a run is in a batch what it is alone, whoever takes its steps
+    "optimizer.sharing.across_lr",
     "article",
     "run_dir",  # where the record goes
     "tracking.uri",  # where the record is shown

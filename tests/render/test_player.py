@@ -251,3 +251,12 @@ def test_minima_arrows_and_evaluations_are_named() -> None:
     assert {"each step</li>", "train</li>", "test</li>"} <= set(re.findall(r"[a-z ]+</li>", plane))
     assert "loss over 2,000 training images" in plane
     assert "1st principal direction (90 %)" in plane
+
+
+def test_a_network_without_accuracies_has_a_chart_of_its_losses_alone() -> None:
+    descent = replace(network(50), accuracy={})
+    page = player(descent, series(50))
+    assert 'aria-label="loss over the steps"' in page
+    assert 'aria-label="accuracy over the steps"' not in page
+    assert 'class="line train"' in page
+    assert 'aria-label="curves"' in page

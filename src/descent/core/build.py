@@ -16,6 +16,7 @@ from descent.core.components import built, check_arguments
 from descent.core.config import TrainConfig
 from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data
+from descent.core.optim.gradients import Autograd
 from descent.core.problems.problem import Problem
 from descent.core.random_streams import generator
 from descent.core.training.plan import plan
@@ -130,16 +131,25 @@ def _try_out(components: RunComponents, config: TrainConfig) -> bool:
         Whether the problem drew random numbers.
     """
     problem, examples = deepcopy(components.problem), components.data.train
+    name, estimator = config.problem_name, components.gradient_estimator
     try:
         components.schedule(components.optimizer(problem.parameters()))
     except (TypeError, ValueError, KeyError) as error:
         raise UserError(f"optimizer ({config.optimizer.target}) or schedule: {error}") from error
     random_state = torch.default_generator.get_state()
     try:
-        components.gradient_estimator(problem, examples.head(config.data.batch_size or len(examples)))
+        estimator(problem, examples.head(config.data.batch_size or len(examples)))
     except (RuntimeError, IndexError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"problem {config.problem_name} does not fit its data: {reason}") from error
+        raise UserError(f"problem {name} does not fit its data: {reason}") from error
     if all(parameter.grad is None for parameter in problem.parameters()):
-        raise UserError(f"problem {config.problem_name} has no parameter that its loss depends on; nothing to train")
-    return not torch.equal(random_state, torch.default_generator.get_state())
+        raise UserError(f"problem {name} has no parameter that its loss depends on; nothing to train")
+    draws_random = not torch.equal(random_state, torch.default_generator.get_state())
+    before = dict(components.problem.named_buffers())
+    changes = not all(torch.equal(buffer, before[key]) for key, buffer in problem.named_buffers())
+    if (draws_random or changes) and not isinstance(estimator, Autograd):
+        reason = "draws random numbers" if draws_random else "changes its buffers"
+        raise UserError(
+            f"problem {name} {reason} as it computes a loss, and this gradient compares losses; use gradient=autograd"
+        )
+    return draws_random

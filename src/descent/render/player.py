@@ -4,10 +4,11 @@ It needs no network and keeps nothing in the browser, so that it plays from a di
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from descent.render.axis import tick_label
 from descent.render.chart import Chart, chart
@@ -35,11 +36,9 @@ class Series:
     gradient_norm: Array
 
 
-def player(descent: CurveDescent | FieldDescent | PlaneDescent, series: Series) -> str:
-    """The text of an HTML file that plays a descent."""
-    steps = len(series.loss)
-    scene = scene_of(descent, steps)
-    charts = _charts(descent, series)
+@cache
+def _template() -> Template:
+    """The player's template, which takes longer to compile than most players to fill in."""
     templates = Environment(
         loader=PackageLoader("descent", "render"),
         autoescape=True,
@@ -48,7 +47,15 @@ def player(descent: CurveDescent | FieldDescent | PlaneDescent, series: Series) 
         lstrip_blocks=True,
     )
     templates.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
-    return templates.get_template("player.html.j2").render(
+    return templates.get_template("player.html.j2")
+
+
+def player(descent: CurveDescent | FieldDescent | PlaneDescent, series: Series) -> str:
+    """The text of an HTML file that plays a descent."""
+    steps = len(series.loss)
+    scene = scene_of(descent, steps)
+    charts = _charts(descent, series)
+    return _template().render(
         scene=scene,
         charts=charts,
         frames=_frames(scene, series, charts[0]),
@@ -66,10 +73,8 @@ def _charts(descent: CurveDescent | FieldDescent | PlaneDescent, series: Series)
     if not isinstance(descent, PlaneDescent):
         return [chart("loss", every, steps, height=210)]
     evaluations = {label: curve for label, curve in descent.loss.items() if label not in every}
-    return [
-        chart("loss", {**every, **evaluations}, steps, height=130),
-        chart("accuracy", descent.accuracy, steps, height=130),
-    ]
+    curves = {"loss": {**every, **evaluations}, "accuracy": descent.accuracy}
+    return [chart(name, lines, steps, height=130) for name, lines in curves.items() if lines]
 
 
 def _at_frames(scene: Scene, values: Array) -> Array:

@@ -38,20 +38,40 @@ def draw(folder: Path, *, animate: bool = False) -> bool:
     stamp = _stamp(record)
     if _is_current(record.views, stamp, animate=animate):
         return False
-    landscape, steps = record.landscape(), record.read(STEPS)
-    kind = KINDS[str(landscape["kind"])]
-    descent = kind.descent(record, landscape)
+    descent, pictures = _descent(record)
     record.views.mkdir(exist_ok=True)
     with TemporaryDirectory(prefix=".drawing-", dir=record.views) as made:  # from which a rename brings a file whole
-        kind.pictures(descent, Path(made) / STILL, Path(made) / ANIMATION if animate else None)
-        series = Series(steps.column("loss/step"), steps.column("grad_norm"))
-        (Path(made) / PLAYER).write_text(player(descent, series), encoding="utf-8")
+        pictures(descent, Path(made) / STILL, Path(made) / ANIMATION if animate else None)
+        (Path(made) / PLAYER).write_text(_player(record, descent), encoding="utf-8")
         (Path(made) / DRAWN).write_text(stamp, encoding="utf-8")
         (record.views / ANIMATION).unlink(missing_ok=True)  # it may show what the run no longer is
         for name in (STILL, PLAYER, ANIMATION, DRAWN):
             if (Path(made) / name).exists():
                 (Path(made) / name).replace(record.views / name)
     return True
+
+
+def player_of(record: RunRecord) -> str:
+    """The text of the player of a finished run.
+
+    Raises:
+        UserError: for a landscape of a kind that no picture shows.
+    """
+    return _player(record, _descent(record)[0])
+
+
+def _descent(record: RunRecord) -> tuple[Any, Callable[[Any, Path, Path | None], object]]:
+    """What a finished run is to its pictures, and what draws them."""
+    landscape = record.landscape()
+    kind = KINDS.get(str(landscape["kind"]))
+    if kind is None:
+        raise UserError(f"no picture shows a landscape of kind {landscape['kind']}; choose one of {', '.join(KINDS)}")
+    return kind.descent(record, landscape), kind.pictures
+
+
+def _player(record: RunRecord, descent: Any) -> str:
+    steps = record.read(STEPS)
+    return player(descent, Series(steps.column("loss/step"), steps.column("grad_norm")))
 
 
 def _is_current(views: Path, stamp: str, *, animate: bool) -> bool:

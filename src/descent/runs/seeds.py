@@ -16,6 +16,7 @@ from descent.core.training.loop import fit
 from descent.core.training.training_run import TrainingRun
 from descent.errors import UserError
 from descent.project import project_root
+from descent.runs.dry_run import dry_run
 
 RUNS, EVALUATIONS = "runs.csv", "evaluations.csv"
 Row = dict[str, Any]
@@ -55,6 +56,7 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
 
 def _run(config: TrainConfig) -> TrainingRun:
     components = assemble(config)
+    dry_run(config, components)
     settings, rate = shared_settings(config, components)
     return TrainingRun(components, settings=settings, rate=rate)
 

@@ -23,6 +23,7 @@ from descent.records.lineage import dvc_tags, git_tags, inputs, run_key
 from descent.records.listener import NullListener, RecordListener
 from descent.records.locks import folder_lock
 from descent.records.run import EVALUATIONS, HEADER, STEPS, SWEEP_OF, TRAJECTORY, Header, RunRecord
+from descent.runs.dry_run import dry_run
 from descent.runs.identity import RunRequest, RunResult, finished, folder_of, params_of, result_of_record
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,8 @@ def tracked_run(
             yield TrackedRun(config, record, listener, result=result_of_record(record, was_finished=True))
             return
         was_begun = (growing / RECORD / HEADER).exists()
+        if not was_begun:
+            dry_run(config, components)
         record = RunRecord(growing) if was_begun else RunRecord.create(growing, header, config.to_yaml())
         run = TrackedRun(config, record, listener)
         if record.ending() is None:  # else the process was killed before it moved the record to its folder

@@ -36,8 +36,12 @@ class Examples:
         """The same examples on a device."""
         return replace(self, columns=tuple(column.to(device) for column in self.columns))
 
+    def first(self, count: int) -> "Examples":
+        """The first `count` examples, or all where there are fewer, as they are stored."""
+        return replace(self, columns=tuple(column[:count] for column in self.columns))
+
     def head(self, count: int) -> Minibatch:
-        """The first `count` examples, or all where there are fewer."""
+        """The first `count` examples, or all where there are fewer, as a minibatch."""
         return self._prepared(column[:count] for column in self.columns)
 
     def slices(self, size: int) -> Iterator[Minibatch]:

@@ -17,6 +17,7 @@ from descent.core.optim.stepping import load_state, unhooked_step
 from descent.core.random_streams import generator
 from descent.core.training.checkpoint import Checkpoint
 from descent.core.training.training_run import TrainingRun
+from descent.errors import UserError
 from descent.records.run import Position
 
 
@@ -108,6 +109,7 @@ class SingleStepper:
         position out of bounds.
         """
         started = time.perf_counter()
+        random_state = torch.default_generator.get_state()
         state, parameters, is_small = self.run.state, self.parameters, self.problem.is_small()
         threshold = self.run.components.divergence_threshold
         losses: list[float] = []
@@ -136,6 +138,11 @@ class SingleStepper:
             grad_norms = torch.stack(norms).view(len(losses), len(parameters)).norm(dim=1).cpu()
         state.seconds += time.perf_counter() - started
         state.steps_taken += len(losses)
+        if not self.draws_random and not torch.equal(random_state, torch.default_generator.get_state()):
+            raise UserError(
+                f"steps to {state.steps_taken:,} drew random numbers, which the first loss did not: they are not "
+                "reproducible; have the problem draw some in every training step, or none"
+            )
         return [
             StepBlock(
                 self.run,

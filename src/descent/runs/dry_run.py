@@ -1,0 +1,154 @@
+"""A few steps of a run on copies, before its first: what can't work is refused here, not after the last step."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+
+from descent.core.config import TrainConfig
+from descent.core.data.batch_sampler import BatchSampler
+from descent.core.data.examples import Data
+from descent.core.training.callbacks import append_snapshot, rows_of
+from descent.core.training.checkpoint import TrainState, restore, save
+from descent.core.training.evaluation import evaluate, result_of
+from descent.core.training.landscape import TrainedRun
+from descent.core.training.plan import Plan
+from descent.core.training.stepper import SingleStepper
+from descent.core.training.training_run import RunComponents, TrainingRun, place
+from descent.errors import UserError
+from descent.records.folder import now
+from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
+from descent.render.run_views import player_of
+
+PLAN = Plan(1, (0, 1), (0, 1))
+STEPS_RESUMED = 4
+"""Up to which step a run and its resumed copy are compared."""
+NO_EFFECT = ("name", "description", "article", "seed", "run_dir", "objective", "evaluation", "trainer", "tracking")
+"""What of a configuration changes nothing that a dry run tries, besides the start and the learning rate."""
+
+_tried: set[str] = set()
+
+
+def dry_run(config: TrainConfig, components: RunComponents) -> None:
+    """Take a step on copies, evaluate it, resume it from a checkpoint, and draw it.
+
+    Once in a process for all configurations that differ in seed, start and learning rate only.
+
+    Raises:
+        UserError: that says which of these can't work, and why.
+    """
+    key = _key(config)
+    if key in _tried:
+        return
+    with TemporaryDirectory() as folder:
+        _try(config, _smaller(components), Path(folder))
+    _tried.add(key)
+
+
+def _key(config: TrainConfig) -> str:
+    values = {name: value for name, value in config.to_dict().items() if name not in NO_EFFECT}
+    values["problem"].pop("start", None)
+    values["optimizer"].pop("lr")
+    return json.dumps(values)
+
+
+def _smaller(components: RunComponents) -> RunComponents:
+    """The same run, with a copy of its problem and as few examples as a minibatch has."""
+    sampler, data = components.sampler, components.data
+    train = data.train.first(sampler.size)
+    test = None if data.test is None else data.test.first(sampler.size)
+    return replace(
+        components,
+        problem=deepcopy(components.problem),
+        data=Data(train, test, data.files),
+        sampler=BatchSampler(len(train), None, sampler.order, sampler.seed),
+        plan=PLAN,
+    )
+
+
+def _try(config: TrainConfig, components: RunComponents, folder: Path) -> None:
+    optimizer, problem = config.optimizer.target, config.problem_name
+    record = RunRecord.create(folder / "whole", _header(config), config.to_yaml())
+    run = TrainingRun(components)
+    with record, _refusing(f"{optimizer} can't take a step on problem {problem}"):
+        stepper = _stepper(run)
+        append_snapshot(run, record)
+        _advance(stepper, record)
+    with record, _refusing(f"problem {problem} can't be evaluated"):
+        _evaluate(stepper, record)
+    with record, _refusing(f"problem {problem} or optimizer {optimizer} can't be saved in a checkpoint and resumed"):
+        save(stepper.checkpoint(run, record.position()), record)
+        again = TrainingRun(replace(components, problem=deepcopy(components.problem)), restore(record))
+        resumed = _stepper(again)
+        for each in (stepper, resumed):
+            if each.runs:
+                each.advance(components.sampler.chunk(1, STEPS_RESUMED))
+        if not _is_equal(*(vars(each.checkpoint(each.run, {})) for each in (stepper, resumed))):
+            raise ValueError("the steps after it would be others")
+    with record, _refusing(f"no picture can be drawn of problem {problem}"):
+        _draw(stepper, record, config)
+
+
+def _advance(stepper: SingleStepper, record: RunRecord) -> None:
+    (block,) = stepper.advance(stepper.run.components.sampler.chunk(0, 1))
+    record.append(STEPS, rows_of(block))
+    append_snapshot(stepper.run, record)
+
+
+def _evaluate(stepper: SingleStepper, record: RunRecord) -> None:
+    with stepper.evaluating():
+        (metrics,) = evaluate([stepper.problem], stepper.run.components.data)
+    for step in (0, 1):
+        record.append(EVALUATIONS, [{"step": step, "timestamp": now(), **metrics}])
+
+
+def _draw(stepper: SingleStepper, record: RunRecord, config: TrainConfig) -> None:
+    components, state = stepper.run.components, stepper.run.state
+    stepper.finish()
+    train = components.data.train
+    result = result_of(components.problem, train, config.tolerance, diverged=state.diverged)
+    trained = TrainedRun(components.problem, train, components.sampler, PLAN, record)
+    record.save_landscape(components.landscape(trained))
+    record.finish(result, 1, {})
+    player_of(record)
+
+
+def _stepper(run: TrainingRun) -> SingleStepper:
+    place([run], torch.device(run.components.accelerator))
+    return SingleStepper(run)
+
+
+def _is_equal(ours: object, theirs: object) -> bool:
+    """Whether two nested states are equal to the last bit, but for the times in them."""
+    if isinstance(ours, TrainState):
+        return True
+    if isinstance(ours, Tensor) and isinstance(theirs, Tensor):
+        return ours.dtype == theirs.dtype and torch.equal(ours.nan_to_num(), theirs.nan_to_num())
+    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        return ours.keys() == theirs.keys() and all(_is_equal(value, theirs[name]) for name, value in ours.items())
+    if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
+        return len(ours) == len(theirs) and all(map(_is_equal, ours, theirs))
+    return bool(ours == theirs)
+
+
+def _header(config: TrainConfig) -> Header:
+    params = {"name": config.name, "optimizer.lr": str(config.optimizer.lr)}
+    return Header("", "", config.name, config.problem_name, now(), params, {}, [], {STEPS: 1, EVALUATIONS: 2})
+
+
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    """Raise whatever a component raises as a UserError, in one line."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise UserError(f"{what}: {reason}") from error

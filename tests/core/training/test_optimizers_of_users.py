@@ -1,0 +1,91 @@
+"""Optimizers that take a closure, have modes or keep state of another dtype."""
+
+from typing import Any
+
+import pytest
+import torch
+from conftest import Composed
+from descents import Stopper, timeless, train_together
+
+from descent.records.run import STEPS, RunRecord
+from descent.runs.tracked_run import train
+
+SURFACE = ("problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=12", "optimizer.lr=0.01")
+LBFGS = ("optimizer._target_=torch.optim.LBFGS", "optimizer.lr=1", "+optimizer.max_iter=4")
+TARGETS = {
+    "LBFGS": LBFGS,
+    "Averaged": ("optimizer._target_=optimizers.Averaged",),
+    "HalfPrecise": ("optimizer._target_=optimizers.HalfPrecise",),
+}
+
+
+def checkpoint(record: RunRecord) -> dict[str, Any]:
+    return torch.load(record.files / "checkpoint.ckpt", weights_only=True)  # type: ignore[no-any-return]
+
+
+def test_lbfgs_takes_the_steps_of_a_loop_by_hand_and_its_evaluations_are_counted(composed: Composed) -> None:
+    result = train(composed(*SURFACE, *LBFGS))
+    point = torch.tensor([0.5, -1], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([point], lr=1, max_iter=4)
+    evaluations = 0
+
+    def closure() -> torch.Tensor:
+        nonlocal evaluations
+        evaluations += 1
+        optimizer.zero_grad()
+        x, y = point
+        loss: torch.Tensor = (x**2 + y - 11) ** 2 + (x + y**2 - 7) ** 2
+        loss.backward()
+        return loss
+
+    path = []
+    for _ in range(12):
+        optimizer.step(closure)
+        path.append(point.tolist())
+    steps = RunRecord(result.folder).read(STEPS)
+    assert [row[-2:] for row in steps.rows] == [pytest.approx(position, rel=1e-9) for position in path]
+    assert result.metrics["gradient_evaluations"] == evaluations + 12  # one a step for its row
+    assert "gradient_evaluations" not in train(composed(*SURFACE)).metrics
+
+
+def test_an_optimizer_with_modes_is_evaluated_in_eval_and_trained_in_train(composed: Composed) -> None:
+    rate, steps = 0.1, 10
+    common = ("problem=bowl", "problem.start=[1,2]", f"optimizer.lr={rate}", f"trainer.max_steps={steps}")
+    result = train(composed(*common, "optimizer._target_=optimizers.Averaged", "evaluation.every=4"))
+    shrunk = [(1 - 2 * rate) ** step for step in range(1, steps + 1)]
+    rows = RunRecord(result.folder).read("evaluations.csv")
+    for step, x, y in zip(*(rows.column(name) for name in ("step", "x", "y")), strict=True):
+        mean = sum(shrunk[: int(step)]) / step if step else 1.0
+        assert (x, y) == pytest.approx((mean, 2 * mean), rel=1e-12)
+    assert RunRecord(result.folder).read(STEPS).column("x").tolist() == pytest.approx(shrunk, rel=1e-12)
+    assert result.metrics["x"] == pytest.approx(sum(shrunk) / steps, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_runs_that_are_resumed_end_with_the_same_bits(composed: Composed, name: str) -> None:
+    common = (*SURFACE, *TARGETS[name], "trainer.checkpoint_seconds=0")
+    whole = train(composed(*common, "run_dir=runs/whole"))
+    with pytest.raises(KeyboardInterrupt):
+        train(composed(*common, "run_dir=runs/halves"), listener=Stopper(5))
+    resumed = train(composed(*common, "run_dir=runs/halves"))
+    assert resumed.was_begun
+    ours, theirs = (RunRecord(result.folder) for result in (resumed, whole))
+    assert timeless(ours, STEPS) == timeless(theirs, STEPS)
+    assert {**resumed.metrics, "seconds_per_step": 0} == {**whole.metrics, "seconds_per_step": 0}
+    kept, expected = checkpoint(ours), checkpoint(theirs)
+    assert str(kept["optimizer"]) == str(expected["optimizer"])
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("LBFGS", "their optimizer takes a closure"), ("Averaged", "their optimizer has modes"), ("HalfPrecise", None)],
+)
+def test_runs_of_a_sweep_are_what_each_is_alone(
+    composed: Composed, capsys: pytest.CaptureFixture[str], name: str, reason: str | None
+) -> None:
+    jobs = [(*SURFACE, *TARGETS[name], f"problem.start=[{x},1]") for x in (0.5, -2)]
+    together = train_together(*(composed(*job, f"run_dir=together/{n}") for n, job in enumerate(jobs)))
+    assert capsys.readouterr().err == (f"2 runs are trained alone: {reason}\n" if reason else "")
+    for number, (job, ours) in enumerate(zip(jobs, together, strict=True)):
+        alone = train(composed(*job, f"run_dir=alone/{number}"))
+        assert timeless(RunRecord(ours.folder), STEPS) == timeless(RunRecord(alone.folder), STEPS)
