@@ -1,4 +1,4 @@
-"""The one kind of error that is told to the user in a line, without a traceback."""
+"""The error that is printed as one line, without a traceback."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -14,7 +14,7 @@ def suggestion(word: str, choices: Iterable[str], prefix: str = "") -> str:
     Args:
         word: what was written.
         choices: what may be written.
-        prefix: what stands before each of them.
+        prefix: what comes before each of them.
     """
     names = list(choices)
     near = get_close_matches(word, names, n=1)

@@ -54,7 +54,7 @@ def _unpack(packed: Path, path: Path) -> None:
         with gzip.open(packed) as origin, path.open("wb") as target:
             shutil.copyfileobj(origin, target)
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        # Cut short, or a page that says sorry: its digest will tell what came.
+        # Cut short, or an error page: its digest will differ.
         packed.replace(path)
 
 
@@ -155,7 +155,7 @@ def read_digests(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError as error:
-        raise UserError(f"there is no {path}; `git checkout` brings it back") from error
+        raise UserError(f"there is no {path}; `git checkout` restores it") from error
     digests = {}
     for number, line in enumerate(lines, start=1):
         match line.split():
@@ -199,7 +199,7 @@ def fetch(folder: Path, digests: Path, sources: Iterable[Source] | None = None) 
     folder.mkdir(parents=True, exist_ok=True)
     answers = [] if os.environ.get(FOLDER_VARIABLE) else [f"{FOLDER_VARIABLE}: not set"]
     for source in ordinary_sources() if sources is None else sources:
-        # Within the folder, so that a rename brings a file to its place whole.
+        # Within the folder, so that a rename puts a whole file in its place.
         with TemporaryDirectory(prefix=".fetching-", dir=folder) as aside:
             try:
                 for name in source.give(tuple(missing), Path(aside)):

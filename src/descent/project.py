@@ -14,5 +14,5 @@ def project_root() -> Path:
 
 
 def shared_root() -> Path:
-    """Where stands what all runs share: the project, also for a queued DVC experiment, which runs in a copy of it."""
+    """The project's folder, with what all runs share; also for a queued DVC experiment, which runs in a copy of it."""
     return Path(os.environ.get("DVC_ROOT", project_root()))

@@ -36,7 +36,7 @@ class Section(BaseModel):
         return checked(cls, OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
 
     def to_dict(self) -> dict[str, Any]:
-        """What it was made of."""
+        """The values it was made of."""
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
@@ -104,7 +104,7 @@ def _refusal(schema: type[Section], values: object, fault: Mapping[str, Any]) ->
             break
         owner = section
     path = ".".join(keys)
-    if fault["type"] == "value_error" and (field is None or _section(field)):  # of values that don't go together
+    if fault["type"] == "value_error" and (field is None or _section(field)):  # of values that contradict each other
         return str(fault["ctx"]["error"])
     assert field is not None, fault
     if fault["type"] == "missing":

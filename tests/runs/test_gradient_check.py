@@ -17,7 +17,7 @@ from descent.core.problems.classification import Classification
 from descent.core.problems.networks import perceptron
 from descent.core.problems.problem import Problem
 from descent.core.problems.surface import Surface
-from descent.runs.gradient_check import SHARE, Comparison, H, check_gradient, compare
+from descent.runs.gradient_check import SHARE, GradientComparison, H, check_gradient, compare_gradients
 
 
 def images(count: int = 20, seed: int = 0) -> Minibatch:
@@ -32,7 +32,7 @@ def network(activation: Callable[[], nn.Module], sizes: tuple[int, ...] = (8, 12
 
 @pytest.mark.parametrize("activation", [nn.Sigmoid, nn.Tanh, nn.GELU, nn.Softplus])
 def test_smooth_networks_agree_to_many_digits(activation: Callable[[], nn.Module]) -> None:
-    comparisons = compare(network(activation), images())
+    comparisons = compare_gradients(network(activation), images())
     assert [comparison.parameter for comparison in comparisons] == [
         "network.0.weight", "network.0.bias", "network.2.weight", "network.2.bias",
     ]  # fmt: skip
@@ -56,7 +56,7 @@ def test_smooth_networks_agree_to_many_digits(activation: Callable[[], nn.Module
     ],
 )  # fmt: skip
 def test_surfaces_agree(height: Callable[..., Tensor], start: float | list[float]) -> None:
-    (comparison,) = compare(Surface(height, start), ())
+    (comparison,) = compare_gradients(Surface(height, start), ())
     assert comparison.agrees
 
 
@@ -64,7 +64,7 @@ def test_the_kinks_of_relu_are_no_fault_of_the_gradient() -> None:
     kinks = 0
     for seed in range(6):
         problem, minibatch = network(nn.ReLU, (8, 10, 10, 4), seed), images(300, seed)
-        assert all(comparison.agrees for comparison in compare(problem, minibatch))
+        assert all(comparison.agrees for comparison in compare_gradients(problem, minibatch))
         kinks += off_on_sight(problem, minibatch)
     assert kinks > 10  # so that the test has seen some
 
@@ -84,21 +84,21 @@ def off_on_sight(problem: Problem, minibatch: Minibatch) -> int:
 def test_a_start_that_stands_on_a_kink_is_no_fault_of_the_gradient() -> None:
     """Relus after biases of 0 see exactly 0 on a black image."""
     minibatch = (torch.zeros(5, 8), torch.arange(5) % 4)
-    assert all(comparison.agrees for comparison in compare(network(nn.ReLU, (8, 12, 12, 4)), minibatch))
+    assert all(comparison.agrees for comparison in compare_gradients(network(nn.ReLU, (8, 12, 12, 4)), minibatch))
 
 
 @pytest.mark.parametrize("fault", [a_percent_more, without_its_largest, the_other_way, torch.zeros_like])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_wrong_gradient_is_found_where_it_is(fault: Backward, seed: int) -> None:
     torch.manual_seed(seed)
-    comparisons = compare(Classification(tampered_perceptron((8, 12, 4), fault)), images(seed=seed))
+    comparisons = compare_gradients(Classification(tampered_perceptron((8, 12, 4), fault)), images(seed=seed))
     assert [comparison.parameter for comparison in comparisons if not comparison.agrees] == ["network.2.weight"]
 
 
 def test_the_difference_of_a_wrong_gradient_is_how_wrong_it_is() -> None:
     torch.manual_seed(0)
     problem = Classification(tampered_perceptron((8, 12, 4), a_percent_more))
-    _, _, tampered, _ = compare(problem, images())
+    _, _, tampered, _ = compare_gradients(problem, images())
     assert tampered.largest_relative == pytest.approx(1 - 1 / 1.01, rel=1e-3)
 
 
@@ -131,14 +131,14 @@ class Bent(Parabola):
 def test_a_component_may_be_off_by_a_hundred_thousandth_of_the_largest(scale: float) -> None:
     slopes = scale * torch.tensor([0.001, 1.0, 0.0], dtype=torch.float64)
     for fault, agrees in ((0.9e-5, True), (1.1e-5, False)):
-        (comparison,) = compare(Linear(slopes, scale * torch.tensor([fault, 0.0, 0.0])), ())
+        (comparison,) = compare_gradients(Linear(slopes, scale * torch.tensor([fault, 0.0, 0.0])), ())
         assert comparison.agrees == agrees
         assert comparison.largest == scale
 
 
 def test_that_holds_where_the_slope_changes() -> None:
     for fault, agrees in ((0.9e-5, True), (1.1e-5, False)):
-        (comparison,) = compare(Bent(fault), ())
+        (comparison,) = compare_gradients(Bent(fault), ())
         assert comparison.agrees == agrees
 
 
@@ -148,8 +148,8 @@ def test_of_many_components_the_wrong_ones_are_found() -> None:
     faults = torch.zeros_like(slopes)
     wrong = torch.tensor([20, 237])
     slopes[wrong], faults[wrong] = torch.tensor([[0.1, 0.9], [0.5, -0.5]], dtype=torch.float64)
-    (comparison,) = compare(Linear(slopes, faults), ())
-    assert comparison.off.nonzero().tolist() == [[20], [237]]
+    (comparison,) = compare_gradients(Linear(slopes, faults), ())
+    assert comparison.disagreeing.nonzero().tolist() == [[20], [237]]
     torch.testing.assert_close(comparison.backpropagation, slopes + faults)
     torch.testing.assert_close(comparison.difference, slopes, rtol=0, atol=1e-8)
 
@@ -172,7 +172,7 @@ class Rounded(Problem):
 
 @pytest.mark.parametrize(("height", "less"), [(1000.0, 0.0), (1.0, 0.0), (1.0, 1.0)])
 def test_what_rounding_makes_of_the_loss_is_no_fault_of_the_gradient(height: float, less: float) -> None:
-    (comparison,) = compare(Rounded(height, less), ())
+    (comparison,) = compare_gradients(Rounded(height, less), ())
     assert comparison.agrees
     assert comparison.largest_relative > 0.1  # so that the test has seen some
 
@@ -183,13 +183,13 @@ def test_a_fault_beyond_what_rounding_can_make_is_found(height: float) -> None:
     most = 10 * sys.float_info.epsilon * height / H * (1 + 100)
     for share, agrees in ((0.8, True), (1.2, False)):
         fault = torch.full((1,), share * most, dtype=torch.float64)
-        (comparison,) = compare(Linear(torch.zeros_like(fault), fault, height), ())
+        (comparison,) = compare_gradients(Linear(torch.zeros_like(fault), fault, height), ())
         assert comparison.agrees == agrees
 
 
 def test_a_gradient_that_is_missing_is_off_by_all_of_it() -> None:
     slopes = torch.tensor([0.5, -2.0], dtype=torch.float64)
-    (comparison,) = compare(Linear(slopes, -slopes), ())
+    (comparison,) = compare_gradients(Linear(slopes, -slopes), ())
     assert (comparison.largest, comparison.largest_relative) == pytest.approx((2, 1))
 
 
@@ -215,7 +215,7 @@ class Root(Problem):
 
 @pytest.mark.parametrize("start", [-1.0, 0.0, 1e-9])
 def test_what_is_no_number_agrees_with_nothing(start: float) -> None:
-    (comparison,) = compare(Root(start), ())
+    (comparison,) = compare_gradients(Root(start), ())
     assert not comparison.agrees
 
 
@@ -229,7 +229,7 @@ class Partly(Parabola):
 
 
 def test_the_gradient_of_what_the_loss_does_not_depend_on_is_0() -> None:
-    x, idle = compare(Partly(), ())
+    x, idle = compare_gradients(Partly(), ())
     assert (x.parameter, x.backpropagation.tolist()) == ("x", [2])
     assert (idle.parameter, idle.backpropagation.tolist(), idle.difference.tolist()) == ("idle", [0, 0], [0, 0])
     assert x.agrees
@@ -240,7 +240,7 @@ def test_the_gradient_of_what_the_loss_does_not_depend_on_is_0() -> None:
 def test_the_problem_is_left_as_it_is() -> None:
     problem = network(nn.ReLU)
     before = parameters_to_vector(problem.parameters()).clone()
-    compare(problem, images())
+    compare_gradients(problem, images())
     after = parameters_to_vector(problem.parameters())
     assert after.dtype == torch.float32
     assert torch.equal(after, before)
@@ -249,4 +249,4 @@ def test_the_problem_is_left_as_it_is() -> None:
 
 def test_a_loss_of_0_everywhere_has_a_gradient_that_agrees() -> None:
     nothing = torch.zeros(3, dtype=torch.float64)
-    assert Comparison("weight", nothing, nothing, rounding=0.0).agrees
+    assert GradientComparison("weight", nothing, nothing, rounding=0.0).agrees

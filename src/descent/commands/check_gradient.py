@@ -8,7 +8,7 @@ from descent.errors import UserError
 from descent.runs.composition import CommandLine
 
 if TYPE_CHECKING:
-    from descent.runs.gradient_check import Comparison
+    from descent.runs.gradient_check import GradientComparison
 
 
 def main(words: Sequence[str]) -> None:
@@ -43,7 +43,7 @@ def _check(config: TrainConfig) -> None:
     print(f"{config.name}: backpropagation and central difference agree")
 
 
-def _row(comparison: "Comparison") -> tuple[str, ...]:
+def _row(comparison: "GradientComparison") -> tuple[str, ...]:
     return (
         comparison.parameter,
         str(comparison.shape),

@@ -1,4 +1,4 @@
-"""Compose experiments into files, which tell DVC what to train again: configs/NAME.yaml."""
+"""Compose experiments into configs/NAME.yaml, by which DVC knows what to train again."""
 
 import argparse
 from collections.abc import Sequence

@@ -50,7 +50,7 @@ def noisy_polynomial(config: NoisyPolynomial) -> None:
 
     folder = project_root() / config.folder
     folder.mkdir(parents=True, exist_ok=True)
-    # Within the folder, so that a rename brings a file to its place whole.
+    # Within the folder, so that a rename puts a whole file in its place.
     with TemporaryDirectory(prefix=".making-", dir=folder) as made:
         write_points(Path(made) / "points.csv", points)
         points_picture(points, polynomial, control_points).savefig(Path(made) / "points.png")

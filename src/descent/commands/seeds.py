@@ -1,4 +1,4 @@
-"""Repeat an experiment from many seeds at once, for what chance does to it."""
+"""Repeat an experiment from many seeds at once, to see how much its result varies."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,7 +13,11 @@ def main(words: Sequence[str]) -> None:
     """Repeat what the command line composes, into seeds/NAME."""
     parser = argparse.ArgumentParser("descent seeds", description=__doc__, epilog="the rest is as for descent train")
     parser.add_argument(
-        "--count", type=int, default=100, metavar="N", help="those after its own (default: %(default)s)"
+        "--count",
+        type=int,
+        default=100,
+        metavar="N",
+        help="how many more seeds (default: %(default)s)",
     )
     arguments, others = parser.parse_known_args(words)
     if arguments.count < 2:

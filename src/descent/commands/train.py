@@ -1,4 +1,4 @@
-"""Train an experiment, tracked and pictured; or the jobs of a sweep, compared."""
+"""Train an experiment, tracked and drawn; or the jobs of a sweep, compared."""
 
 import os
 import sys
@@ -53,7 +53,7 @@ def _train(until_synced: ExitStack, config: TrainConfig) -> None:
 
 def _trained(until_synced: ExitStack, config: TrainConfig) -> "RunResult":
     listener = _listener(until_synced, config.tracking)
-    # Lightning takes seconds to import, and a configuration that doesn't compose shall not wait for it.
+    # Lightning takes seconds to import, which a configuration that doesn't compose should not wait for.
     from descent.core import numerics
     from descent.core.training.callbacks import configure_logging
     from descent.runs.tracked_run import train
@@ -85,7 +85,7 @@ def _map(common: "DictConfig", sweep: "SweepRecord") -> None:
 
 
 class SweepTask:
-    """What Hydra calls for each job of a sweep, which may be in a process or on a machine of its own."""
+    """What Hydra calls for each job of a sweep, in whichever process and on whichever machine."""
 
     def __call__(self, composed: "DictConfig") -> float | None:
         """Train the job's run alone; the value that the job is ranked by."""
@@ -112,7 +112,7 @@ class SweepTask:
 
 
 class RemoteNotes:
-    """Prints how a job ended on a machine that does not see the sweep's folder, and brings its run to MLflow."""
+    """Prints how a job ended on a machine that does not see the sweep's folder, and syncs its run to MLflow."""
 
     def __init__(self, name: str, tracking: Tracking) -> None:
         self.name, self.tracking = name, tracking
@@ -143,7 +143,7 @@ class RemoteNotes:
 
 
 def _listener(until_synced: ExitStack, tracking: Tracking) -> RecordListener:
-    """The worker that draws runs and brings them to the store that the configuration names, if it names one."""
+    """The worker that draws runs and syncs them to the configuration's MLflow store, if it names one."""
     sync = until_synced.enter_context(BackgroundSync(tracking.uri, tracking.max_points, tracking.flush_timeout))
     sync.start()  # so that it imports MLflow while this process imports Lightning
     return sync

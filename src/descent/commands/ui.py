@@ -22,9 +22,9 @@ def main(words: Sequence[str]) -> None:
     server = arguments.uri.rstrip("/") if is_served else f"http://127.0.0.1:{arguments.port}"
     client = connect(arguments.uri)
     with as_user_errors(arguments.uri):
-        found = pages(client)
-    width = max(len(name) for name, _ in found)
-    for name, page in found:
+        links = pages(client)
+    width = max(len(name) for name, _ in links)
+    for name, page in links:
         print(f"{name:<{width}}  {server}/{page}")
     sys.stdout.flush()
     if not is_served:

@@ -69,7 +69,7 @@ def _check(path: str, value: object, supplied: Collection[str] = ()) -> None:
 
 
 def _parameters(target: str) -> list[str] | None:
-    """The names of arguments that a target takes; None where it takes any, or is not to be found."""
+    """The names of a target's arguments; None where it takes any, or can't be imported."""
     try:
         parameters = inspect.signature(pkgutil.resolve_name(target)).parameters.values()
     except (ImportError, AttributeError, TypeError, ValueError):  # `built` says what is wrong with it

@@ -1,4 +1,4 @@
-"""A sweep that is a map: no run has a record of its own, and the sweep's has what became of all."""
+"""A sweep that is a map: no run has a record, and the sweep's record has how all of them ended."""
 
 import os
 
@@ -38,9 +38,9 @@ def train_map(config: TrainConfig, sweep: SweepRecord) -> None:
         counts=result.counts,
         experiment=np.array([position[0], config.optimizer.lr]),
     )
-    write_whole(sweep.files / TABLE, result.table())  # last, since it tells that the map is whole
+    write_whole(sweep.files / TABLE, result.table())  # last, since it is the sign that the map is whole
     draw_basins(sweep)
     runs = result.counts.sum()
-    for outcome, count in zip(result.outcomes, result.counts.sum(axis=(1, 2)).tolist(), strict=True):
-        print(f"{count / runs:6.1%}  {outcome}")
+    for ending, count in zip(result.outcomes, result.counts.sum(axis=(1, 2)).tolist(), strict=True):
+        print(f"{count / runs:6.1%}  {ending}")
     print(f"{sweep.header.name}: {runs:,} runs  picture {where}/views/{PICTURE}  table {where}/record/{TABLE}")

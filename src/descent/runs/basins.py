@@ -1,17 +1,17 @@
-"""What becomes of every start at every learning rate: many small runs, trained together, that leave a map."""
+"""How runs from every start at every learning rate end: many small runs, trained as batches, that leave a map."""
 
 import csv
 import io
 import math
 from collections.abc import Hashable, Sequence
-from copy import copy
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from descent.core.build import assemble, data_of, sampler_of, shared_settings
@@ -29,9 +29,9 @@ from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 
 ELSEWHERE, NOT_YET, AWAY = "at rest elsewhere", "not at rest yet", "diverged"
-"""What becomes of runs that reach no minimum."""
+"""How runs end that reach no minimum."""
 REACH = 0.05
-"""How far from a minimum a run at rest may be that has reached it."""
+"""How far from a minimum a run may be at rest and count as having reached it."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class Basins:
 
     @property
     def outcomes(self) -> list[str]:
-        """What the counts are of."""
-        at = [", ".join(f"{round(value, 2) + 0.0:g}" for value in minimum) for minimum in self.minima.tolist()]
-        named = [f"at the minimum ({where})" if "," in where else f"at the minimum {where}" for where in at]
+        """The names of the ways in which runs end, in the order of `counts`."""
+        positions = [", ".join(f"{round(value, 2) + 0.0:g}" for value in minimum) for minimum in self.minima.tolist()]
+        named = [f"at the minimum ({where})" if "," in where else f"at the minimum {where}" for where in positions]
         return [*named, ELSEWHERE, NOT_YET, AWAY]
 
     @property
@@ -78,7 +78,7 @@ def basins(config: TrainConfig) -> Basins:
     """Train from every start at every learning rate that `config.basin` asks for, from as many seeds as it asks for.
 
     A run without data has reached a minimum if it is at rest there, its gradient within the tolerance. One whose steps
-    see different data never comes to rest; it belongs to the minimum that it is nearest to.
+    see different data is never at rest; it counts for the nearest minimum.
 
     Raises:
         UserError: for a configuration that can't be trained, or not as a map.
@@ -131,19 +131,18 @@ def _runs(
 
 
 def _at(problem: Problem, start: Tensor) -> Problem:
-    """The same problem with another first component, which shares all but its parameters."""
-    moved = copy(problem)
-    moved._parameters = {name: nn.Parameter(own.detach().clone()) for name, own in problem.named_parameters()}
+    """A copy of a problem with another first component."""
+    moved = deepcopy(problem)
     with torch.no_grad():
         next(moved.parameters())[0] = start
     return moved
 
 
 def _outcomes(runs: Sequence[TrainingRun], minima: Tensor, everything: Minibatch, tolerance: float) -> Tensor:
-    """Which of the outcomes each run came to, (outcomes, runs), a 1 for each run."""
+    """In which of the ways each run ended, (outcomes, runs), a 1 for each run."""
     problem = runs[0].problem
     ends = torch.tensor([run.problem.position() for run in runs], dtype=torch.float64)
-    away = torch.tensor([run.state.diverged for run in runs])
+    has_diverged = torch.tensor([run.state.diverged for run in runs])
     elsewhere, not_yet, diverged = (len(minima) + place for place in range(3))
     distances = torch.cdist(ends.nan_to_num(), minima) if len(minima) else torch.full((len(ends), 1), math.inf)
     nearest = distances.argmin(dim=1)
@@ -153,5 +152,5 @@ def _outcomes(runs: Sequence[TrainingRun], minima: Tensor, everything: Minibatch
         at_rest = gradients_at(problem, everything, ends).norm(dim=1) <= tolerance
         arrived = torch.where(distances.amin(dim=1) <= REACH, nearest, elsewhere)
         outcome = torch.where(at_rest, arrived, not_yet)
-    outcome = torch.where(away, diverged, outcome)
+    outcome = torch.where(has_diverged, diverged, outcome)
     return F.one_hot(outcome, diverged + 1).T

@@ -1,4 +1,4 @@
-"""Backpropagation held against central differences, parameter by parameter, at an experiment's start."""
+"""Compare backpropagation with central differences, parameter by parameter, at an experiment's start."""
 
 import csv
 import sys
@@ -27,7 +27,7 @@ DIFFERENCES = "differences.csv"
 H = 1e-4
 """The step, unless the experiment has its own: what conf/gradient/central_difference.yaml says."""
 NEARER = 0.01
-"""The step of the second look, as a part of the first's."""
+"""The step of the second comparison, as a part of the first's."""
 TOLERANCE = 1e-5
 """How far apart components may be, as a part of the parameter's largest.
 
@@ -35,19 +35,19 @@ A central difference is off by f''' h² / 6, so that at h = 1e-4 it is within th
 largest component. Faults are larger: a factor or a summand that is wrong by a percent is a thousand times this.
 """
 SHARE = 100
-"""How many components a thread looks at before it takes others."""
+"""How many components a thread computes at a time."""
 ROUNDING = 10 * sys.float_info.epsilon
-"""How much of the loss float64 may round off; divided by h, the least difference that means something."""
+"""How much of the loss float64 may round off; divided by h, the least difference of gradients that is significant."""
 
 
 @dataclass(frozen=True)
-class Comparison:
+class GradientComparison:
     """The gradient of one parameter in two ways, float64 tensors of the parameter's shape.
 
     Args:
         parameter: its name.
-        backpropagation: the one.
-        difference: the other, from differences of the loss.
+        backpropagation: the gradient by backpropagation.
+        difference: the gradient by differences of the loss.
         rounding: how much of a component may come from rounding.
     """
 
@@ -67,8 +67,8 @@ class Comparison:
         return self.difference.numel()
 
     @property
-    def apart(self) -> Tensor:
-        """How far apart the components are."""
+    def differences(self) -> Tensor:
+        """The absolute differences of the components."""
         return (self.backpropagation - self.difference).abs()
 
     @property
@@ -77,19 +77,19 @@ class Comparison:
         return torch.stack([self.backpropagation, self.difference]).abs().max().item()
 
     @property
-    def off(self) -> Tensor:
-        """Which components are farther apart than a right gradient's can be."""
-        return ~(self.apart <= TOLERANCE * self.largest + self.rounding)  # nan is far from everything
+    def disagreeing(self) -> Tensor:
+        """Which components differ by more than those of a right gradient can."""
+        return ~(self.differences <= TOLERANCE * self.largest + self.rounding)  # nan is far from everything
 
     @property
     def agrees(self) -> bool:
-        """Whether none is."""
-        return not self.off.any()
+        """Whether no component disagrees."""
+        return not self.disagreeing.any()
 
     @property
     def largest_absolute(self) -> float:
         """The largest difference."""
-        return self.apart.max().item()
+        return self.differences.max().item()
 
     @property
     def largest_relative(self) -> float:
@@ -97,8 +97,8 @@ class Comparison:
         return self.largest_absolute / self.largest if self.largest else 0.0
 
 
-def check_gradient(config: TrainConfig) -> tuple[list[Comparison], Path]:
-    """Compare the two on the first minibatch of an experiment, at its start.
+def check_gradient(config: TrainConfig) -> tuple[list[GradientComparison], Path]:
+    """Compare the two gradients on the first minibatch of an experiment, at its start.
 
     Returns:
         The comparisons and the folder, gradients/NAME, with a record and its picture.
@@ -106,9 +106,9 @@ def check_gradient(config: TrainConfig) -> tuple[list[Comparison], Path]:
     Raises:
         UserError: for a configuration that can't be trained.
     """
-    parts = assemble(config)
-    (minibatch,) = parts.data.train.minibatches(parts.sampler.chunk(0, 1))
-    comparisons = compare(parts.problem, minibatch, config.gradient.arguments.get("h", H))
+    components = assemble(config)
+    (minibatch,) = components.data.train.minibatches(components.sampler.chunk(0, 1))
+    comparisons = compare_gradients(components.problem, minibatch, config.gradient.arguments.get("h", H))
     folder = project_root() / "gradients" / config.name
     record = folder / RECORD
     record.mkdir(parents=True, exist_ok=True)
@@ -123,13 +123,14 @@ def check_gradient(config: TrainConfig) -> tuple[list[Comparison], Path]:
     return comparisons, folder
 
 
-def compare(problem: Problem, minibatch: Minibatch, h: float = H) -> list[Comparison]:
-    """The gradients of each parameter, in float64: in float32 a difference has three digits at most.
+def compare_gradients(problem: Problem, minibatch: Minibatch, h: float = H) -> list[GradientComparison]:
+    """Compare the gradients of each parameter in float64, since a difference in float32 has three digits at most.
 
-    Where the loss has a kink within h, as relu makes them, the difference is of two slopes. So components that are off
-    are looked at from nearer by, and each side alone.
+    The problem is in `eval()` mode, in which its loss is a function of its parameters alone. Where the loss has a kink
+    within h, as ReLU's have, the difference is of two slopes. So components that disagree are compared again with a
+    smaller step, on each side of the kink.
     """
-    problem = deepcopy(problem).double()
+    problem = deepcopy(problem).double().eval()
     minibatch = tuple(column.double() if column.is_floating_point() else column for column in minibatch)
     loss = Autograd()(problem, minibatch)
     rounding = ROUNDING * loss.abs().clamp_min(1).item() / h
@@ -140,59 +141,62 @@ def compare(problem: Problem, minibatch: Minibatch, h: float = H) -> list[Compar
             above, below = _losses_beside(problem, minibatch, name, every, h)
             difference = ((above - below) / (2 * h)).view_as(parameter)
             backpropagation = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-            comparison = Comparison(name, backpropagation, difference, rounding)
-            comparisons.append(_second_look(comparison, problem, minibatch, loss, NEARER * h))
+            comparison = GradientComparison(name, backpropagation, difference, rounding)
+            comparisons.append(_at_kinks(comparison, problem, minibatch, loss, NEARER * h))
     return comparisons
 
 
-def _second_look(comparison: Comparison, problem: Problem, minibatch: Minibatch, loss: Tensor, h: float) -> Comparison:
-    """The comparison with each component that is off replaced by the nearest slope there is.
+def _at_kinks(
+    comparison: GradientComparison, problem: Problem, minibatch: Minibatch, loss: Tensor, h: float
+) -> GradientComparison:
+    """The comparison with each disagreeing component replaced by the nearest slope at the kink.
 
-    Those are the slopes to both sides and, since only a kink sets them apart, all between.
+    Those are the slopes to both sides and, since both are subgradients, all between.
     """
-    off = comparison.off
-    if not off.any():
+    disagreeing = comparison.disagreeing
+    if not disagreeing.any():
         return comparison
-    above, below = _losses_beside(problem, minibatch, comparison.parameter, off.nonzero(), h)
+    above, below = _losses_beside(problem, minibatch, comparison.parameter, disagreeing.nonzero(), h)
     sides = torch.stack([above - loss, loss - below]) / h
     rounding = comparison.rounding / NEARER
     difference = comparison.difference.clone()
-    difference[off] = comparison.backpropagation[off].clamp(sides.amin(dim=0) - rounding, sides.amax(dim=0) + rounding)
+    lowest, highest = sides.amin(dim=0) - rounding, sides.amax(dim=0) + rounding
+    difference[disagreeing] = comparison.backpropagation[disagreeing].clamp(lowest, highest)
     return replace(comparison, difference=difference)
 
 
 def _losses_beside(problem: Problem, minibatch: Minibatch, name: str, components: Tensor, h: float) -> Tensor:
     """The losses with a component of a parameter moved by h, up and down: (components, dimensions) to (2, components).
 
-    Each core takes a copy of the problem and a thread, one loss being too small a task for two: that took 17 times as
-    long where another program ran beside.
+    Each core has a thread with a copy of the problem. One loss is too small a task for two threads: that took 17 times
+    as long while another program ran.
     """
     threads = torch.get_num_threads()
-    own = local()
+    of_thread = local()
 
     def begin() -> None:
         torch.set_num_threads(1)
-        own.problem = deepcopy(problem)
+        of_thread.problem = deepcopy(problem)
 
     @torch.no_grad()
-    def share(some: Tensor) -> Tensor:
-        parameter = own.problem.get_parameter(name)
+    def losses_of(part: Tensor) -> Tensor:
+        parameter = of_thread.problem.get_parameter(name)
         losses = [
-            torch.stack(losses_beside(own.problem, minibatch, parameter, index, parameter[index].item(), h))
-            for index in map(tuple, some.tolist())
+            torch.stack(losses_beside(of_thread.problem, minibatch, parameter, index, parameter[index].item(), h))
+            for index in map(tuple, part.tolist())
         ]
         return torch.stack(losses, dim=1)
 
     try:
         with ThreadPoolExecutor(threads, initializer=begin) as pool:
-            shares = components.split(SHARE)
-            done = tqdm(pool.map(share, shares), desc=name, total=len(shares), delay=1, mininterval=1)
+            parts = components.split(SHARE)
+            done = tqdm(pool.map(losses_of, parts), desc=name, total=len(parts), delay=1, mininterval=1)
             return torch.cat(list(done), dim=1)
     finally:
         torch.set_num_threads(threads)
 
 
-def _write(path: Path, comparisons: Sequence[Comparison]) -> None:
+def _write(path: Path, comparisons: Sequence[GradientComparison]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["parameter", "shape", "components", "largest_absolute", "largest_relative", "agrees"])

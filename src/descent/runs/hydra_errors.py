@@ -15,8 +15,8 @@ from descent.errors import UserError, suggestion
 def one_line(error: BaseException) -> str:
     """The message of an error as one line, the choices Hydra lists below it included."""
     lines = [line.strip() for line in str(error).splitlines()]
-    told = itertools.takewhile(lambda line: not line.startswith(("Config search path", "full_key:", "See http")), lines)
-    return re.sub(r"^In '\w+': ", "", " ".join(filter(None, told)))
+    kept = itertools.takewhile(lambda line: not line.startswith(("Config search path", "full_key:", "See http")), lines)
+    return re.sub(r"^In '\w+': ", "", " ".join(filter(None, kept)))
 
 
 @contextmanager

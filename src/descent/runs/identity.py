@@ -1,4 +1,4 @@
-"""Which run a configuration is, where its folder is, and whether it is there already; knows nothing of PyTorch."""
+"""The identity of a configuration's run, its folder, and whether it is there already; without PyTorch."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ LOOKED_AT = 20
 
 @dataclass(frozen=True)
 class RunRequest:
-    """How a run was asked for.
+    """How a run is requested.
 
     Args:
         overrides: the command line's.
@@ -45,14 +45,14 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What became of a run.
+    """How a run ended.
 
     Args:
         folder: the run's.
         result: how it ended.
         metrics: its final metrics.
         was_finished: whether it was there already.
-        was_begun: whether it was resumed from where it had been interrupted.
+        was_begun: whether it was resumed after an interruption.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class RunResult:
 
 
 def result_of_record(record: RunRecord, *, was_finished: bool = False, was_begun: bool = False) -> RunResult:
-    """What became of the run of a record that is whole."""
+    """How the run of a whole record ended."""
     ending = record.ending()
     assert ending is not None
     return RunResult(record.folder, ending.result, record.metrics(), was_finished, was_begun)
@@ -71,7 +71,7 @@ def result_of_record(record: RunRecord, *, was_finished: bool = False, was_begun
 
 def params_of(config: TrainConfig, accelerator: str) -> dict[str, str]:
     """The flat parameters of a run that is computed on an accelerator: `cpu`, `cuda` or `mps`."""
-    # Words about the run stand in its config.yaml; params are what runs are compared by.
+    # Descriptions of the run are in its config.yaml; params are what runs are compared by.
     return {**without(flat(config.to_dict()), ABOUT), "trainer.accelerator": accelerator}
 
 
@@ -100,7 +100,7 @@ def finished(folder: Path, key: str) -> RunRecord | None:
 
 
 def finished_run(config: TrainConfig) -> RunResult | None:
-    """The run of a configuration, if it is there already and can be told without building it; else None.
+    """The run of a configuration, if it is there already and that is certain without PyTorch; else None.
 
     Its data are those of another run of the same name, whose files may have changed since.
     """
@@ -126,6 +126,6 @@ def _headers_of(config: TrainConfig) -> Iterator[Header]:
 
 
 def _computes_on(config: TrainConfig, accelerator: str) -> bool:
-    """Whether a configuration is for sure computed on an accelerator, as far as it can be told without PyTorch."""
+    """Whether a configuration is certain to be computed on an accelerator, as far as is known without PyTorch."""
     has_no_gpu = sys.platform == "linux" and not any(Path(device).exists() for device in GPUS)
     return accelerator == "cpu" and (config.trainer.accelerator == "cpu" or has_no_gpu)

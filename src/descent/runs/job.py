@@ -44,7 +44,7 @@ class OpenJob:
 
     Args:
         composed: its configuration.
-        request: how it was asked for.
+        request: how its run is requested.
         notes: hear how far it is.
 
     Attributes:

@@ -78,7 +78,7 @@ def _overrides(config: DictConfig) -> list[str]:
 
 
 def job_name(overrides: list[str], swept: list[str]) -> str:
-    """What tells a job from the others of its sweep: those of its overrides that are swept."""
+    """The name of a job in its sweep: those of its overrides that are swept."""
     values = {
         override.get_key_element().lstrip("+"): override.get_value_element_as_str() for override in parsed(overrides)
     }

@@ -77,7 +77,7 @@ def tracked_run(
 
     Args:
         config: what to train, and how.
-        request: how it was asked for.
+        request: how the run is requested.
         listener: hears of the record while it grows and when it is whole.
 
     Raises:
@@ -133,7 +133,7 @@ def _header(config: TrainConfig, components: RunComponents, request: RunRequest)
         name=request.name or config.name,
         problem=config.problem_name,
         created=now(),
-        params={**request.choices, **params},  # a choice is only another name of what it brings along
+        params={**request.choices, **params},  # a choice is only another name of what it sets
         tags={
             **git_tags(root),
             **dvc_tags(files),

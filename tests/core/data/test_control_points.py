@@ -18,7 +18,7 @@ def test_the_eleven_points_of_the_article_are_in_the_repository() -> None:
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
-        ("x,y\n1,2\n2,3\n1.0,4\n", "line 4: x 1 stands in line 2 already"),
+        ("x,y\n1,2\n2,3\n1.0,4\n", "line 4: x 1 is in line 2 already"),
         ("x,y\n1,2\n2,3\n", "has 2 points, and degree 2 needs 3"),
         ("x,y\n1,2\n2,high\n3,4\n", "line 3: y is 'high'"),
         ("x\n1\n2\n3\n", "no column y"),

@@ -32,8 +32,8 @@ def test_any_shape_is_read_as_it_was_written(tmp_path: Path, shape: tuple[int, .
         (b"\x1f\x8b\x08\x00 packed", "no IDX file"),
         (bytes([0, 0, 13, 1, 0, 0, 0, 1]) + bytes(4), "no IDX file"),
         (bytes([0, 0, 8, 3, 0, 0]), "cut short"),
-        (bytes([0, 0, 8, 1, 0, 0, 0, 4]) + bytes(3), "cut short: 11 bytes, its header tells 12"),
-        (bytes([0, 0, 8, 1, 0, 0, 0, 4]) + bytes(5), "goes on after its end: 13 bytes, its header tells 12"),
+        (bytes([0, 0, 8, 1, 0, 0, 0, 4]) + bytes(3), "cut short: 11 bytes, its header says 12"),
+        (bytes([0, 0, 8, 1, 0, 0, 0, 4]) + bytes(5), "has bytes after its end: 13 bytes, its header says 12"),
     ],
 )
 def test_a_file_that_is_not_whole_is_refused_by_name(tmp_path: Path, content: bytes, fault: str) -> None:

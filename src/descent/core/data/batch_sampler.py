@@ -1,6 +1,6 @@
 """Which examples make up which step's minibatch: a function of the seed and the step alone.
 
-So a run that is taken up again needs no generator's state, and chunks of any length see the same minibatches.
+So a resumed run needs no generator's state, and chunks of any length see the same minibatches.
 """
 
 from collections.abc import Callable
@@ -42,13 +42,13 @@ class BatchSampler:
         return hash(self._identity())
 
     def _identity(self) -> tuple[object, ...]:
-        """What they are a function of."""
+        """Equal for samplers of the same minibatches."""
         return self.count, self.size, self.order, self.seed
 
     def chunk(self, first: int, last: int) -> Tensor:
         """The minibatches of the steps first ... last - 1, (steps, size) in int64.
 
-        Fewer steps where minibatches of another size follow: the last of an epoch that doesn't divide stands alone.
+        Fewer steps where minibatches of another size follow: the last of an epoch may be smaller, and is a chunk alone.
         """
         if not self.count:
             return torch.empty(last - first, 0, dtype=torch.int64)

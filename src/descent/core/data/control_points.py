@@ -17,7 +17,7 @@ def read_control_points(path: Path, degree: int) -> Points:
     lines: dict[float, int] = {}
     for row in rows:
         if row.x in lines:
-            raise UserError(f"{path}, line {row.line}: x {row.x:g} stands in line {lines[row.x]} already; remove one")
+            raise UserError(f"{path}, line {row.line}: x {row.x:g} is in line {lines[row.x]} already; remove one")
         lines[row.x] = row.line
     if len(rows) <= degree:
         raise UserError(

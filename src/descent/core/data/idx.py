@@ -13,7 +13,7 @@ UNSIGNED_BYTES = 8
 
 
 def read_idx(path: Path) -> torch.Tensor:
-    """The values of a file of unsigned bytes, in uint8 and the shape that its header tells.
+    """The values of a file of unsigned bytes, in uint8, in the shape of its header.
 
     Raises:
         UserError: for a file that is missing, of another format or type, cut short, or too long.
@@ -30,6 +30,6 @@ def read_idx(path: Path) -> torch.Tensor:
     lengths = [int.from_bytes(shape[at : at + 4], "big") for at in range(0, len(shape), 4)]
     promised = start + math.prod(lengths)
     if len(content) < start or len(content) != promised:
-        fault = "is cut short" if len(content) < max(start, promised) else "goes on after its end"
-        raise UserError(f"{path} {fault}: {len(content)} bytes, its header tells {promised}; fetch it again")
+        fault = "is cut short" if len(content) < max(start, promised) else "has bytes after its end"
+        raise UserError(f"{path} {fault}: {len(content)} bytes, its header says {promised}; fetch it again")
     return torch.from_numpy(content[start:]).reshape(lengths)

@@ -15,7 +15,7 @@ Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class Row(NamedTuple):
-    """A point, and the line of the file that it stands in."""
+    """A point, and its line in the file."""
 
     line: int
     x: float

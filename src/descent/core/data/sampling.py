@@ -1,6 +1,6 @@
 """Orders in which examples make up minibatches: each gives one epoch's, as indices into the examples.
 
-All take a generator of the epoch's own, the number of examples and the size of a minibatch, and return
+All take the generator of an epoch, the number of examples and the size of a minibatch, and return
 (indices,) in int64, minibatch after minibatch.
 """
 

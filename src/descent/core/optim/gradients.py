@@ -1,7 +1,6 @@
-"""Gradient estimators: called, each fills the parameters' `grad` for one minibatch and gives the loss there.
+"""Gradient estimators: each, when called, fills the parameters' `grad` for one minibatch and returns its loss.
 
-They are classes, not functions that a configuration binds: Hydra checks each call of what it bound, which takes as
-long as the step.
+They are classes, not partial functions, since Hydra checks each call of a partial, which takes as long as the step.
 """
 
 import math
@@ -32,7 +31,7 @@ class CentralDifference:
         max_parameters: of the problem; each takes two evaluations of the loss.
 
     Raises:
-        UserError: for a step that is none.
+        UserError: for a step that is not above 0.
     """
 
     def __init__(self, h: float, max_parameters: int) -> None:
@@ -69,7 +68,7 @@ def losses_beside(
 ) -> tuple[Tensor, Tensor]:
     """The losses with one component of a parameter, of that value, moved by h, up and down.
 
-    It is put back, whatever happens.
+    The parameter is restored, whatever happens.
     """
     try:
         parameter[index] = value + h

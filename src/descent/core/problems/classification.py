@@ -69,7 +69,7 @@ class Classification(Problem):
         return scores_of_all(self.network, _of_network(parameters), inputs)
 
     def _losses(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """Mean losses of all networks; labels are (examples,), or (networks, examples) where each has its own."""
+        """Mean losses of all networks; labels are (examples,), or (networks, examples) where they differ."""
         # Classes before examples, of which a processor takes several at a time: it takes half the time.
         every = F.cross_entropy(scores.mT.contiguous(), labels.expand(scores.shape[:2]), reduction="none")
         return every.mean(dim=1)

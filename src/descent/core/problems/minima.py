@@ -1,4 +1,4 @@
-"""The minima of a small problem, as far as it tells them or they can be seen."""
+"""The minima of a small problem, as far as they are known or can be found on a grid."""
 
 import torch
 from torch import Tensor
@@ -15,15 +15,15 @@ GRID = 2001
 def minima_of(problem: Problem, everything: Minibatch, low: float, high: float) -> Tensor:
     """The minima of the loss on a minibatch, (minima, components) in float64, the lowest first.
 
-    Those that a surface tells, else those of one parameter that are seen between `low` and `high`; of more, none.
+    Those that a surface names, else those of one parameter on a grid between `low` and `high`; else none.
     """
     if isinstance(problem, Surface) and problem.minima:
-        found = torch.tensor(problem.minima, dtype=torch.float64)
+        minima = torch.tensor(problem.minima, dtype=torch.float64)
     elif problem.size() == 1:
         grid = torch.linspace(low, high, GRID, dtype=torch.float64)
         heights = losses_at(problem, everything, grid[:, None])
         inner = heights[1:-1]
-        found = grid[1:-1][(inner < heights[:-2]) & (inner <= heights[2:])][:, None]
+        minima = grid[1:-1][(inner < heights[:-2]) & (inner <= heights[2:])][:, None]
     else:
         return torch.empty(0, problem.size(), dtype=torch.float64)
-    return found[losses_at(problem, everything, found).argsort(stable=True)]
+    return minima[losses_at(problem, everything, minima).argsort(stable=True)]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from descent.core.problems.problem import spanned
 
 ELEMENTWISE = (nn.Identity, nn.ReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Softplus)
-"""Layers that treat every number by itself, in however many dimensions they stand."""
+"""Layers that treat every number by itself, in tensors of any shape."""
 
 
 def perceptron(
@@ -37,11 +37,11 @@ def perceptron(
 
 
 def given_linear(weights: Sequence[Sequence[float]]) -> nn.Linear:
-    """One layer without biases, with weights that are given, (inputs, outputs); in float64, as they are published."""
-    given = torch.tensor([list(row) for row in weights], dtype=torch.float64)
-    inputs, outputs = given.shape
+    """One layer without biases, with the given weights, (inputs, outputs), in float64."""
+    matrix = torch.tensor([list(row) for row in weights], dtype=torch.float64)
+    inputs, outputs = matrix.shape
     layer = nn.Linear(inputs, outputs, bias=False, dtype=torch.float64)
-    layer.weight = nn.Parameter(given.T.contiguous())
+    layer.weight = nn.Parameter(matrix.T.contiguous())
     return layer
 
 
@@ -64,15 +64,14 @@ def _has_hooks(module: nn.Module) -> bool:
 
 
 def scores_of_all(network: nn.Module, parameters: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
-    """The scores of perceptrons like one, with parameters of their own: (networks, examples, classes).
+    """The scores of perceptrons that differ from a network in their parameters only: (networks, examples, classes).
 
-    Inputs that all share meet the first layers of all in one matrix product, which takes a processor half the time of
-    as many small ones.
+    Shared inputs and all first layers are one matrix product, which takes a processor half the time of many small ones.
 
     Args:
-        network: the one.
-        parameters: of all, by the one's names, (networks, ...) each.
-        inputs: (examples, inputs), which all share, or (networks, examples, inputs).
+        network: the network.
+        parameters: of all, by the network's names, (networks, ...) each.
+        inputs: (examples, inputs), shared by all, or (networks, examples, inputs).
     """
     return _through(network.named_children(), parameters, inputs)
 
@@ -84,28 +83,29 @@ def scores_spanned(
     coordinates: Iterable[Tensor],
     inputs: Tensor,
 ) -> Iterator[Tensor]:
-    """The scores of perceptrons like one at points that directions span from an origin: (points, examples, classes).
+    """The scores of a perceptron at points that directions span from an origin: (points, examples, classes).
 
-    The first layer is linear in its parameters, so that what it gives is spanned as well: two more products for all.
+    The first layer is linear in its parameters, so that its outputs are spanned by those at the origin and along each
+    direction: three products for all points.
 
     Args:
-        network: the one.
-        origin: parameters, by the one's names.
-        directions: from there.
-        coordinates: of some points after the other, (points, directions) each.
+        network: the perceptron.
+        origin: parameters, by the network's names.
+        directions: from there, by the same names.
+        coordinates: of the points, in parts, (points, directions) each.
         inputs: (examples, inputs).
     """
     (name, _), *others = network.named_children()
     weight, bias = f"{name}.weight", f"{name}.bias"
-    given = [{"": F.linear(inputs, at[weight], at.get(bias))} for at in (origin, *directions)]
-    rest = [{name: part for name, part in at.items() if name not in (weight, bias)} for at in (origin, *directions)]
-    for some in coordinates:
-        values = spanned(given[0], given[1:], some)[""]
-        yield _through(others, spanned(rest[0], rest[1:], some), values)
+    outputs = [{"": F.linear(inputs, at[weight], at.get(bias))} for at in (origin, *directions)]
+    rest = [{name: value for name, value in at.items() if name not in (weight, bias)} for at in (origin, *directions)]
+    for part in coordinates:
+        values = spanned(outputs[0], outputs[1:], part)[""]
+        yield _through(others, spanned(rest[0], rest[1:], part), values)
 
 
 def _through(layers: Iterable[tuple[str, nn.Module]], parameters: Mapping[str, Tensor], values: Tensor) -> Tensor:
-    """What layers of all networks, with their names, make of values."""
+    """The outputs of layers of all networks, each with its name, on values."""
     for name, layer in layers:
         if isinstance(layer, nn.Linear):
             values = _linear_of_all(values, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))

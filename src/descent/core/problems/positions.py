@@ -36,10 +36,10 @@ def _loss_on(problem: Problem, minibatch: Minibatch) -> Callable[[Tensor], Tenso
 def named(problem: Problem, position: Tensor) -> dict[str, Tensor]:
     """A position, (parameters,), as the problem's parameters, each by its name."""
     like = dict(problem.named_parameters())
-    parts = position.split([parameter.numel() for parameter in like.values()])
+    pieces = position.split([parameter.numel() for parameter in like.values()])
     return {
-        name: part.view_as(parameter).to(parameter.dtype)
-        for (name, parameter), part in zip(like.items(), parts, strict=True)
+        name: piece.view_as(parameter).to(parameter.dtype)
+        for (name, parameter), piece in zip(like.items(), pieces, strict=True)
     }
 
 
@@ -67,7 +67,7 @@ class Plane:
 
 
 def leading_plane(visited: Tensor) -> Plane:
-    """The plane through the last of visited positions along their two leading principal directions.
+    """The plane through the last of some positions along their two leading principal directions.
 
     So are paths of networks drawn in Li et al., "Visualizing the Loss Landscape of Neural Nets", 2018, section 7.
 
@@ -82,7 +82,7 @@ def leading_plane(visited: Tensor) -> Plane:
     basis, triangle = torch.linalg.qr(rows.T)
     _, lengths, directions = torch.linalg.svd(triangle.T)
     directions = directions[:2] @ basis.T
-    # A direction's sign is arbitrary; the start shall lie to the right and above.
+    # The signs of directions are arbitrary: these put the start to the right and above.
     signs = torch.where(directions @ offsets[0] < 0, -1.0, 1.0)
     directions = directions * signs[:, None]
     # Relative to the longest, since the squares of a run that diverges overflow.

@@ -1,4 +1,4 @@
-"""What everything that is minimised has in common."""
+"""The base class of all problems: modules whose forward gives a loss."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ AT_ONCE = 16
 
 
 class Problem(nn.Module):
-    """A module whose forward takes a minibatch and gives a scalar loss; its parameters are what descends."""
+    """A module whose forward takes a minibatch and gives a scalar loss, which training minimises."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Give up the many-at-once forms of what a subclass overrides, unless it overrides them as well."""
@@ -33,12 +33,12 @@ class Problem(nn.Module):
 
         Args:
             parameters: of all, by their names, (problems, ...) each.
-            minibatch: the one of all, where it is shared; else theirs stacked as well.
-            is_shared: whether it is.
+            minibatch: the one that all share, or theirs stacked, (problems, ...) each.
+            is_shared: whether all share the minibatch.
         """
 
-        def loss(own: dict[str, Tensor], minibatch: tuple[Tensor, ...]) -> Tensor:
-            return functional_call(self, own, minibatch)  # type: ignore[no-any-return]
+        def loss(of_one: dict[str, Tensor], minibatch: tuple[Tensor, ...]) -> Tensor:
+            return functional_call(self, of_one, minibatch)  # type: ignore[no-any-return]
 
         return vmap(loss, in_dims=(0, None if is_shared else 0))(dict(parameters), minibatch)
 
@@ -54,7 +54,7 @@ class Problem(nn.Module):
         return torch.cat([self.losses(some, minibatch, is_shared=True) for some in points])
 
     def measure(self, *examples: Tensor) -> dict[str, Tensor]:
-        """What an evaluation reports of some examples, each a mean over them; `loss` is always there."""
+        """What an evaluation reports of examples, each a mean over them; `loss` is always there."""
         return {"loss": self(*examples)}
 
     def measures(self, parameters: Mapping[str, Tensor], examples: tuple[Tensor, ...]) -> dict[str, Tensor]:
@@ -62,14 +62,14 @@ class Problem(nn.Module):
 
         Args:
             parameters: of all, by their names, (problems, ...) each.
-            examples: what all are measured on.
+            examples: the examples, which all share.
         """
-        own = {f"problem.{name}": stack for name, stack in parameters.items()}
+        of_all = {f"problem.{name}": stack for name, stack in parameters.items()}
 
-        def measure(own: dict[str, Tensor]) -> dict[str, Tensor]:
-            return functional_call(_Measuring(self), own, examples)  # type: ignore[no-any-return]
+        def measure(of_one: dict[str, Tensor]) -> dict[str, Tensor]:
+            return functional_call(_MeasureModule(self), of_one, examples)  # type: ignore[no-any-return]
 
-        return vmap(measure)(own)
+        return vmap(measure)(of_all)
 
     def size(self) -> int:
         """The number of parameters, counted as numbers."""
@@ -94,8 +94,8 @@ def spanned(
     }
 
 
-class _Measuring(nn.Module):
-    """What calls a problem's `measure`, since other parameters can be lent to a module's forward only."""
+class _MeasureModule(nn.Module):
+    """A module whose forward is a problem's `measure`, since `functional_call` calls forward only."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__()

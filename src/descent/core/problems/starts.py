@@ -21,7 +21,7 @@ def drawn(components: int, seed: int, x: Sequence[float], y: Sequence[float] | N
 
 
 def start_at(start: Start, components: int) -> Tensor:
-    """A position of its own in float64, (components,), equal to a given start, which is left as it is.
+    """A new position in float64, (components,), equal to a given start, which is not changed.
 
     Whole numbers become floats: kept whole, every step would be cut to a whole number as well.
 

@@ -1,6 +1,6 @@
-"""The loss around the path of a run, which its pictures need: computed at the end of training, kept in the record.
+"""The loss around the path of a run, which its pictures need: computed after training, kept in the record.
 
-A problem's configuration names the function here that fits it. Each gives arrays by name, and `kind`, its own name.
+A problem's configuration names one of these functions. Each returns arrays by name, and its own name as `kind`.
 """
 
 from collections.abc import Callable
@@ -94,9 +94,9 @@ def plane(run: TrainedRun, examples: int) -> Landscape:
         number of steps taken at each, `explained` (2,): the share of the path's extent along each direction, and
         `examples`: how many the loss is the mean over.
     """
-    passed = np.fromfile(run.record.files / TRAJECTORY, dtype=np.float32).reshape(-1, run.problem.size())
-    is_finite = np.isfinite(passed).all(axis=1)
-    spanned = leading_plane(torch.from_numpy(passed[is_finite]))
+    positions = np.fromfile(run.record.files / TRAJECTORY, dtype=np.float32).reshape(-1, run.problem.size())
+    is_finite = np.isfinite(positions).all(axis=1)
+    spanned = leading_plane(torch.from_numpy(positions[is_finite]))
     first, second = (_around(spanned.path[:, axis]) for axis in (0, 1))
     across, along = torch.meshgrid(second, first, indexing="ij")
     minibatch = run.train.head(examples)
