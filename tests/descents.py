@@ -80,11 +80,12 @@ def no_landscape(run: object, **settings: object) -> Landscape:
 def train_together(*configs: TrainConfig, listener: RecordListener | None = None) -> list[RunResult]:
     """Train runs, as batches where they can be; each leaves its own record, and raises what went wrong with it."""
     errors: list[Exception] = []
-    runs = []
+    contexts = [tracked_run(config, listener=listener) for config in configs]
+    runs = [context.__enter__() for context in contexts]
     with ExitStack() as until_trained:
-        for config in configs:
+        for context in reversed(contexts):  # so that the first is closed first
             until_trained.push(partial(_keep, errors))  # so that a run that fails fails alone
-            runs.append(until_trained.enter_context(tracked_run(config, listener=listener)))
+            until_trained.push(context)
         train_fused(runs)
     if errors:
         raise errors[0]

@@ -76,8 +76,7 @@ def problems(project: Path) -> None:
         (("optimizer=adam", "+optimizer.capturable=true", "~optimizer.fused"), "torch.optim.Adam can't take a step"),
         (
             ("optimizer._target_=optimizers.Forgetful",),
-            "problem himmelblau or optimizer optimizers.Forgetful can't be saved in a checkpoint and resumed: "
-            "the steps after it would be others",
+            "optimizers.Forgetful can't be resumed on problem himmelblau: its steps after a checkpoint would be others",
         ),
         (("optimizer._target_=optimizers.Noisy",), "steps to 1 drew random numbers, which the first loss did not"),
         (("problem=whimsical",), "steps to 4 drew random numbers, which the first loss did not"),

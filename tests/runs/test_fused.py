@@ -349,13 +349,13 @@ def test_no_more_runs_are_trained_together_than_a_cache_holds(
 
 
 class Faulty(torch.optim.SGD):
-    """Can't take its third step."""
+    """Can't take its tenth step."""
 
     taken = 0
 
     def step(self, closure: Any = None) -> Any:
         self.taken += 1
-        if self.taken == 3:
+        if self.taken == 10:
             raise RuntimeError("out of steps")
         return super().step(closure)
 
@@ -373,3 +373,10 @@ def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
     assert timeless(kept, STEPS) == timeless(RunRecord(alone.folder), STEPS)
     (failed,) = [folder for folder in (project / "runs").iterdir() if RunRecord(folder).failed()]
     assert RunRecord(failed).header.params["optimizer._target_"] == "runs.test_fused.Faulty"
+
+
+def test_a_run_that_two_jobs_of_a_sweep_ask_for_is_trained_once(composed: Composed) -> None:
+    first, second, other = (composed(*SURFACE, f"optimizer.lr={rate}") for rate in ("0.01", "0.01", "0.02"))
+    results = train_together(first, second, other)
+    assert [result.was_finished for result in results] == [False, True, False]
+    assert results[0].folder == results[1].folder != results[2].folder

@@ -74,9 +74,10 @@ def _smaller(components: RunComponents) -> RunComponents:
 
 def _try(config: TrainConfig, components: RunComponents, folder: Path) -> None:
     optimizer, problem = config.optimizer.target, config.problem_name
-    record = RunRecord.create(folder / "whole", _header(config), config.to_yaml())
+    record = RunRecord.create(folder, _header(config), config.to_yaml())
     run = TrainingRun(components)
-    with record, _refusing(f"{optimizer} can't take a step on problem {problem}"):
+    no_step = f"{optimizer} can't take a step on problem {problem}"
+    with record, _refusing(no_step):
         stepper = _stepper(run)
         append_snapshot(run, record)
         _advance(stepper, record)
@@ -86,13 +87,19 @@ def _try(config: TrainConfig, components: RunComponents, folder: Path) -> None:
         save(stepper.checkpoint(run, record.position()), record)
         again = TrainingRun(replace(components, problem=deepcopy(components.problem)), restore(record))
         resumed = _stepper(again)
-        for each in (stepper, resumed):
-            if each.runs:
-                each.advance(components.sampler.chunk(1, STEPS_RESUMED))
+    with _refusing(no_step):
+        _step_on(stepper)
+    with _refusing(f"{optimizer} can't be resumed on problem {problem}"):
+        _step_on(resumed)
         if not _is_equal(*(vars(each.checkpoint(each.run, {})) for each in (stepper, resumed))):
-            raise ValueError("the steps after it would be others")
+            raise ValueError("its steps after a checkpoint would be others than without")
     with record, _refusing(f"no picture can be drawn of problem {problem}"):
         _draw(stepper, record, config)
+
+
+def _step_on(stepper: SingleStepper) -> None:
+    if stepper.runs:
+        stepper.advance(stepper.run.components.sampler.chunk(1, STEPS_RESUMED))
 
 
 def _advance(stepper: SingleStepper, record: RunRecord) -> None:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
+from threading import get_ident
 
 from descent.core.build import assemble
 from descent.core.config import TrainConfig
@@ -17,6 +18,7 @@ from descent.core.training.evaluation import result_of
 from descent.core.training.landscape import TrainedRun
 from descent.core.training.loop import fit
 from descent.core.training.training_run import RunComponents, TrainingRun
+from descent.errors import UserError
 from descent.project import project_root
 from descent.records.folder import RECORD, VIEWS, now
 from descent.records.lineage import dvc_tags, git_tags, inputs, run_key
@@ -94,6 +96,10 @@ def tracked_run(
             growing.rmdir()
         yield TrackedRun(config, record, listener, result=result_of_record(record, was_finished=True))
         return
+    here = get_ident(), growing
+    if here in _open:
+        yield from _same_run(TrackedRun(config, RunRecord(growing), listener), folder)
+        return
     message = f"another process is training this run in {growing}; waiting for it"
     with folder_lock(growing, message, wait=True):
         record = finished(folder, header.key)
@@ -104,6 +110,7 @@ def tracked_run(
         if not was_begun:
             dry_run(config, components)
         record = RunRecord(growing) if was_begun else RunRecord.create(growing, header, config.to_yaml())
+        _open.add(here)
         run = TrackedRun(config, record, listener)
         if record.ending() is None:  # else the process was killed before it moved the record to its folder
             run.training = TrainingRun(components, restore(record))
@@ -117,10 +124,25 @@ def tracked_run(
             record.fail(traceback.format_exc())
             listener.on_complete(growing)
             raise
+        finally:
+            _open.discard(here)
         (growing / RECORD / TRAJECTORY).unlink(missing_ok=True)
         _move(growing, folder)
     listener.on_complete(folder)
     run.result = result_of_record(RunRecord(folder), was_begun=was_begun)
+
+
+_open: set[tuple[int, Path]] = set()
+"""The runs that are open, by thread and folder: which of them a thread must not wait for."""
+
+
+def _same_run(run: TrackedRun, folder: Path) -> Iterator[TrackedRun]:
+    """Yield a run that another context of this thread trains, and look for it in its folder after that has closed."""
+    yield run
+    record = finished(folder, run.record.header.key)
+    if record is None:
+        raise UserError(f"{folder}: another job of this sweep trains this run, and has failed")
+    run.result = result_of_record(record, was_finished=True)
 
 
 def _header(config: TrainConfig, components: RunComponents, request: RunRequest) -> Header:
