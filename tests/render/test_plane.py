@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from descent.render.animation import FRAMES, Ground
+from descent.render.animation import MAX_FRAMES, BlittedFigure
 from descent.render.plane import PlaneDescent, plane_pictures
 
 Draw = Callable[[PlaneDescent], Figure]
@@ -107,25 +107,25 @@ def test_the_animation_ends_with_the_whole_path_marked_at_its_last_step_in_both_
     assert [text.get_text() for text in shown["plane"].texts] == ["step 110"]
 
 
-def test_a_frames_trail_ends_where_the_frame_is(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frames_trail_ends_at_its_position(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     trails: list[Array] = []
 
     def look(
-        self: Ground, path: Path, artists: Sequence[Artist], draw: Callable[[int], None], *_: int, **__: int
+        self: BlittedFigure, path: Path, artists: Sequence[Artist], draw: Callable[[int], None], *_: int, **__: int
     ) -> None:
         (trail,) = (line for line in artists if isinstance(line, Line2D) and line.get_marker() == ".")
         for frame in range(12):
             draw(frame)
             trails.append(np.array(trail.get_xydata()))
 
-    monkeypatch.setattr(Ground, "animate", look)
+    monkeypatch.setattr(BlittedFigure, "animate", look)
     draw(descent())
     assert len(trails) == 12
     for frame, trail in enumerate(trails):
         np.testing.assert_array_equal(trail, descent().path[: frame + 1])
 
 
-def test_what_moves_is_in_no_picture_but_its_own(draw: Draw, tmp_path: Path) -> None:
+def test_the_still_has_no_step_marks_and_each_frame_has_its_own(draw: Draw, tmp_path: Path) -> None:
     """The still has the path in red, and no mark of a step in the panels; a frame has the mark at its step alone."""
     draw(descent())
     with Image.open(tmp_path / "a.png") as still, Image.open(tmp_path / "a.gif") as animation:
@@ -142,7 +142,7 @@ def red_in_the_panels(image: Image.Image) -> int:
     return int((red - green > 90).sum())
 
 
-def test_a_path_that_ran_away_says_so(panels: Panels) -> None:
+def test_a_diverged_path_has_the_label_diverged(panels: Panels) -> None:
     assert texts(panels(descent(diverged=True))["plane"]) == ["start", "diverged"]
 
 
@@ -155,12 +155,14 @@ def test_the_curves_are_those_of_steps_and_evaluations(panels: Panels) -> None:
             assert data(shown[name], label) == [list(column) for column in curve]
 
 
-def test_loss_and_accuracy_stand_above_each_other_over_the_same_steps(panels: Panels) -> None:
-    shown = panels(descent())
+def test_loss_and_accuracy_share_the_axis_of_steps(panels: Panels) -> None:
+    steps, accuracies = descent().accuracy["train"]
+    shown = panels(replace(descent(), accuracy={"train": (steps[:6], accuracies[:6])}))
     assert shown["loss"].get_xlim() == shown["accuracy"].get_xlim()
+    assert shown["loss"].get_xlim()[1] > steps[-1]
 
 
-@pytest.mark.parametrize(("positions", "frames"), [(2, 2), (12, 12), (101, FRAMES)])
+@pytest.mark.parametrize(("positions", "frames"), [(2, 2), (12, 12), (101, MAX_FRAMES)])
 def test_the_animation_takes_six_seconds_however_long_the_path(
     draw: Draw, tmp_path: Path, positions: int, frames: int
 ) -> None:
@@ -207,13 +209,13 @@ ENDS: dict[str, PlaneDescent] = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_paths_that_end_badly_are_drawn_too(draw: Draw, tmp_path: Path, name: str) -> None:
+def test_diverged_and_degenerate_paths_are_drawn_too(draw: Draw, tmp_path: Path, name: str) -> None:
     draw(ENDS[name])
     assert_drawn(tmp_path / "a.png", frames=1)
     assert_drawn(tmp_path / "a.gif", frames=len(ENDS[name].path))
 
 
-def test_a_problem_without_accuracies_has_its_losses_alone(panels: Panels) -> None:
+def test_a_problem_without_accuracies_has_only_the_panel_of_losses(panels: Panels) -> None:
     shown = panels(replace(descent(), accuracy={}))
     assert {"plane", "loss"} <= shown.keys()
     assert "accuracy" not in shown

@@ -101,7 +101,7 @@ def test_it_plays_from_the_start_to_the_end_and_pauses_between(browser: Visit, n
     assert browser.faults == []
 
 
-def test_it_starts_by_itself_where_motion_is_welcome(browser: Visit) -> None:
+def test_it_starts_by_itself_unless_reduced_motion_is_preferred(browser: Visit) -> None:
     page = opened(browser, "field")
     assert shown(page) == 20
     page.emulate_media(reduced_motion="no-preference")
@@ -134,7 +134,7 @@ def test_it_fits_the_screen_in_light_and_dark(browser: Visit, name: str) -> None
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_it_plays_in_a_frame_that_may_run_scripts_and_nothing_else(browser: Visit, name: str) -> None:
+def test_it_plays_in_a_sandboxed_frame(browser: Visit, name: str) -> None:
     page = opened(browser, f"{name} framed")
     frame = page.frame_locator("iframe")
     frame.locator("#slider").press("Home")
@@ -145,7 +145,7 @@ def test_it_plays_in_a_frame_that_may_run_scripts_and_nothing_else(browser: Visi
     assert browser.faults == []
 
 
-def test_on_paper_it_is_a_still(browser: Visit) -> None:
+def test_in_print_it_shows_the_whole_path(browser: Visit) -> None:
     page = opened(browser, "field")
     page.keyboard.press("Home")
     assert not page.locator("#reached").is_visible()
