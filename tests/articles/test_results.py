@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import composed_in
-from tracking.runs import start, whole
+from tracking.runs import ended_record, start
 
 from descent.articles.configs import run_config, seeds_config
 from descent.articles.results import Results
@@ -92,7 +92,7 @@ def test_curves_are_of_the_run_and_then_of_its_repeats(results: Results) -> None
 
 
 def test_what_a_stage_has_not_made_yet_is_said_in_one_line(results: Results, tmp_path: Path) -> None:
-    whole(tmp_path / "runs" / "begun")
+    ended_record(tmp_path / "runs" / "begun")
     (tmp_path / "runs" / "begun" / "record" / "result.json").unlink()
     with pytest.raises(UserError, match="runs/begun holds no finished run; `dvc repro` trains it"):
         results.record("begun")

@@ -27,8 +27,8 @@ def bowls(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> list[Ru
         patch.chdir(project)
         for optimizer, rate in itertools.product(("steepest_descent", "momentum"), RATES):
             overrides = ["problem=bowl", f"optimizer={optimizer}", f"optimizer.lr={rate}", "trainer.max_steps=30"]
-            asked = RunRequest(overrides, {"optimizer": optimizer, "problem": "bowl"}, f"{optimizer} lr={rate}")
-            records.append(RunRecord(train(composed_in(project, *overrides), asked).folder))
+            request = RunRequest(overrides, {"optimizer": optimizer, "problem": "bowl"}, f"{optimizer} lr={rate}")
+            records.append(RunRecord(train(composed_in(project, *overrides), request).folder))
     return records
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from tracking.runs import start, whole
+from tracking.runs import ended_record, start
 
 from descent.compare.selection import select_runs
 from descent.errors import UserError
@@ -34,7 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Store:
     uri = f"sqlite:///{folder}/mlflow.db"
     ids = {}
     for name, key in KEYS.items():
-        record = whole(folder / "runs" / name, 3, key=key, params={"seed": name})
+        record = ended_record(folder / "runs" / name, 3, key=key, params={"seed": name})
         ids[name] = sync(record.folder, uri).run_id
     sweep = SweepRecord.create(folder / "sweeps" / "s", SweepHeader("s", "a sweep", "x squared", 0, {}, {}), "")
     for name in "cd":

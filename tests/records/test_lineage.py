@@ -44,16 +44,16 @@ def test_the_order_of_settings_leaves_the_key_as_it_is() -> None:
     assert run_key({"seed": "0", "optimizer.lr": "0.1"}, []) == run_key({"optimizer.lr": "0.1", "seed": "0"}, [])
 
 
-def test_a_setting_is_not_taken_for_one_whose_name_it_begins_with() -> None:
+def test_a_setting_whose_name_begins_like_another_is_not_ignored() -> None:
     assert run_key({"run_dirt": "1"}, []) != run_key({}, [])
 
 
-def test_a_configuration_is_flat_with_texts_as_they_are_and_all_else_as_json() -> None:
+def test_a_flat_configuration_has_texts_as_they_are_and_other_values_as_json() -> None:
     nested = {"a": {"b": {"c": 1e-3}, "d": [1, 2.5, None]}, "name": "x²", "off": False, "no": None}
     assert flat(nested) == {"a.b.c": "0.001", "a.d": "[1, 2.5, null]", "name": "x²", "off": "false", "no": "null"}
 
 
-def test_a_file_is_known_by_its_path_in_the_project_and_its_content(tmp_path: Path) -> None:
+def test_an_input_has_its_path_in_the_project_and_the_md5_of_its_content(tmp_path: Path) -> None:
     (tmp_path / "data" / "points").mkdir(parents=True)
     path = tmp_path / "data" / "points" / "a.csv"
     path.write_bytes(b"hello")
@@ -94,7 +94,7 @@ def test_a_line_more_in_any_module_changes_the_key(package: Path) -> None:
     assert len(set(keys)) == len(modules) + 1
 
 
-def test_the_source_of_what_shows_runs_leaves_the_key_as_it_is(package: Path) -> None:
+def test_source_outside_the_core_leaves_the_key_as_it_is(package: Path) -> None:
     before = run_key({}, [])
     for name in ("render/field.py", "tracking/sync.py", "report/page.py", "commands/train.py"):
         append(package.parent / name, "# one line more\n")
@@ -138,7 +138,7 @@ def test_another_set_of_modules_changes_the_key(package: Path, change: Callable[
     ],
     ids=["a content from the next name", "a name from its content"],
 )
-def test_names_and_contents_are_told_apart_though_their_bytes_in_a_row_are_the_same(
+def test_modules_with_the_same_concatenated_bytes_have_different_keys(
     package: Path, divided: tuple[dict[str, str], dict[str, str]]
 ) -> None:
     keys = set()
@@ -165,8 +165,8 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    process = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True)
+    return process.stdout.strip()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def git(folder: Path, *arguments: str) -> str:
         (["../notes.txt"], "false"),  # not the project's
     ],
 )
-def test_a_work_tree_is_dirty_where_it_differs_from_its_commit_but_for_dvc_lock(
+def test_a_work_tree_is_dirty_if_anything_but_dvc_lock_differs_from_the_commit(
     checkout: Path, changed: list[str], dirty: str
 ) -> None:
     for path in changed:
@@ -189,7 +189,7 @@ def test_a_work_tree_is_dirty_where_it_differs_from_its_commit_but_for_dvc_lock(
     assert git_tags(checkout) == {"mlflow.source.git.commit": git(checkout, "rev-parse", "HEAD"), "git.dirty": dirty}
 
 
-def test_a_file_that_is_gone_makes_the_work_tree_dirty(checkout: Path) -> None:
+def test_a_removed_file_makes_the_work_tree_dirty(checkout: Path) -> None:
     (checkout / "dvc.yaml").unlink()
     assert git_tags(checkout)["git.dirty"] == "true"
 

@@ -34,18 +34,18 @@ def test_every_frame_shows_the_moving_artist_only_at_its_current_position(tmp_pa
     animate(tmp_path / "a.gif", frames, seconds=2)
     with Image.open(tmp_path / "a.gif") as image:
         assert (image.format, image.size) == ("GIF", (400, 100))
-        seen = [red_at(frame) for frame in ImageSequence.Iterator(image)]
-    assert seen == pytest.approx([(frame + 0.5) / frames for frame in range(frames)], abs=0.01)
+        positions = [red_at(frame) for frame in ImageSequence.Iterator(image)]
+    assert positions == pytest.approx([(frame + 0.5) / frames for frame in range(frames)], abs=0.01)
 
 
-@pytest.mark.parametrize(("frames", "seconds", "each"), [(20, 2, 100), (5, 2, 400), (4, 0.2, 50)])
+@pytest.mark.parametrize(("frames", "seconds", "duration"), [(20, 2, 100), (5, 2, 400), (4, 0.2, 50)])
 def test_frames_have_equal_durations_and_the_last_one_two_seconds(
-    tmp_path: Path, frames: int, seconds: float, each: int
+    tmp_path: Path, frames: int, seconds: float, duration: int
 ) -> None:
     animate(tmp_path / "a.gif", frames, seconds)
     with Image.open(tmp_path / "a.gif") as image:
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
-    assert durations == [each] * (frames - 1) + [2000]
+    assert durations == [duration] * (frames - 1) + [2000]
 
 
 def test_it_loops_forever(tmp_path: Path) -> None:

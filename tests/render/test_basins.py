@@ -25,8 +25,8 @@ def test_every_cell_has_the_colour_of_its_outcome(tmp_path: Path) -> None:
 def test_the_legend_has_the_share_of_cells_of_each_outcome_that_occurs() -> None:
     figure = outcomes_picture("Map", "start", STARTS, RATES, OUTCOMES, WHICH, (1.0, 0.1))
     (legend,) = figure.legends
-    said = [text.get_text() for text in legend.get_texts()]
-    assert said == [
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == [
         "at the minimum 1 (20%)",
         "at the minimum 2 (25%)",
         "not at rest yet (30%)",
@@ -36,10 +36,10 @@ def test_the_legend_has_the_share_of_cells_of_each_outcome_that_occurs() -> None
 
 
 def test_the_experiment_is_marked_if_it_is_on_the_map() -> None:
-    for here, marked in (((1.0, 0.1), True), ((1.0, 10.0), False), ((-3.0, 0.1), False)):
-        (axes,) = outcomes_picture("Map", "start", STARTS, RATES, OUTCOMES, WHICH, here).axes
+    for experiment, marked in (((1.0, 0.1), True), ((1.0, 10.0), False), ((-3.0, 0.1), False)):
+        (axes,) = outcomes_picture("Map", "start", STARTS, RATES, OUTCOMES, WHICH, experiment).axes
         points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines]  # type: ignore[index]
-        assert points == ([here] if marked else [])
+        assert points == ([experiment] if marked else [])
 
 
 def test_shares_have_a_panel_each_on_one_scale() -> None:

@@ -51,8 +51,8 @@ def labels(axes: Axes) -> list[str]:
 
 
 def line(figure: Figure, label: str) -> list[list[float]]:
-    (found,) = [line for line in figure.axes[0].lines if line.get_label() == label]
-    return np.array(found.get_data()).tolist()  # type: ignore[no-any-return]
+    (match,) = [line for line in figure.axes[0].lines if line.get_label() == label]
+    return np.array(match.get_data()).tolist()  # type: ignore[no-any-return]
 
 
 def assert_drawn(path: Path, frames: int) -> None:
@@ -126,13 +126,13 @@ def test_a_path_that_ends_out_of_view_is_labelled_left_the_view() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "inside"),
+    ("name", "last_in_view"),
     [("far", 0), ("as far as float64 goes", 1), ("to infinity", 1), ("to nan", 1), ("at once", 0), ("from outside", 0)],
 )
-def test_the_last_position_in_view_of_a_diverged_path_is_marked(tmp_path: Path, name: str, inside: int) -> None:
+def test_the_last_position_in_view_of_a_diverged_path_is_marked(tmp_path: Path, name: str, last_in_view: int) -> None:
     diverged = descent(DIVERGED[name], diverged=True)
     figure = curve_picture(diverged)
-    assert line(figure, f"diverged after step {inside}") == [[value] for value in diverged.path[inside]]
+    assert line(figure, f"diverged after step {last_in_view}") == [[value] for value in diverged.path[last_in_view]]
     assert "end" not in labels(figure.axes[0])
     figure.savefig(tmp_path / "a.png")
     assert_drawn(tmp_path / "a.png", frames=1)
@@ -152,8 +152,8 @@ def test_the_animation_labels_the_step_curve_only_if_there_are_data(
     examples = (np.array([1.0, 2.0]), np.array([3.0, 4.0])) if has_examples else None
     curve_animation(replace(descent(), examples=examples), tmp_path / "a.gif")
     (figure,) = figures
-    named = ["data", "loss over all data", "loss the step sees"] if has_examples else ["loss"]
-    assert labels(figure.axes[0]) == [*named, "position"]
+    expected = ["data", "loss over all data", "loss the step sees"] if has_examples else ["loss"]
+    assert labels(figure.axes[0]) == [*expected, "position"]
 
 
 def test_the_animation_can_be_read_and_has_its_frames(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ def labels(figure: Figure) -> list[str]:
 
 
 def line(figure: Figure, label: str) -> list[list[float]]:
-    (found,) = [line for line in figure.axes[0].lines if line.get_label() == label]
-    return np.array(found.get_data()).tolist()  # type: ignore[no-any-return]
+    (match,) = [line for line in figure.axes[0].lines if line.get_label() == label]
+    return np.array(match.get_data()).tolist()  # type: ignore[no-any-return]
 
 
 def arrows(field: Field) -> tuple[Array, Array]:
@@ -87,12 +87,12 @@ def test_the_picture_says_what_it_shows(draw: Draw) -> None:
 
 
 def test_the_picture_marks_the_path_its_start_its_end_and_the_minima(draw: Draw) -> None:
-    drawn = replace(descent(), field=replace(bowl(), minima=[(0, 0), (1, 2)]))
-    figure = draw(drawn)
+    marked = replace(descent(), field=replace(bowl(), minima=[(0, 0), (1, 2)]))
+    figure = draw(marked)
     assert line(figure, "start") == [[-3], [4]]
-    assert line(figure, "end") == [[value] for value in drawn.path[-1]]
+    assert line(figure, "end") == [[value] for value in marked.path[-1]]
     assert line(figure, "minima") == [[0, 1], [0, 2]]
-    assert any(np.array_equal(np.array(found.get_data()).T, drawn.path) for found in figure.axes[0].lines)
+    assert any(np.array_equal(np.array(curve.get_data()).T, marked.path) for curve in figure.axes[0].lines)
 
 
 def test_a_field_without_known_minima_shows_none(draw: Draw) -> None:
@@ -155,10 +155,10 @@ def test_zero_and_non_finite_slopes_have_no_arrow() -> None:
 def test_losses_of_any_scale_have_levels(draw: Draw, scale: float) -> None:
     figure = draw(replace(descent(), field=replace(bowl(), heights=bowl().heights * scale)))
     _, bar = figure.axes
-    shown = [float(text.get_text().replace(",", "")) for text in bar.get_yticklabels()]
-    assert len(shown) == 6
-    assert shown == sorted(shown)
-    assert shown[-1] == pytest.approx(50 * scale, rel=0.01)
+    tick_values = [float(text.get_text().replace(",", "")) for text in bar.get_yticklabels()]
+    assert len(tick_values) == 6
+    assert tick_values == sorted(tick_values)
+    assert tick_values[-1] == pytest.approx(50 * scale, rel=0.01)
 
 
 DIVERGED: dict[str, tuple[FieldDescent, int]] = {
@@ -175,12 +175,12 @@ DIVERGED: dict[str, tuple[FieldDescent, int]] = {
 
 @pytest.mark.parametrize("name", DIVERGED)
 def test_the_last_position_in_view_of_a_diverged_path_is_marked(draw: Draw, tmp_path: Path, name: str) -> None:
-    diverged, inside = DIVERGED[name]
+    diverged, last_in_view = DIVERGED[name]
     figure = draw(diverged)
-    assert line(figure, f"diverged after step {inside:,}") == [[value] for value in diverged.path[inside]]
+    assert line(figure, f"diverged after step {last_in_view:,}") == [[value] for value in diverged.path[last_in_view]]
     assert "end" not in labels(figure)
     assert_drawn(tmp_path / "a.png", frames=1)
-    assert_drawn(tmp_path / "a.gif", frames=min(inside + 2, len(diverged.path), MAX_FRAMES))
+    assert_drawn(tmp_path / "a.gif", frames=min(last_in_view + 2, len(diverged.path), MAX_FRAMES))
 
 
 def test_a_path_that_ends_out_of_view_is_labelled_left_the_view(draw: Draw) -> None:
@@ -230,14 +230,14 @@ def test_the_still_picture_shows_the_whole_path_and_the_animation_no_end_before_
     figure = draw(along((-3, 4), (0, 4), (3, -4)))
     assert [line.get_visible() for line in figure.axes[0].lines if line.get_label() == "end"] == [True]
     with Image.open(tmp_path / "a.png") as image:
-        whole = reddish(image)
+        still = reddish(image)
     x, up = figure.axes[0].transData.transform((3, -4)).round().astype(int)
     with Image.open(tmp_path / "a.gif") as image:
         around_the_end = (x - 8, image.height - up - 8, x + 8, image.height - up + 8)
         frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
     first, *_, last = map(reddish, frames)
     assert first < last / 2
-    assert whole > 0.8 * last
+    assert still > 0.8 * last
     assert reddish(frames[0].crop(around_the_end)) == 0 < reddish(frames[-1].crop(around_the_end))
 
 

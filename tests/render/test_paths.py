@@ -21,14 +21,14 @@ def bowl() -> Field:
     return Field((-5, 5), (-5, 5), (side, side), side**2 + side[:, None] ** 2, arrows, -2 * arrows, [(0, 0)])
 
 
-def run(lr: float, steps: int = 30, said: str = "converged") -> LabelledPath:
+def run(lr: float, steps: int = 30, result: str = "converged") -> LabelledPath:
     """Steepest descent on x² + y²."""
     with np.errstate(over="ignore"):
         path = START * (1 - 2 * lr) ** np.arange(steps + 1)[:, None]
-        return LabelledPath(f"lr {lr:g}: {said}", path, (path**2).sum(axis=1), diverged=said == "diverged")
+        return LabelledPath(f"lr {lr:g}: {result}", path, (path**2).sum(axis=1), diverged=result == "diverged")
 
 
-ARTICLE = [run(1e-10, said="finished"), run(0.1), run(10, 2, "diverged")]
+ARTICLE = [run(1e-10, result="finished"), run(0.1), run(10, 2, "diverged")]
 
 
 def labels(figure: Figure) -> list[str]:
@@ -37,15 +37,15 @@ def labels(figure: Figure) -> list[str]:
 
 
 def colour_of(figure: Figure, label: str) -> str:
-    (found,) = [line for line in figure.axes[0].lines if line.get_label() == label]
-    return str(found.get_color())
+    (match,) = [line for line in figure.axes[0].lines if line.get_label() == label]
+    return str(match.get_color())
 
 
 def marks(figure: Figure, marker: str) -> dict[str, list[float]]:
     """The positions of the marks of a kind, by their colours."""
     lines = [line for line in figure.axes[0].lines if line.get_marker() == marker]
-    found = {str(line.get_color()): np.array(line.get_xydata()) for line in lines}
-    return {colour: positions[0].tolist() for colour, positions in found.items() if positions.size}
+    first_points = {str(line.get_color()): np.array(line.get_xydata()) for line in lines}
+    return {colour: positions[0].tolist() for colour, positions in first_points.items() if positions.size}
 
 
 def test_the_picture_says_what_it_shows() -> None:
@@ -72,8 +72,8 @@ def test_paths_are_shown_where_they_are_and_losses_over_their_steps() -> None:
     figure = paths_picture("Two rates", bowl(), ARTICLE[:2])
     plane, losses = figure.axes[:2]
     for path, loss in zip(ARTICLE[:2], losses.lines, strict=True):
-        (found,) = [line for line in plane.lines if line.get_label() == path.label]
-        np.testing.assert_array_equal(np.array(found.get_xydata()), path.path)
+        (match,) = [line for line in plane.lines if line.get_label() == path.label]
+        np.testing.assert_array_equal(np.array(match.get_xydata()), path.path)
         np.testing.assert_array_equal(np.array(loss.get_xydata()), np.stack([np.arange(31), path.losses], axis=1))
 
 
@@ -111,8 +111,8 @@ def test_every_diverged_run_has_its_mark_in_view(
 
 
 def test_a_run_that_ends_out_of_view_without_diverging_is_labelled_left_the_view() -> None:
-    gone = LabelledPath("lr 1", np.array([(0.0, 0), (6, 0)]), np.array([0.0, 36]), diverged=False)
-    assert labels(paths_picture("", bowl(), [gone])) == ["lr 1", "minimum", "start", "left the view"]
+    left = LabelledPath("lr 1", np.array([(0.0, 0), (6, 0)]), np.array([0.0, 36]), diverged=False)
+    assert labels(paths_picture("", bowl(), [left])) == ["lr 1", "minimum", "start", "left the view"]
 
 
 def test_a_view_is_of_both_components(tmp_path: Path) -> None:

@@ -23,11 +23,11 @@ Array = NDArray[np.float64]
 
 def descent(positions: int = 12, diverged: bool = False) -> PlaneDescent:
     """A path down a bowl, at ten steps a position."""
-    left = np.linspace(1, 0, positions)
-    path = np.stack([3 * left, 2 * left**2], axis=1)
+    remaining = np.linspace(1, 0, positions)
+    path = np.stack([3 * remaining, 2 * remaining**2], axis=1)
     first, second = np.linspace(-1, 4, 9), np.linspace(-1, 3, 7)
     steps = 10 * np.arange(positions, dtype=np.float64)
-    every = np.arange(1.0, steps[-1] + 1)
+    each_step = np.arange(1.0, steps[-1] + 1)
     return PlaneDescent(
         title="A network, lr 0.1",
         grid=(first, second),
@@ -37,8 +37,8 @@ def descent(positions: int = 12, diverged: bool = False) -> PlaneDescent:
         steps=steps,
         explained=np.array([0.9, 0.075]),
         diverged=diverged,
-        loss={"step": (every, 2.3 / every), "train": (steps, 2 - left), "test": (steps, 2.1 - left)},
-        accuracy={"train": (steps, 1 - left), "test": (steps, 0.9 * (1 - left))},
+        loss={"step": (each_step, 2.3 / each_step), "train": (steps, 2 - remaining), "test": (steps, 2.1 - remaining)},
+        accuracy={"train": (steps, 1 - remaining), "test": (steps, 0.9 * (1 - remaining))},
     )
 
 
@@ -51,7 +51,7 @@ def draw(tmp_path: Path) -> Draw:
 @pytest.fixture
 def panels(draw: Draw) -> Panels:
     """Gives the picture's panels by the names that they go by."""
-    return lambda drawn: {str(axes.get_label()): axes for axes in draw(drawn).axes}
+    return lambda network: {str(axes.get_label()): axes for axes in draw(network).axes}
 
 
 def texts(axes: Axes) -> list[str]:
@@ -61,8 +61,8 @@ def texts(axes: Axes) -> list[str]:
 
 
 def data(axes: Axes, label: str) -> list[list[float]]:
-    (found,) = [line for line in axes.lines if line.get_label() == label]
-    return np.array(found.get_data()).tolist()  # type: ignore[no-any-return]
+    (match,) = [line for line in axes.lines if line.get_label() == label]
+    return np.array(match.get_data()).tolist()  # type: ignore[no-any-return]
 
 
 def assert_drawn(path: Path, frames: int) -> None:
@@ -77,7 +77,7 @@ def test_the_picture_says_what_it_shows(draw: Draw) -> None:
     figure = draw(descent())
     title = figure.get_suptitle()
     assert title == "A network, lr 0.1"
-    named = {axes.get_ylabel() for axes in figure.axes} | {axes.get_xlabel() for axes in figure.axes}
+    labels = {axes.get_ylabel() for axes in figure.axes} | {axes.get_xlabel() for axes in figure.axes}
     assert {
         "1st principal direction (90 %)",
         "2nd (8 %)",
@@ -85,7 +85,7 @@ def test_the_picture_says_what_it_shows(draw: Draw) -> None:
         "loss",
         "accuracy",
         "step",
-    } <= named
+    } <= labels
 
 
 def test_the_plane_shows_the_path_from_its_start_to_its_end(panels: Panels) -> None:
@@ -97,14 +97,14 @@ def test_the_plane_shows_the_path_from_its_start_to_its_end(panels: Panels) -> N
 
 
 def test_the_animation_ends_with_the_whole_path_marked_at_its_last_step_in_both_panels(panels: Panels) -> None:
-    drawn = descent()
-    shown = panels(drawn)
-    lines = [np.array(line.get_xydata()) for line in shown["plane"].lines]
-    assert sum(np.array_equal(line, drawn.path) for line in lines) == 3  # still, in the background, and as it grew
-    assert sum(np.array_equal(line, drawn.path[-1:]) for line in lines) == 2  # the end, and what moves
+    network = descent()
+    named_axes = panels(network)
+    lines = [np.array(line.get_xydata()) for line in named_axes["plane"].lines]
+    assert sum(np.array_equal(line, network.path) for line in lines) == 3  # still, in the background, and as it grew
+    assert sum(np.array_equal(line, network.path[-1:]) for line in lines) == 2  # the end, and what moves
     for name in ("loss", "accuracy"):
-        assert np.array(shown[name].lines[-1].get_xdata()).tolist() == [drawn.steps[-1]] * 2
-    assert [text.get_text() for text in shown["plane"].texts] == ["step 110"]
+        assert np.array(named_axes[name].lines[-1].get_xdata()).tolist() == [network.steps[-1]] * 2
+    assert [text.get_text() for text in named_axes["plane"].texts] == ["step 110"]
 
 
 def test_a_frames_trail_ends_at_its_position(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,19 +147,19 @@ def test_a_diverged_path_has_the_label_diverged(panels: Panels) -> None:
 
 
 def test_the_curves_are_those_of_steps_and_evaluations(panels: Panels) -> None:
-    drawn = descent()
-    shown = panels(drawn)
-    for name, curves in (("loss", drawn.loss), ("accuracy", drawn.accuracy)):
-        assert texts(shown[name]) == list(curves)
+    network = descent()
+    named_axes = panels(network)
+    for name, curves in (("loss", network.loss), ("accuracy", network.accuracy)):
+        assert texts(named_axes[name]) == list(curves)
         for label, curve in curves.items():
-            assert data(shown[name], label) == [list(column) for column in curve]
+            assert data(named_axes[name], label) == [list(column) for column in curve]
 
 
 def test_loss_and_accuracy_share_the_axis_of_steps(panels: Panels) -> None:
     steps, accuracies = descent().accuracy["train"]
-    shown = panels(replace(descent(), accuracy={"train": (steps[:6], accuracies[:6])}))
-    assert shown["loss"].get_xlim() == shown["accuracy"].get_xlim()
-    assert shown["loss"].get_xlim()[1] > steps[-1]
+    named_axes = panels(replace(descent(), accuracy={"train": (steps[:6], accuracies[:6])}))
+    assert named_axes["loss"].get_xlim() == named_axes["accuracy"].get_xlim()
+    assert named_axes["loss"].get_xlim()[1] > steps[-1]
 
 
 @pytest.mark.parametrize(("positions", "frames"), [(2, 2), (12, 12), (101, MAX_FRAMES)])
@@ -176,15 +176,15 @@ def test_the_animation_takes_six_seconds_however_long_the_path(
 
 def diverged(scale: float) -> PlaneDescent:
     """A path that goes far, with evaluations that are no longer finite there."""
-    near = descent(4, diverged=True)
+    short = descent(4, diverged=True)
     with np.errstate(over="ignore"):
-        losses = near.losses * scale * scale
-    steps = near.steps
+        losses = short.losses * scale * scale
+    steps = short.steps
     return replace(
-        near,
-        grid=(near.grid[0] * scale, near.grid[1] * scale),
+        short,
+        grid=(short.grid[0] * scale, short.grid[1] * scale),
         losses=losses,
-        path=near.path * scale,
+        path=short.path * scale,
         loss={
             "step": (np.arange(1.0, 4), np.array([2.3, scale, np.nan])),
             "train": (steps, np.array([2.3, scale, np.inf, np.nan])),
@@ -216,7 +216,7 @@ def test_diverged_and_degenerate_paths_are_drawn_too(draw: Draw, tmp_path: Path,
 
 
 def test_a_problem_without_accuracies_has_only_the_panel_of_losses(panels: Panels) -> None:
-    shown = panels(replace(descent(), accuracy={}))
-    assert {"plane", "loss"} <= shown.keys()
-    assert "accuracy" not in shown
-    assert shown["loss"].get_xlabel() == "step"
+    named_axes = panels(replace(descent(), accuracy={}))
+    assert {"plane", "loss"} <= named_axes.keys()
+    assert "accuracy" not in named_axes
+    assert named_axes["loss"].get_xlabel() == "step"

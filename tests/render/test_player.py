@@ -59,8 +59,8 @@ def rugged(steps: int) -> FieldDescent:
 def network(steps: int) -> PlaneDescent:
     """A network's descent with an evaluation at every hundredth of its steps."""
     random = np.random.default_rng(0)
-    near = test_plane.descent(101)
-    return replace(near, steps=np.linspace(0, steps, 101).round(), losses=random.normal(size=(31, 31)) ** 2,
+    short = test_plane.descent(101)
+    return replace(short, steps=np.linspace(0, steps, 101).round(), losses=random.normal(size=(31, 31)) ** 2,
                    grid=(np.linspace(-1, 4, 31), np.linspace(-1, 3, 31)))  # fmt: skip
 
 
@@ -179,11 +179,11 @@ def test_a_diverged_path_on_a_curve_is_drawn_too(name: str) -> None:
 
 @pytest.mark.parametrize("name", test_field.DIVERGED)
 def test_a_diverged_path_in_a_field_is_drawn_too(name: str) -> None:
-    descent, inside = test_field.DIVERGED[name]
+    descent, last_in_view = test_field.DIVERGED[name]
     page = player(descent, series(len(descent.path) - 1))
     frames = frames_of(page)
-    assert steps_of(page)[frames["end"]] == inside
-    assert f"diverged after step {inside:,}" in page
+    assert steps_of(page)[frames["end"]] == last_in_view
+    assert f"diverged after step {last_in_view:,}" in page
     assert all(abs(value) <= 1.1e5 for place in frames["path"] if place for value in place)
 
 

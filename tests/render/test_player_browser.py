@@ -43,14 +43,14 @@ def figure(page: Page | FrameLocator, name: str) -> str:
     return page.locator(f"[data-figure='{name}']").inner_text()
 
 
-def shown(page: Page) -> int:
+def slider_value(page: Page) -> int:
     return int(page.locator("#slider").input_value())
 
 
 def assert_figures(page: Page, name: str, frame: int) -> None:
     """Everything says what the frame is: figures, slider and marks."""
     frames = frames_of(PAGES[name])
-    assert shown(page) == frame
+    assert slider_value(page) == frame
     assert {measure: figure(page, measure) for measure in frames["figures"]} == {
         measure: values[frame] for measure, values in frames["figures"].items()
     }
@@ -87,7 +87,7 @@ def test_it_plays_from_the_start_to_the_end_and_pauses_between(browser: Visit, n
     page.get_by_role("button", name="play").click()
     expect(page.locator("#slider")).not_to_have_value(str(last))
     page.keyboard.press(" ")  # the button has the focus
-    paused = shown(page)
+    paused = slider_value(page)
     assert paused < last
     page.wait_for_timeout(300)
     assert_figures(page, name, paused)
@@ -103,7 +103,7 @@ def test_it_plays_from_the_start_to_the_end_and_pauses_between(browser: Visit, n
 
 def test_it_starts_by_itself_unless_reduced_motion_is_preferred(browser: Visit) -> None:
     page = opened(browser, "field")
-    assert shown(page) == 20
+    assert slider_value(page) == 20
     page.emulate_media(reduced_motion="no-preference")
     page.reload()
     page.get_by_role("button", name="pause").wait_for()

@@ -69,23 +69,23 @@ def test_axes_are_logarithmic_from_a_ratio_of_ten_on(least: float, scale: str) -
 def test_axes_are_logarithmic_if_values_have_different_magnitudes() -> None:
     (axes,) = picture(SGD).axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    near = replace(
+    similar = replace(
         SGD, x=np.array([1.0, 2.0, 3.0]), y=np.full(3, 1.1), low=np.ones(3), high=np.full(3, 2.0), diverged=[0, 0, 0]
     )
-    (axes,) = picture(near).axes
+    (axes,) = picture(similar).axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
 
 
 def test_a_sweep_of_diverged_runs_has_a_picture() -> None:
-    gone = replace(SGD, y=np.full(3, np.inf), low=np.full(3, np.inf), high=np.full(3, np.inf), diverged=[3, 3, 3])
-    figure = picture(gone)
+    diverged = replace(SGD, y=np.full(3, np.inf), low=np.full(3, np.inf), high=np.full(3, np.inf), diverged=[3, 3, 3])
+    figure = picture(diverged)
     figure.draw_without_rendering()
     assert "diverged" in legend(figure)
 
 
 def test_marks_of_two_kinds_at_one_rate_do_not_overlap() -> None:
-    other = replace(SGD, label="adam")
-    figure = rates_picture("a", "lr", {"loss/train": [SGD, other]})
+    adam = replace(SGD, label="adam")
+    figure = rates_picture("a", "lr", {"loss/train": [SGD, adam]})
     marks = [np.asarray(line.get_xydata()) for line in figure.axes[0].lines if line.get_marker() == "X"]
     places = [tuple(mark[0]) for mark in marks if len(mark)]
     assert len(set(places)) == len(places) == 4

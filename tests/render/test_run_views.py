@@ -51,13 +51,13 @@ def test_views_are_drawn_again_only_if_the_record_or_the_source_changed(
     result = train(composed("problem=parabola", "optimizer.lr=0.1", "trainer.max_steps=20"))
     still = result.folder / "views" / "descent.png"
     assert draw(result.folder)
-    drawn = still.read_bytes()
+    image = still.read_bytes()
     os.utime(still, (0, 0))
     assert not draw(result.folder)
     assert still.stat().st_mtime == 0
     still.unlink()
     assert draw(result.folder)
-    assert still.read_bytes() == drawn
+    assert still.read_bytes() == image
     monkeypatch.setattr(run_views, "source_hash", lambda: "another")
     assert draw(result.folder)
     assert still.stat().st_mtime > 0

@@ -35,8 +35,8 @@ def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -
 
 
 def test_an_experiment_nobody_described(composed: Composed) -> None:
-    asked = ("problem=noisy_polynomial", "data=noisy_polynomial", "trainer.max_steps=2", "name=mine")
-    outcome = train(composed(*asked), RunRequest(asked))
+    overrides = ("problem=noisy_polynomial", "data=noisy_polynomial", "trainer.max_steps=2", "name=mine")
+    outcome = train(composed(*overrides), RunRequest(overrides))
     draw(outcome.folder)
     (card,) = cards([RunRecord(outcome.folder)], {})
     assert (card.name, card.about, card.article, card.run_id) == ("mine", "", None, None)

@@ -133,8 +133,8 @@ def test_what_is_told_is_text_not_markup(page: Parsed) -> None:
 
 def test_a_card_says_how_the_run_went_and_what_reruns_it(page: Parsed) -> None:
     bowl, cubic = page.text.split("What bowl is.")[1].split("What cubic is.")
-    for said in ("article001", "resultconverged", "steps25,000", "loss/train0.333333", "MLflow runab12"):
-        assert said in bowl
+    for text in ("article001", "resultconverged", "steps25,000", "loss/train0.333333", "MLflow runab12"):
+        assert text in bowl
     assert "descent train experiment=bowl" in bowl
     assert "diverged" not in bowl  # the result says it
     assert "not in MLflow; descent sync brings it there" in cubic

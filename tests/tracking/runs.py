@@ -57,7 +57,7 @@ def evaluate(record: RunRecord, at: int) -> None:
     )
 
 
-def whole(folder: Path, planned: int = 20, **header: object) -> RunRecord:
+def ended_record(folder: Path, planned: int = 20, **header: object) -> RunRecord:
     """A record of a run that went to its end."""
     with start(folder, planned, **header) as record:
         evaluate(record, 0)
@@ -98,8 +98,8 @@ def rows(uri: str, query: str) -> list[tuple[object, ...]]:
 
 def points(uri: str, key: str = "loss/step") -> list[int]:
     """The steps at which a store has a metric, one for each point."""
-    found = rows(uri, f"SELECT step FROM metrics WHERE key = '{key}' ORDER BY step")
-    return [int(str(at)) for (at,) in found]
+    matches = rows(uri, f"SELECT step FROM metrics WHERE key = '{key}' ORDER BY step")
+    return [int(str(at)) for (at,) in matches]
 
 
 def runs(uri: str) -> list[tuple[object, ...]]:
@@ -116,15 +116,15 @@ def everything(uri: str) -> list[str]:
 
 def contents(uri: str) -> list[tuple[str, ...]]:
     """All that a SQLite store holds of runs, called by the ids of their records, since each store has its own."""
-    named = "select run_uuid, value from tags where key = 'descent.record'"
-    records = {str(run): str(record) for run, record in rows(uri, named)}
-    found = [row for query in HELD for row in rows(uri, query)]
+    query = "select run_uuid, value from tags where key = 'descent.record'"
+    records = {str(run): str(record) for run, record in rows(uri, query)}
+    content = [row for query in HELD for row in rows(uri, query)]
     artifacts = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts"
     for path in filter(Path.is_file, artifacts.rglob("*")):
         name = re.sub(r"\+timestamp\+\d+\+[0-9a-f-]{36}", "", str(path.relative_to(artifacts)))
-        found.append((name, hashlib.sha256(path.read_bytes()).hexdigest()))
+        content.append((name, hashlib.sha256(path.read_bytes()).hexdigest()))
 
     def text(cell: object) -> str:
         return RUN_ID.sub(lambda run: records.get(run[0], run[0]), str(cell))
 
-    return sorted(tuple(map(text, row)) for row in found)
+    return sorted(tuple(map(text, row)) for row in content)

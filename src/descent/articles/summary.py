@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from descent.errors import UserError
-from descent.records.folder import write_whole
+from descent.records.folder import write_atomically
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Summary:
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        write_whole(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        write_atomically(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Self:

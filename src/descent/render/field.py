@@ -135,7 +135,7 @@ def field_pictures(descent: FieldDescent, still: Path, animation: Path | None) -
     view = descent.field.x, descent.field.y
     steps = drawn_indices(descent.path, *view)
     frames = frame_indices(descent.path[: last_in_view(descent.path, *view) + 2], *view)
-    (whole,) = axes.plot(*descent.path[steps].T, ".-", color=RED, markersize=5, linewidth=1.2)
+    (full_path,) = axes.plot(*descent.path[steps].T, ".-", color=RED, markersize=5, linewidth=1.2)
     (trail,) = axes.plot([], [], ".-", color=RED, markersize=5, linewidth=1.2)
     (position,) = axes.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
     end = mark_end(axes, descent.path, *view, diverged=descent.diverged)
@@ -151,8 +151,8 @@ def field_pictures(descent: FieldDescent, still: Path, animation: Path | None) -
         text.set_text(f"step {step:,}   x = {x:.4g}   y = {y:.4g}")
 
     moving = [trail, position, end, text]
-    blitted = BlittedFigure(figure, [whole, *moving])
-    blitted.save(still, [whole, end])
+    blitted = BlittedFigure(figure, [full_path, *moving])
+    blitted.save(still, [full_path, end])
     if animation is not None:
         blitted.animate(animation, moving, update, len(frames), seconds=len(frames) / 10)
     return figure

@@ -100,7 +100,7 @@ def plane_pictures(descent: PlaneDescent, still: Path, animation: Path | None) -
         The figure of both.
     """
     figure, plane, panels = _figure(descent)
-    (whole,) = plane.plot(*descent.path.T, ".-", color=RED, markersize=4, linewidth=1.2)
+    (full_path,) = plane.plot(*descent.path.T, ".-", color=RED, markersize=4, linewidth=1.2)
     (track,) = plane.plot(*descent.path.T, color=GREY, linewidth=0.6)
     (trail,) = plane.plot([], [], ".-", color=RED, markersize=4, linewidth=1.4)
     (position,) = plane.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
@@ -120,8 +120,8 @@ def plane_pictures(descent: PlaneDescent, still: Path, animation: Path | None) -
         heading.set_text(f"step {descent.steps[last]:,.0f}")
 
     moving = [track, *ends, trail, position, *marks, heading]
-    blitted = BlittedFigure(figure, [whole, *moving])
-    blitted.save(still, [whole, *ends])
+    blitted = BlittedFigure(figure, [full_path, *moving])
+    blitted.save(still, [full_path, *ends])
     if animation is not None:
         blitted.animate(animation, moving, update, len(frames), seconds=6)
     return figure

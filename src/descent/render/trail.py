@@ -18,8 +18,8 @@ MAX_DRAWN = 1_000
 def last_in_view(path: Array, *view: Range) -> int:
     """The index of the last position of a path, (positions, components), within the range of each component; else 0."""
     low, high = np.transpose(view)
-    inside = ((low <= path) & (path <= high)).all(axis=1)
-    return int(np.flatnonzero(inside)[-1]) if inside.any() else 0
+    in_view = ((low <= path) & (path <= high)).all(axis=1)
+    return int(np.flatnonzero(in_view)[-1]) if in_view.any() else 0
 
 
 def sample_path(path: Array, count: int, *view: Range) -> Indices:

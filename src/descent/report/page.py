@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from descent.articles.published_value import PublishedValue
-from descent.records.folder import write_whole
+from descent.records.folder import write_atomically
 from descent.records.run import Result
 
 
@@ -131,4 +131,4 @@ def write_page(
         embedded=embedded,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, page)
+    write_atomically(path, page)

@@ -19,39 +19,39 @@ LEAST = 10
 """Calls that change a store, which a sync of anything makes at least."""
 
 
-def cut_off_after_each_call(sync: Callable[[], object]) -> Iterator[None]:
+def failing_after_each_call(sync: Callable[[], object]) -> Iterator[None]:
     """Sync until nothing is missing, and yield after each sync: each loses the store after one call more."""
-    made: set[str] = set()
+    calls: set[str] = set()
     before = -1
-    while before < len(made):
-        before = len(made)
+    while before < len(calls):
+        before = len(calls)
         with pytest.MonkeyPatch.context() as patch, suppress(UserError):
-            _lose_after_a_new_call(made, patch)
+            _fail_after_a_new_call(calls, patch)
             sync()
         yield
-    assert before >= LEAST, made
+    assert before >= LEAST, calls
 
 
-def _lose_after_a_new_call(made: set[str], patch: pytest.MonkeyPatch) -> None:
+def _fail_after_a_new_call(calls: set[str], patch: pytest.MonkeyPatch) -> None:
     """Let clients of MLflow make the calls that they have made before, and one that they have not."""
     is_lost = within_a_call = False
 
     def limited(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
-        def call(*arguments: Any, **named: Any) -> Any:
+        def call(*arguments: Any, **keywords: Any) -> Any:
             nonlocal is_lost, within_a_call
             if within_a_call:  # what a call does by calling others is done with it
-                return method(*arguments, **named)
+                return method(*arguments, **keywords)
             if is_lost:
                 raise MlflowException("lost")
             within_a_call = True
             try:
-                return method(*arguments, **named)
+                return method(*arguments, **keywords)
             finally:
                 within_a_call = False
-                described = re.sub(" at 0x[0-9a-fA-F]+", "", repr((name, arguments[1:], named)))
-                if not READS.match(name) and described not in made:
-                    made.add(described)
+                described = re.sub(" at 0x[0-9a-fA-F]+", "", repr((name, arguments[1:], keywords)))
+                if not READS.match(name) and described not in calls:
+                    calls.add(described)
                     is_lost = True
 
         return call
