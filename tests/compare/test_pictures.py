@@ -47,7 +47,7 @@ def test_ends_are_interquartile_means_with_their_intervals_along_the_learning_ra
     assert_allclose(line.get_xydata(), [[0.01, 6.5], [0.1, 4.5]])
     small, large = np.array(spans.get_segments(), dtype=np.float64)[:, :, 1].tolist()
     low, _ = bootstrap_interval(ENDS["0.01"])
-    assert small == pytest.approx([float(low), 6.5])  # the interval reaches to infinity, and is figures to the mean
+    assert small == pytest.approx([float(low), 6.5])  # the interval reaches to infinity, and is drawn to the mean
     assert large == pytest.approx([float(edge) for edge in bootstrap_interval(ENDS["0.1"])])
     assert [text.get_text() for text in axes.texts] == ["1 of 4"]
 

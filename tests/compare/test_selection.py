@@ -18,7 +18,7 @@ KEYS = {"a": "0123456789abcdef" * 4, "b": "0123456789abcdff" * 4, "c": "c" * 64,
 
 @dataclass(frozen=True)
 class Store:
-    """Runs `a` to `d` in MLflow, of which `c` and `d` are the jobs of a sweep; the ids there by name."""
+    """A store with runs `a` to `d`, of which `c` and `d` are the jobs of a sweep; the ids are by name."""
 
     folder: Path
     uri: str
@@ -62,11 +62,11 @@ def names(store: Store, *selectors: str) -> list[str]:
         (["runs"], "abcd"),
         (["sweeps"], "cd"),
         (["sweeps/s"], "cd"),
-        (["runs/b", "runs", "sweeps"], "bacd"),  # each once, where it was picked first
+        (["runs/b", "runs", "sweeps"], "bacd"),  # no duplicates, in the order of the selectors
         ([KEYS["a"]], "a"),
         ([KEYS["a"][:16]], "a"),
-        ([KEYS["a"][:32]], "a"),  # as many digits as an id has
-        ([KEYS["a"][:14]], "ab"),  # of whatever run it begins the key
+        ([KEYS["a"][:32]], "a"),  # as long as an MLflow run id
+        ([KEYS["a"][:14]], "ab"),  # the beginning of both keys
         ([KEYS["a"][:8]], "ab"),
         (["params.seed = 'b'"], "b"),
         (["params.seed != 'b' and tags.descent.result = 'finished'"], "acd"),
@@ -77,7 +77,7 @@ def test_a_selector_matches_runs(store: Store, selectors: list[str], expected: s
     matches = names(store, *selectors)
     assert len(matches) == len(expected)
     if len(selectors) == 1 and not Path(selectors[0]).is_dir():
-        matches = sorted(matches)  # MLflow's order is that of time
+        matches = sorted(matches)  # MLflow orders by time
     assert "".join(matches) == expected
 
 
@@ -106,7 +106,7 @@ def test_a_sweep_without_runs_does_not_match(store: Store) -> None:
 
 
 def test_any_other_selector_is_an_mlflow_filter(store: Store) -> None:
-    # Seven digits could begin the keys of many runs.
+    # A key needs at least eight digits.
     with pytest.raises(UserError, match=r"Invalid clause\(s\) in filter string"):
         names(store, KEYS["a"][:7])
 

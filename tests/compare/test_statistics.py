@@ -13,9 +13,9 @@ from descent.compare.statistics import bootstrap_interval, interquartile_mean
     ("values", "mean"),
     [
         ([5.0], 5.0),
-        ([1.0, 2.0, 6.0], 3.0),  # of three, none is left out
+        ([1.0, 2.0, 6.0], 3.0),  # none of three is dropped
         ([0.0, 1.0, 2.0, 100.0], 1.5),
-        ([1.0, 2.0, 3.0, np.inf], 2.5),  # one run of four that diverged is left out
+        ([1.0, 2.0, 3.0, np.inf], 2.5),  # one diverged run of four is dropped
         ([1.0, 2.0, np.inf, np.inf], np.inf),
         ([-np.inf, 1.0, 2.0, 3.0], 1.5),
     ],
@@ -69,7 +69,7 @@ def share_below(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDAr
 
 def test_the_edges_are_the_exact_2_5_percent_quantiles_within_the_error_of_a_thousand_resamples() -> None:
     values = np.random.default_rng(3).normal(size=9)
-    # In which order the runs stand is chance, and changes the edges by what resampling leaves to chance.
+    # The order of the values is arbitrary, and changes the edges by the sampling error of the bootstrap.
     orders = np.stack([np.random.default_rng(order).permutation(values) for order in range(100)], axis=1)
     low, high = bootstrap_interval(orders)
     sampling_error = math.sqrt(0.025 * 0.975 / 1_000)

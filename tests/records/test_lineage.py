@@ -1,4 +1,4 @@
-"""What a run's key and its tags say of where the run comes from."""
+"""The lineage of a run in its key and its tags."""
 
 import shutil
 import subprocess
@@ -14,18 +14,18 @@ from descent.records.lineage import dvc_tags, flat, git_tags, inputs, run_key
 from descent.records.run import Input
 
 CANNOT_CHANGE_A_RESULT = {
-    "description",  # words about the run
+    "description",  # describes the run
     "article",
     "run_dir",  # where the record goes
     "tracking.uri",  # where the record is shown
-    "tracking.max_points",  # how much of it
-    "tracking.flush_timeout",  # how long the run waits for that after its end
+    "tracking.max_points",  # how many points are shown
+    "tracking.flush_timeout",  # how long the run waits for the sync after its end
     "objective.metric",  # how the runs of a sweep are ranked
     "objective.direction",
-    "trainer.chunk_size",  # tests/training: a chunk's length changes no result
-    "trainer.checkpoint_seconds",  # a run that is interrupted and resumed ends as one that is not
+    "trainer.chunk_size",  # the length of a chunk changes no result (tests/core/training)
+    "trainer.checkpoint_seconds",  # an interrupted and resumed run ends like an uninterrupted one
 }
-"""The settings that leave a run's key as it is, and why they may; every other setting must change the key."""
+"""The settings that do not change a run's key, and why; every other setting must change it."""
 
 
 @pytest.mark.parametrize("experiment", ["himmelblau", "noisy_polynomial", "mnist_two_layer", "patterns"])
@@ -72,7 +72,7 @@ def test_a_run_of_a_dvc_experiment_has_its_name(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the core, taken for the core itself."""
+    """A copy of the package, which is hashed instead of the package itself."""
     copy = tmp_path / "descent"
     shutil.copytree(Path(descent.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(lineage, "__file__", str(copy / "records" / "lineage.py"))
@@ -153,7 +153,7 @@ def test_modules_with_the_same_concatenated_bytes_have_different_keys(
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A git repository with a commit, the project in a folder of it."""
+    """A git repository with a commit, and the project in a folder of it."""
     project = tmp_path / "repository" / "project"
     (project / "data").mkdir(parents=True)
     for path in ("dvc.lock", "dvc.yaml", "data/points.csv", "../notes.txt"):

@@ -14,7 +14,7 @@ SPACE = {"optimizer.lr": LogUniformDistribution(1e-5, 1.0), "optimizer": Categor
 
 
 def study_in(path: Path, seed: int = 0) -> optuna.Study:
-    """The study in a file, as a process opens it that was just started."""
+    """Open the study in a file, as a new process does."""
     sampler = optuna.samplers.TPESampler(seed=seed)
     return optuna.create_study(StudyFile(str(path)), sampler, study_name="train", load_if_exists=True)
 
@@ -36,7 +36,7 @@ def test_a_study_is_continued(tmp_path: Path) -> None:
         (trial.params, trial.values) for trial in first.trials
     ]
     assert continued.best_value == 1.0
-    # Its sampler knows of the trials: it draws what it would have drawn from the study that was not interrupted.
+    # Its sampler knows the trials: it samples the same as that of the uninterrupted study.
     for study in (first, continued):
         study.sampler = optuna.samplers.TPESampler(seed=7, n_startup_trials=1)
     assert ask(first).params == ask(continued).params
@@ -49,10 +49,10 @@ def test_only_trials_that_did_not_complete_are_repeated(tmp_path: Path) -> None:
     failed = ask(first)
     first.tell(failed, state=TrialState.FAIL)
     running = ask(first)
-    for _ in range(2):  # interrupted again before it could ask
+    for _ in range(2):  # interrupted again before the first trial
         continued = study_in(path, seed=1)
     assert ask(continued).params == failed.params
-    continued = study_in(path, seed=2)  # and once more, when it had asked the first, and not the second
+    continued = study_in(path, seed=2)  # interrupted once more, after the first trial
     params = [ask(continued).params for _ in range(3)]
     assert params[:2] == [failed.params, running.params]
     assert params[2] not in [trial.params for trial in first.trials]

@@ -27,5 +27,5 @@ def test_a_note_on_a_job_replaces_the_one_before(tmp_path: Path) -> None:
     sweep = SweepRecord.create(tmp_path, SweepHeader("id", "a sweep", "x squared", 0, {}, {}), "")
     sweep.note(Job(["seed=2", "lr=1"], "b", "running"))
     sweep.note(Job(["seed=1", "lr=1"], "a", "running"))
-    sweep.note(Job(["lr=1", "seed=2"], "b", "trained"))  # the same overrides, in whichever order
+    sweep.note(Job(["lr=1", "seed=2"], "b", "trained"))  # the same overrides in another order
     assert [(job.name, job.stage) for job in SweepRecord(tmp_path).jobs()] == [("a", "running"), ("b", "trained")]

@@ -85,7 +85,7 @@ def fast_then_slow(steps: int) -> NDArray[np.float64]:
 def test_frames_are_spaced_evenly_in_the_mean_of_steps_and_distance() -> None:
     frames = frame_indices(fast_then_slow(10_000), VIEW)
     assert (frames[0], frames[-1], len(frames)) == (0, 10_000, MAX_FRAMES)
-    # The mean of a tenth of the steps and half of the way.
+    # The mean of a tenth of the steps and half of the distance.
     assert (frames <= 1_000).mean() == pytest.approx(0.3, abs=0.02)
 
 

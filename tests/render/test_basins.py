@@ -12,7 +12,7 @@ WHICH = np.array([[3, 3, 3, 3, 3], [0, 0, 3, 1, 1], [0, 0, 1, 1, 1], [4, 4, 4, 4
 
 def test_every_cell_has_the_colour_of_its_outcome(tmp_path: Path) -> None:
     figure = outcomes_picture("Map", "start", STARTS, RATES, OUTCOMES, WHICH, (1.0, 0.1))
-    figure.savefig(tmp_path / "map.png")  # colours are set as it is drawn
+    figure.savefig(tmp_path / "map.png")  # drawing sets the colours
     (axes,) = figure.axes
     (mesh,) = axes.collections
     assert figure.get_suptitle() == "Map"

@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 
 def descent(path: Array | None = None, diverged: bool = False) -> CurveDescent:
-    """Descent on x² from 3.5, drawn as far as it goes."""
+    """Descent on x² from 3.5, or another path."""
     grid = np.linspace(-7, 7, 50)
     x = 3.5 * 0.8 ** np.arange(11) if path is None else path
     with np.errstate(over="ignore"):
@@ -56,7 +56,7 @@ def line(figure: Figure, label: str) -> list[list[float]]:
 
 
 def assert_drawn(path: Path, frames: int) -> None:
-    """The picture can be read, has its size, and something is drawn on its white ground."""
+    """The picture can be read, has its size, and is not empty."""
     with Image.open(path) as image:
         assert image.size == (800, 500)
         assert getattr(image, "n_frames", 1) == frames
@@ -95,7 +95,7 @@ def test_data_in_the_plane_of_the_curve_are_shown() -> None:
 def assert_thinned(steps: Array, last: int) -> None:
     """The drawn steps of a long path are in order, include its ends, and have no large gaps."""
     assert (steps[0], steps[-1]) == (0, last)
-    # Steps are half of what is spaced evenly, so that no gap is more than twice as large as with even steps.
+    # Samples are even in the mean of steps and distance, so that no gap is more than twice that of even steps.
     assert 0 < np.diff(steps).min() <= np.diff(steps).max() <= 2 * last / (MAX_DRAWN - 1) + 1
 
 

@@ -21,7 +21,7 @@ START = np.array([-3.0, 4.0])
 
 
 def bowl(narrow: float = 1.0) -> Field:
-    """x² + y², narrower along y by a factor; its arrows off the grid."""
+    """x² + y², steeper along y by a factor; its arrows are not on the grid."""
     first, second = np.linspace(-5, 5, 41), np.linspace(-5, 5, 31)
     arrows = np.stack(np.meshgrid(np.linspace(-4.5, 4.5, 10), np.linspace(-4.5, 4.5, 10)), axis=-1).reshape(-1, 2)
     return Field(
@@ -47,7 +47,7 @@ def along(*positions: tuple[float, float], diverged: bool = False) -> FieldDesce
 
 @pytest.fixture
 def draw(tmp_path: Path) -> Draw:
-    """Draws a descent, into a.png and a.gif."""
+    """Draws a descent into a.png and a.gif."""
     return partial(field_pictures, still=tmp_path / "a.png", animation=tmp_path / "a.gif")
 
 
@@ -62,7 +62,7 @@ def line(figure: Figure, label: str) -> list[list[float]]:
 
 
 def arrows(field: Field) -> tuple[Array, Array]:
-    """The positions and the vectors of a field's arrows as they are drawn."""
+    """The positions and the vectors of a field's arrows as drawn."""
     axes: Axes = Figure().subplots()
     field.draw(axes)
     (quiver,) = [artist for artist in axes.collections if isinstance(artist, Quiver)]
@@ -70,7 +70,7 @@ def arrows(field: Field) -> tuple[Array, Array]:
 
 
 def assert_drawn(path: Path, frames: int) -> None:
-    """The picture can be read, has its size, and something is drawn on its white ground."""
+    """The picture can be read, has its size, and is not empty."""
     with Image.open(path) as image:
         assert image.size == (800, 680)
         assert getattr(image, "n_frames", 1) == frames

@@ -44,13 +44,13 @@ def descent(positions: int = 12, diverged: bool = False) -> PlaneDescent:
 
 @pytest.fixture
 def draw(tmp_path: Path) -> Draw:
-    """Draws a descent, into a.png and a.gif."""
+    """Draws a descent into a.png and a.gif."""
     return partial(plane_pictures, still=tmp_path / "a.png", animation=tmp_path / "a.gif")
 
 
 @pytest.fixture
 def panels(draw: Draw) -> Panels:
-    """Gives the picture's panels by the names that they go by."""
+    """The panels of the picture of a descent, by name."""
     return lambda network: {str(axes.get_label()): axes for axes in draw(network).axes}
 
 
@@ -66,7 +66,7 @@ def data(axes: Axes, label: str) -> list[list[float]]:
 
 
 def assert_drawn(path: Path, frames: int) -> None:
-    """The picture can be read, has its size, and something is drawn on its white ground."""
+    """The picture can be read, has its size, and is not empty."""
     with Image.open(path) as image:
         assert image.size == (1000, 500)
         assert getattr(image, "n_frames", 1) == frames
@@ -100,8 +100,8 @@ def test_the_animation_ends_with_the_whole_path_marked_at_its_last_step_in_both_
     network = descent()
     named_axes = panels(network)
     lines = [np.array(line.get_xydata()) for line in named_axes["plane"].lines]
-    assert sum(np.array_equal(line, network.path) for line in lines) == 3  # still, in the background, and as it grew
-    assert sum(np.array_equal(line, network.path[-1:]) for line in lines) == 2  # the end, and what moves
+    assert sum(np.array_equal(line, network.path) for line in lines) == 3  # the still, the grey track, and the trail
+    assert sum(np.array_equal(line, network.path[-1:]) for line in lines) == 2  # the end, and the moving position
     for name in ("loss", "accuracy"):
         assert np.array(named_axes[name].lines[-1].get_xdata()).tolist() == [network.steps[-1]] * 2
     assert [text.get_text() for text in named_axes["plane"].texts] == ["step 110"]
@@ -126,7 +126,7 @@ def test_a_frames_trail_ends_at_its_position(draw: Draw, monkeypatch: pytest.Mon
 
 
 def test_the_still_has_no_step_marks_and_each_frame_has_its_own(draw: Draw, tmp_path: Path) -> None:
-    """The still has the path in red, and no mark of a step in the panels; a frame has the mark at its step alone."""
+    """The still has no step mark in the panels, and each frame has one."""
     draw(descent())
     with Image.open(tmp_path / "a.png") as still, Image.open(tmp_path / "a.gif") as animation:
         frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(animation)]
@@ -137,7 +137,7 @@ def test_the_still_has_no_step_marks_and_each_frame_has_its_own(draw: Draw, tmp_
 
 
 def red_in_the_panels(image: Image.Image) -> int:
-    """How many pixels of the right third are RED: no other colour there is so much less green than red."""
+    """How many pixels of the right third are RED: no other colour there has so much more red than green."""
     red, green, _ = np.asarray(image.convert("RGB"), dtype=int)[:, 2 * image.width // 3 :].transpose(2, 0, 1)
     return int((red - green > 90).sum())
 
@@ -175,7 +175,7 @@ def test_the_animation_takes_six_seconds_however_long_the_path(
 
 
 def diverged(scale: float) -> PlaneDescent:
-    """A path that goes far, with evaluations that are no longer finite there."""
+    """A path that goes far, and whose last evaluations are not finite."""
     short = descent(4, diverged=True)
     with np.errstate(over="ignore"):
         losses = short.losses * scale * scale

@@ -34,7 +34,7 @@ def steps_of(page: str) -> list[int]:
 
 
 def noisy(steps: int) -> CurveDescent:
-    """A descent of which each step sees a curve of its own, a little higher than the one before."""
+    """A descent whose steps have different minibatch losses, each a little higher than the one before."""
     descent = test_curve.descent(np.asarray(3.0 * 0.99 ** np.arange(steps + 1), dtype=np.float64))
     grid = np.linspace(-7, 7, 400)
     return replace(
@@ -47,7 +47,7 @@ def noisy(steps: int) -> CurveDescent:
 
 
 def rugged(steps: int) -> FieldDescent:
-    """A walk over noise, of which nearly every cell of the grid has contours."""
+    """A walk over noise, with contours in nearly every cell of the grid."""
     random = np.random.default_rng(0)
     field = test_field.bowl()
     side = np.linspace(-5, 5, 200)
@@ -190,7 +190,7 @@ def test_a_diverged_path_in_a_field_is_drawn_too(name: str) -> None:
 @pytest.mark.parametrize("name", test_plane.ENDS)
 def test_a_diverged_network_is_drawn_too(name: str) -> None:
     descent = test_plane.ENDS[name]
-    steps = int(descent.steps[-1]) + 5  # a last position that is not finite is no part of the path
+    steps = int(descent.steps[-1]) + 5  # the path leaves out last positions that are not finite
     frames = frames_of(player(descent, series(steps)))
     assert frames["figures"]["step"][-1] == str(steps)
     assert frames["path"][-1] == frames["path"][-2]

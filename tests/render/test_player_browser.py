@@ -1,4 +1,4 @@
-"""Players as a person has them: in a browser, without a network."""
+"""Tests players in a browser without a network."""
 
 import html
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ PAGES = {name: player(descent, series(TAKEN[name])) for name, descent in SHORT.i
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
-    """A browser at a folder with the players, and each in a frame that may run scripts and nothing else."""
+    """A browser at a folder with the players, and with each of them in a sandboxed frame."""
     folder = tmp_path_factory.mktemp("players")
     for name, page in PAGES.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
@@ -48,7 +48,7 @@ def slider_value(page: Page) -> int:
 
 
 def assert_figures(page: Page, name: str, frame: int) -> None:
-    """Everything says what the frame is: figures, slider and marks."""
+    """Values, slider and marks are those of the frame."""
     frames = frames_of(PAGES[name])
     assert slider_value(page) == frame
     assert {measure: figure(page, measure) for measure in frames["figures"]} == {

@@ -33,7 +33,7 @@ def test_points_are_the_means_of_groups_with_their_intervals() -> None:
     (bars,) = axes.containers
     line, _, (spans,) = bars
     np.testing.assert_allclose(line.get_xydata(), [[1e-3, 1.0], [1e-2, 0.1]])
-    # An interval without an end reaches up to its mean at least, and is not drawn to infinity.
+    # An infinite interval is drawn up to the mean.
     ends = [segment[:, 1].tolist() for segment in spans.get_segments()]
     np.testing.assert_allclose(ends, [[0.9, 1.2], [0.05, 0.1]])
 
@@ -42,7 +42,7 @@ def test_diverged_runs_are_marked_and_counted_unless_all_of_a_group_diverged() -
     figure = picture(SGD)
     (axes,) = figure.axes
     marks = [np.array(line.get_xdata()).tolist() for line in axes.lines if line.get_marker() == "X"]
-    assert marks == [[1e-2], [1e-1], []]  # the last stands for them in the legend
+    assert marks == [[1e-2], [1e-1], []]  # the last is the legend's
     assert [text.get_text() for text in axes.texts] == ["1 of 3"]
     assert legend(figure) == ["sgd", "diverged"]
 

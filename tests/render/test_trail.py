@@ -37,7 +37,7 @@ def test_a_long_path_is_drawn_from_its_start_to_where_it_leaves() -> None:
 
 
 def test_distances_are_relative_to_the_view() -> None:
-    """A way along the one side of the view, then an equal share of the other, ten times as long."""
+    """A path along one side of the view, then along the other, which is ten times as long."""
     first = np.stack([np.linspace(0, 1, 501), np.zeros(501)], axis=1)
     second = np.stack([np.ones(500), np.linspace(0, 10, 501)[1:]], axis=1)
     steps = sample_path(np.concatenate([first, second]), 101, (0, 1), (0, 10))

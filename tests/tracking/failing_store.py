@@ -1,4 +1,4 @@
-"""Syncs that lose the store in their middle."""
+"""Syncs whose store fails in their middle."""
 
 import functools
 import inspect
@@ -14,13 +14,13 @@ from mlflow.exceptions import MlflowException
 from descent.errors import UserError
 
 READS = re.compile("_|get|list|search|download")
-"""What the names of those calls begin with that change nothing in a store."""
-LEAST = 10
-"""Calls that change a store, which a sync of anything makes at least."""
+"""The beginnings of the names of calls that change nothing in a store."""
+MIN_CALLS = 10
+"""The least number of calls of a sync that change a store."""
 
 
 def failing_after_each_call(sync: Callable[[], object]) -> Iterator[None]:
-    """Sync until nothing is missing, and yield after each sync: each loses the store after one call more."""
+    """Sync until a sync completes, and yield after each; in each sync the store fails after one more call."""
     calls: set[str] = set()
     before = -1
     while before < len(calls):
@@ -29,18 +29,18 @@ def failing_after_each_call(sync: Callable[[], object]) -> Iterator[None]:
             _fail_after_a_new_call(calls, patch)
             sync()
         yield
-    assert before >= LEAST, calls
+    assert before >= MIN_CALLS, calls
 
 
 def _fail_after_a_new_call(calls: set[str], patch: pytest.MonkeyPatch) -> None:
-    """Let clients of MLflow make the calls that they have made before, and one that they have not."""
+    """Let MLflow's clients repeat earlier calls, make one new call, and then fail."""
     is_lost = within_a_call = False
 
     def limited(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
         def call(*arguments: Any, **keywords: Any) -> Any:
             nonlocal is_lost, within_a_call
-            if within_a_call:  # what a call does by calling others is done with it
+            if within_a_call:  # nested calls belong to the outer call
                 return method(*arguments, **keywords)
             if is_lost:
                 raise MlflowException("lost")

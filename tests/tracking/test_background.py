@@ -32,11 +32,11 @@ time.sleep(60)
 
 
 PATIENCE = 300.0
-"""Seconds to wait for what takes a few: nothing fails because a machine is slow."""
+"""Seconds to wait for what takes a few, so that no test fails on a slow machine."""
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process has ended; nobody may have asked yet how."""
+    """Whether a process has ended; it may be a zombie."""
     status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return status.stdout.strip()[:1] in ("", "Z")
 
@@ -49,7 +49,7 @@ def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> N
         record.commit(record.position())
         background.on_progress(tmp_path / "a")
         assert eventually(lambda: points(uri) == list(range(10)), PATIENCE)
-        assert os.getpriority(os.PRIO_PROCESS, background.start().pid) == 19  # behind the training
+        assert os.getpriority(os.PRIO_PROCESS, background.start().pid) == 19  # lower than the priority of the training
         step(record, 10, 20)
         record.save_landscape(plane(20))
         record.finish("finished", 20, {})
@@ -94,7 +94,7 @@ def test_a_process_without_records_is_terminated(tmp_path: Path) -> None:
     background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, flush_timeout=PATIENCE)
     process = background.start()
     assert background.finish() == []
-    assert process.poll() == -signal.SIGTERM  # it would have ended by itself, once it had imported MLflow
+    assert process.poll() == -signal.SIGTERM  # it is still importing MLflow
     assert not (tmp_path / "no.db").exists()
 
 
@@ -120,7 +120,7 @@ def test_a_stopped_process_costs_the_trainer_no_more_than_the_timeout(tmp_path: 
     background = BackgroundSync("http://127.0.0.1:9", 100, flush_timeout=0.1, interval=0)
     process = background.start()
     process.send_signal(signal.SIGSTOP)
-    rescue = Timer(60, process.kill)  # a trainer that waits for it would wait for ever
+    rescue = Timer(60, process.kill)  # in case `finish` waits for the process
     rescue.start()
     for _ in range(10_000):  # more than a pipe holds
         background.on_progress(tmp_path / "a")
@@ -129,7 +129,7 @@ def test_a_stopped_process_costs_the_trainer_no_more_than_the_timeout(tmp_path: 
     assert process.poll() is None
     rescue.cancel()
     process.send_signal(signal.SIGCONT)
-    assert process.wait(PATIENCE) == 1  # the store is away
+    assert process.wait(PATIENCE) == 1  # the store is unreachable
 
 
 def test_nothing_is_raised_if_the_process_has_died(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_progress_before_the_first_interval_starts_no_process(tmp_path: Path) ->
 
 def test_finish_returns_the_error_of_the_store(tmp_path: Path) -> None:
     ended_record(tmp_path / "a")
-    (tmp_path / "no.db").write_text("this is not a database, whoever asks" * 10)
+    (tmp_path / "no.db").write_text("this text is not a database" * 10)
     background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, flush_timeout=PATIENCE)
     background.on_complete(tmp_path / "a")
     (error,) = background.finish()

@@ -28,7 +28,7 @@ def test_every_chart_is_in_a_section_and_no_section_is_empty() -> None:
     charts, sections = state["compareRunCharts"], state["compareRunSections"]
     assert [chart["displayName"] for chart in charts] == ["loss/step", "accuracy/test", "loss/train", "descent"]
     assert {chart["metricSectionId"] for chart in charts} == {section["uuid"] for section in sections}
-    # Without the second, the UI makes sections of its own.
+    # Without `isReordered`, the UI adds its own sections.
     assert all(section["display"] and section["isReordered"] for section in sections)
 
 

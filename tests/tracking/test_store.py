@@ -42,7 +42,7 @@ def test_an_experiment_that_another_process_creates_at_the_same_time_is_created_
     create, created = MlflowClient.create_experiment, []
 
     def beaten(*arguments: Any) -> str:
-        created.append(create(*arguments))  # what the other process does, between our look and our call
+        created.append(create(*arguments))  # as the other process does between our two calls
         return create(*arguments)
 
     monkeypatch.setattr(MlflowClient, "create_experiment", beaten)
@@ -68,7 +68,7 @@ def test_connecting_creates_the_folder_of_the_store(tmp_path: Path) -> None:
 def test_a_server_that_closes_connections_is_asked_twice_and_nothing_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # so that more would take no longer
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # so that retries take no time
     connections: list[object] = []
 
     def hang_up() -> None:

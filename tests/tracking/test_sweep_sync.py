@@ -22,7 +22,7 @@ PARENTS = (
 
 
 def sweep_of(folder: Path, *names: str, status: Status = "FINISHED", identity: str = "sweep") -> SweepRecord:
-    """A sweep with a job for each name, its run's record beside the sweep's."""
+    """A sweep with a job for each name, whose run is beside the sweep."""
     header = SweepHeader(identity, f"a {identity}", "x squared", CREATED, {"sweep.seed": "range(2)"}, {})
     sweep = SweepRecord.create(folder / identity, header, "lr: 0.1\n")
     for name in names:
@@ -110,7 +110,7 @@ def picture(sweep: SweepRecord, name: str, colour: str) -> None:
 
 
 def images(uri: str) -> Counter[str]:
-    """How many full-size images a store has under each name."""
+    """The number of full-size images in a store, by name."""
     logged = Path(uri.removeprefix("sqlite:///")).parent.glob("mlartifacts/*/*/artifacts/images/*.png")
     return Counter(path.name.partition("+")[0] for path in logged)
 
@@ -214,7 +214,7 @@ def test_a_sync_of_a_sweep_that_fails_after_any_call_is_completed_by_the_next(
     sync_sweep(sweep.folder, reference)
 
     def content(uri: str) -> set[tuple[str, ...]]:
-        """All that a store holds, but for how often it holds it: a picture that was cut off is shown again."""
+        """The content of a store without duplicates: a picture may be logged again after a failure."""
         return set(contents(uri))
 
     for _ in failing_after_each_call(lambda: sync_sweep(sweep.folder, repeated)):

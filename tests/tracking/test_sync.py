@@ -29,7 +29,7 @@ from descent.tracking.sync import SyncResult, sync
 
 
 def view(folder: Path, name: str = "descent.png") -> Path:
-    """Where a view of a run goes."""
+    """The path of a view of a run."""
     (folder / "views").mkdir(exist_ok=True)
     return folder / "views" / name
 
@@ -70,7 +70,7 @@ def test_a_complete_record_is_complete_in_mlflow(uri: str, tmp_path: Path) -> No
     assert [(at.step, at.timestamp, at.value) for at in client.get_metric_history(run_id, "loss/step")] == [
         (n, CREATED + n, 1 / (n + 1)) for n in range(3)
     ]
-    # The last evaluation has told the final loss already; no accuracy was taken.
+    # The last evaluation has logged the final loss already, and has no accuracy.
     assert [at.timestamp for at in client.get_metric_history(run_id, "loss/test")] == [CREATED, CREATED + 3]
     assert [at.step for at in client.get_metric_history(run_id, "diverged")] == [3]
     assert set(run.data.metrics) == {"loss/step", "grad_norm", "loss/test", "diverged"}
@@ -132,7 +132,7 @@ def test_changed_views_of_a_finished_run_are_logged(uri: str, tmp_path: Path) ->
 
 
 def failed(folder: Path) -> RunRecord:
-    """A record of a run that a fault stopped in its middle."""
+    """The record of a run that an error stopped."""
     record = start(folder, 20)
     evaluate(record, 0)
     step(record, 0, 10)
@@ -150,7 +150,7 @@ def test_a_sync_that_fails_after_any_call_is_completed_by_the_next(
     reference, repeated = (new_store(empty_store, tmp_path / name) for name in ("once", "often"))
     sync(folder, reference)
     for _ in failing_after_each_call(lambda: sync(folder, repeated)):
-        # That the run has ended is the last that is said of it.
+        # The status is set last.
         assert runs(repeated) in ([], [("a", "RUNNING")]) or contents(repeated) == contents(reference)
     assert contents(repeated) == contents(reference)
 

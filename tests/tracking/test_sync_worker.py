@@ -51,7 +51,7 @@ def is_synced(uri: str, steps: int) -> bool:
 
 
 def after(uri: str, folder: Path, *before: Path) -> Iterator[str]:
-    """Lines that name folders, and then another until it is in MLflow: the others have then been tried as well."""
+    """Lines with folders and a last one; ends when that is in MLflow, so that the others have been tried."""
     for path in (*before, ended_record(folder).folder):
         yield f"{path}\n"
     eventually(lambda: (folder.name, "FINISHED") in runs(uri), PATIENCE)
@@ -120,7 +120,7 @@ def test_a_server_that_starts_late_gets_everything(empty_store: Path, tmp_path: 
         )
 
     def lines() -> Iterator[str]:
-        yield f"{tmp_path}/a\n"  # nobody is there yet
+        yield f"{tmp_path}/a\n"  # before the server has started
         eventually(lambda: "startup complete" in (tmp_path / "log").read_text(), PATIENCE)
 
     try:

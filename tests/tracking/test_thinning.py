@@ -15,7 +15,7 @@ def test_rows_are_evenly_spaced_including_the_first_and_the_last(planned: int, p
     assert rows[-1:] == [planned - 1][:planned]
     gaps = [after - before for before, after in pairwise(rows)]
     assert not gaps or (min(gaps) >= 1 and max(gaps) - min(gaps) <= 1)
-    # Each is the row that is nearest to where it would stand if rows could be divided.
+    # Each row is the nearest one to exactly even spacing.
     spacing = (planned - 1) / max(1, len(rows) - 1)
     assert all(abs(row - point * spacing) <= 0.5 + 1e-9 for point, row in enumerate(rows))
 

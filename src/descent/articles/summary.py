@@ -1,4 +1,4 @@
-"""What the report tells beside the published values, in plain numbers and texts: reports/articles.json."""
+"""reports/articles.json: the numbers and texts of the report's sections."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -11,14 +11,14 @@ from descent.records.folder import write_atomically
 
 @dataclass(frozen=True)
 class Summary:
-    """What the report tells beside the published values.
+    """The numbers and texts of the report's sections.
 
     Args:
         rates: for each of two articles, its experiments with their learning rates.
         grid: the coordinates, along both axes, at which article 004 draws the gradient.
         minima: of the noisy polynomial, from left to right.
-        ends: how its descents ended: name, number of runs, share with its interval.
-        diverged: the number of those that diverged.
+        ends: the outcomes of its descents: name, number of runs, share with its interval.
+        diverged: the number of its descents that diverged.
         accuracies: for each network and part of the data: experiment, part, step, mean with interval, range, seeds.
     """
 
@@ -35,7 +35,7 @@ class Summary:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The one in a file; UserError where it is missing."""
+        """Read it from a file; raise a UserError if the file is missing."""
         if not path.exists():
             raise UserError(f"{path} is missing; `descent articles` writes it")
         return cls(**json.loads(path.read_text(encoding="utf-8")))

@@ -49,7 +49,7 @@ class BackgroundSync:
         """Finish, and print to stderr what is not in MLflow; do not wait after Ctrl-C."""
         if kind is not KeyboardInterrupt:
             for reason in self.finish():
-                print(f"not in MLflow yet: {reason} (the run record is whole)", file=sys.stderr)
+                print(f"not in MLflow yet: {reason} (the run record is complete)", file=sys.stderr)
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the process, unless it runs already; it ends soon after this one at the latest.
