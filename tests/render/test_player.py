@@ -231,6 +231,18 @@ def test_the_page_loads_nothing_from_outside(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHORT)
+def test_the_page_has_every_element_and_every_value_that_its_script_reads(name: str) -> None:
+    page = player(SHORT[name], series(TAKEN[name]))
+    ids = set(re.findall(r' id="([^"]+)"', page))
+    assert len(re.findall(r'element\("', page)) > 5
+    assert set(re.findall(r'element\("([^"]+)"\)(?!\?)', page)) <= ids
+    optional = set(re.findall(r'element\("([^"]+)"\)\?', page))
+    assert optional == {"step-curve", "reached"}
+    assert ("step-curve" in ids) == (name == "curve with data")
+    assert set(re.findall(r"frames\.(\w+)", page)) == set(frames_of(page))
+
+
+@pytest.mark.parametrize("name", SHORT)
 def test_without_scripts_it_shows_the_end(name: str) -> None:
     page = player(SHORT[name], series(TAKEN[name]))
     figures = frames_of(page)["figures"]
