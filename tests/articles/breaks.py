@@ -1,8 +1,8 @@
-"""Wrong programs, and the figures that must say `differs` of each: what tests/articles/test_breaks.py goes through.
+"""Wrong programs, and the figures that must say `differs` of each, for tests/articles/test_breaks.py.
 
-`PYTHONPATH=tests python -m articles.breaks`, in a project after `dvc repro`, trains each of them whole, two layers on
-the real MNIST from 20 seeds among them, and prints the tables of docs/figures.md. It writes the accuracies of
-two layers to tests/articles/two_layers.csv, with those of a hundred more runs of the right program.
+`PYTHONPATH=tests python -m articles.breaks`, in a project after `dvc repro`, trains each of them with all steps, also
+two layers on the real MNIST from 20 seeds, and prints the tables of docs/figures.md. It writes the accuracies of two
+layers to tests/articles/two_layers.csv, with those of a hundred more runs of the right program.
 """
 
 import csv
@@ -29,18 +29,18 @@ from descent.runs.tracked_run import train
 Part = Callable[[Results], Iterable[PublishedValue]]
 
 PARTS: dict[str, Part] = {
-    "noisy_polynomial": article_000.descent,
+    "noisy_polynomial": article_000.descent_values,
     **dict.fromkeys(article_001.RATES, article_001.published_values),
-    "patterns": article_002.network,
-    **dict.fromkeys(article_002.PARABOLAS, article_002.descents),
-    **dict.fromkeys(("parabola_003", "cubic_003"), article_003.descents),
-    **dict.fromkeys(article_004.RATES, article_004.descents),
-    "linear_softmax": article_004.layer,
-    "two_layer_gradient": article_004.gradient_check,
-    "mnist_three_layer": article_003.three_layers,
+    "patterns": article_002.network_values,
+    **dict.fromkeys(article_002.PARABOLAS, article_002.descent_values),
+    **dict.fromkeys(("parabola_003", "cubic_003"), article_003.descent_values),
+    **dict.fromkeys(article_004.RATES, article_004.descent_values),
+    "linear_softmax": article_004.layer_values,
+    "two_layer_gradient": article_004.gradient_check_values,
+    "mnist_three_layer": article_003.three_layer_values,
     "mnist_two_layer": article_004_mnist.published_values,
 }
-"""The figures that an experiment's run is held against."""
+"""The figures that are computed from an experiment's run."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Break:
     """A wrong program.
 
     Args:
-        experiment: the one that is trained wrongly.
-        overrides: what is wrong.
+        experiment: the experiment that is changed.
+        overrides: the changes.
         rows: the names of the figures that say `differs`.
     """
 
@@ -144,14 +144,14 @@ MNIST = (
 
 
 def composed(project: Path, experiment: str, *overrides: str) -> TrainConfig:
-    """The configuration of a run that is not brought to MLflow."""
+    """The configuration of a run that is not synced to MLflow."""
     always = ("tracking=none", f"run_dir=runs/{experiment}")
     with initialize_config_dir(str(project / "conf"), version_base="1.3"):
         return typed(TrainConfig, compose("train", [f"experiment={experiment}", *always, *overrides]))
 
 
 def beside(project: Path, folder: Path, *but: str) -> None:
-    """Make a folder a project with all of another's, but for some paths in it."""
+    """Make a folder a project with links to all of another's files, except some paths."""
     for name in ("dvc.yaml", "conf", "data", "gradients", "seeds", "runs"):
         inner = [Path(path) for path in but if Path(path).parts[0] == name]
         if not inner:
@@ -164,7 +164,7 @@ def beside(project: Path, folder: Path, *but: str) -> None:
 
 
 def broken(project: Path, folder: Path, fault: Break, *overrides: str, seeds: int = 0) -> Results:
-    """The results of a project with one run trained wrongly, and repeated so from seeds, in a folder of their own."""
+    """The results of a project in a new folder, of which one run, also from other seeds, has a fault."""
     name = fault.experiment
     beside(project, folder, f"runs/{name}", *([f"seeds/{name}"] if seeds else []))
     config = composed(folder, name, *overrides, *fault.overrides)
@@ -177,7 +177,7 @@ def broken(project: Path, folder: Path, fault: Break, *overrides: str, seeds: in
 
 CURVES = Path(__file__).with_name("two_layers.csv")
 RIGHT, MORE = "right", "more of the right"
-"""What the right program's runs are called there: the 20 that the article's is held against, and others."""
+"""The names of the right program's runs: the 20 that the article's curve is compared with, and a hundred more."""
 
 
 def write_curves(curves: dict[str, Array]) -> None:
@@ -191,7 +191,7 @@ def write_curves(curves: dict[str, Array]) -> None:
 
 
 def read_curves() -> dict[str, Array]:
-    """The same of each program, (runs, accuracies), from 0 to 1."""
+    """Read the accuracies of each program's runs, (runs, accuracies), from 0 to 1."""
     with CURVES.open(newline="", encoding="utf-8") as file:
         _, *rows = csv.reader(file)
     programs = dict.fromkeys(row[0] for row in rows)
@@ -209,22 +209,22 @@ def table_row(fault: Break, differ: Iterable[str]) -> str:
 
 
 def power_table(curves: dict[str, Array]) -> str:
-    """The table of how often wrong programs are noticed in docs/figures.md."""
-    rows = [f"| `{program}` | {told_apart:.0%} |" for program, told_apart in powers(curves).items()]
+    """The table of detection rates in docs/figures.md."""
+    rows = [f"| `{program}` | {rate:.0%} |" for program, rate in powers(curves).items()]
     return "\n".join(["| 20 seeds with | noticed |", "| --- | --- |", *rows])
 
 
 def powers(curves: dict[str, Array]) -> dict[str, float]:
-    """Of each program's 20 runs, how often a run of the right program is found to be another."""
-    more = curves[MORE]
-    return {program: power(more, runs) for program, runs in curves.items() if program != MORE}
+    """For each program, the share of the right program's runs that are not typical of its 20 runs."""
+    more_curves = curves[MORE]
+    return {program: power(more_curves, runs) for program, runs in curves.items() if program != MORE}
 
 
 def main() -> None:
-    """Train every wrong program whole, and print which figures differ."""
+    """Train every wrong program with all steps, and print the figures that differ."""
     numerics.configure_torch()
     project, name = project_root(), article_004_mnist.NAME
-    curves = {RIGHT: article_004_mnist.curves(Results(project))}
+    curves = {RIGHT: article_004_mnist.accuracy_curves(Results(project))}
     print(HEADER)
     for fault in (*SMALL, *MNIST):
         with TemporaryDirectory() as folder:
@@ -232,13 +232,13 @@ def main() -> None:
             with chdir(folder):
                 differ = [figure.name for figure in PARTS[fault.experiment](results) if figure.verdict == "differs"]
             if fault.experiment == name:
-                curves[" ".join(fault.overrides)] = article_004_mnist.curves(results)
+                curves[" ".join(fault.overrides)] = article_004_mnist.accuracy_curves(results)
         print(table_row(fault, differ), flush=True)
     with TemporaryDirectory() as folder:
         beside(project, Path(folder), f"seeds/{name}")
         with chdir(folder):
             repeat(composed(project, name), range(1001, 1101))
-        curves[MORE] = article_004_mnist.curves(Results(Path(folder)))[1:]
+        curves[MORE] = article_004_mnist.accuracy_curves(Results(Path(folder)))[1:]
     write_curves(curves)
     print(power_table(read_curves()))
 

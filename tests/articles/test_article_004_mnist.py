@@ -1,4 +1,4 @@
-"""The two layers' figures, on measured accuracies of right and wrong programs, and on small images."""
+"""The figures of two layers, from measured accuracies of right and wrong programs, and from small images."""
 
 import csv
 from collections.abc import Callable
@@ -22,11 +22,11 @@ TWO_LAYERS = [fault for fault in MNIST if fault.experiment == figures.NAME]
 
 
 def recorded(folder: Path, runs: Array, steps: list[int]) -> Results:
-    """Accuracies, (runs, steps, parts), as an experiment's run and its repeats leave them."""
+    """Results with accuracies, (runs, steps, parts), of an experiment's run and its runs from other seeds."""
     columns = [f"accuracy/{part}" for part in figures.PARTS]
-    own, *repeats = ([dict(zip(columns, values, strict=True)) for values in run.tolist()] for run in runs)
+    curve, *repeats = ([dict(zip(columns, values, strict=True)) for values in run.tolist()] for run in runs)
     with start(folder / "runs" / figures.NAME, 10_000) as record:
-        record.append(EVALUATIONS, [{"step": s, "timestamp": 1, **row} for s, row in zip(steps, own, strict=True)])
+        record.append(EVALUATIONS, [{"step": s, "timestamp": 1, **row} for s, row in zip(steps, curve, strict=True)])
         record.finish("finished", 10_000, {})
     table = folder / "seeds" / figures.NAME / "evaluations.csv"
     table.parent.mkdir(parents=True)
@@ -46,8 +46,8 @@ def with_curves(folder: Path, runs: Array) -> Results:
     return recorded(folder, runs, list(figures.ACCURACIES))
 
 
-def test_the_articles_curve_is_one_of_the_right_programs(tmp_path: Path) -> None:
-    figure = figures.curve(with_curves(tmp_path, curves_of(RIGHT)))
+def test_the_articles_curve_is_typical_of_the_right_program(tmp_path: Path) -> None:
+    figure = figures.curve_value(with_curves(tmp_path, curves_of(RIGHT)))
     assert figure.verdict == "reproduced"
     published = " ".join(figure.published.split())
     assert published.startswith("601: 0.7885/0.7935, 1,201: 0.8773/0.8810")
@@ -56,27 +56,27 @@ def test_the_articles_curve_is_one_of_the_right_programs(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("fault", TWO_LAYERS, ids=str)
-def test_the_articles_curve_is_not_one_of_those_of_wrong_programs_that_accuracies_tell(
+def test_the_articles_curve_is_not_typical_of_the_wrong_programs_that_it_can_notice(
     fault: Break, tmp_path: Path
 ) -> None:
-    figure = figures.curve(with_curves(tmp_path, curves_of(" ".join(fault.overrides))))
+    figure = figures.curve_value(with_curves(tmp_path, curves_of(" ".join(fault.overrides))))
     assert (figure.verdict == "differs") is (CURVE in fault.rows)
 
 
-def test_fewer_seeds_than_said_or_one_that_ran_away_differ(tmp_path: Path) -> None:
+def test_fewer_seeds_or_a_diverged_one_differ(tmp_path: Path) -> None:
     runs = curves_of(RIGHT)
-    assert figures.curve(with_curves(tmp_path / "fewer", runs[:19])).verdict == "differs"
+    assert figures.curve_value(with_curves(tmp_path / "fewer", runs[:19])).verdict == "differs"
     runs[3, 5:] = np.nan
-    assert figures.curve(with_curves(tmp_path / "away", runs)).verdict == "differs"
+    assert figures.curve_value(with_curves(tmp_path / "away", runs)).verdict == "differs"
 
 
-def test_the_row_says_how_often_runs_of_wrong_programs_are_told_apart(tmp_path: Path) -> None:
+def test_the_row_has_the_measured_detection_rates(tmp_path: Path) -> None:
     measured = {program: f"{share:.0%}" for program, share in powers(read_curves()).items()}
-    assert measured == {RIGHT: figures.BY_CHANCE, **figures.TOLD_APART}
+    assert measured == {RIGHT: figures.FALSE_ALARM_RATE, **figures.DETECTION_RATES}
     assert power_table(read_curves()) in DOCS
-    said = figures.curve(with_curves(tmp_path, curves_of(RIGHT))).cause
-    assert all(f"{program} in {share}" in said for program, share in figures.TOLD_APART.items())
-    assert f"by chance, in {figures.BY_CHANCE}" in said
+    cause = figures.curve_value(with_curves(tmp_path, curves_of(RIGHT))).cause
+    assert all(f"{program} in {share}" in cause for program, share in figures.DETECTION_RATES.items())
+    assert f"by chance, in {figures.FALSE_ALARM_RATE}" in cause
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_accuracies_of_no_seed_are_a_percent_apart(train: float, test: float
     with start(tmp_path / "runs" / "mnist_three_layer", 1) as record:
         record.append(EVALUATIONS, [{"step": 60_000, "timestamp": 1, "accuracy/train": 0.99, "accuracy/test": 0.98}])
         record.finish("finished", 1, {})
-    assert figures.together(results).verdict == verdict
+    assert figures.overfitting_value(results).verdict == verdict
 
 
 @pytest.fixture(scope="module")
@@ -116,37 +116,42 @@ def one_step(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path
         (("nan", "0.0000"), "differs"),
     ],
 )
-def test_accuracies_after_a_step_are_those_of_a_seed_or_below_those_of_the_rare_one(
+def test_accuracies_after_a_step_are_within_those_of_the_seeds_or_below_the_rare_seeds(
     published: tuple[str, str], verdict: str, one_step: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(one_step)
-    assert figures.first_step(Results(one_step), published).verdict == verdict
+    assert figures.first_step_value(Results(one_step), published).verdict == verdict
 
 
 @pytest.mark.parametrize("end", [np.min, np.max])
-def test_accuracies_after_a_step_range_from_the_lowest_seeds_to_the_highest_both_included(
+def test_the_range_of_accuracies_after_a_step_includes_its_ends(
     end: Callable[[list[float]], float], one_step: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(one_step)
     results = Results(one_step)
     ends = [float(end(results.over_seeds(figures.NAME, 1, f"accuracy/{part}"))) for part in ("train", "test")]
-    figure = figures.first_step(results, [repr(value) for value in ends])
+    figure = figures.first_step_value(results, [repr(value) for value in ends])
     assert figure.verdict == "reproduced"
     assert "/".join(f"{value:.4f}" for value in ends) in figure.ours.partition(" over 5 seeds")[0].split(" to ")
 
 
-def test_a_rare_seed_explains_nothing_where_its_step_is_not_that_of_plain_numpy(
+def test_a_rare_seed_explains_nothing_if_its_step_differs_from_plain_numpy(
     one_step: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(one_step / "wrong")
-    assert figures.first_step(Results(one_step / "wrong"), ("0.0000", "0.0000")).verdict == "differs"
+    assert figures.first_step_value(Results(one_step / "wrong"), ("0.0000", "0.0000")).verdict == "differs"
 
 
-def test_draws_with_replacement_are_told_from_others() -> None:
+def test_draws_with_replacement_are_distinguished_from_others() -> None:
     generator = np.random.default_rng(0)
     count, shape = 6_000, (60, 100)
-    assert figures.with_replacement(generator.integers(count, size=shape), count)[1]
-    once = np.array([generator.choice(count, 100, replace=False) for _ in range(60)])
-    again = np.tile(generator.integers(count, size=(30, 100)), (2, 1))
-    others = (generator.permutation(count).reshape(shape), once, again, generator.integers(count // 2, size=shape))
-    assert [figures.with_replacement(indices, count)[1] for indices in others] == [False] * 4
+    assert figures.replacement_check(generator.integers(count, size=shape), count)[1]
+    without_replacement = np.array([generator.choice(count, 100, replace=False) for _ in range(60)])
+    repeated = np.tile(generator.integers(count, size=(30, 100)), (2, 1))
+    wrong_draws = (
+        generator.permutation(count).reshape(shape),
+        without_replacement,
+        repeated,
+        generator.integers(count // 2, size=shape),
+    )
+    assert [figures.replacement_check(indices, count)[1] for indices in wrong_draws] == [False] * 4

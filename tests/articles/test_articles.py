@@ -1,4 +1,4 @@
-"""What the articles' figures rest on, as far as it takes no training runs."""
+"""The parts of the articles' modules that need no training runs."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from numpy.polynomial import Polynomial
 from tracking.runs import start
 
 from descent.articles import article_000, article_001, article_002, article_003, article_004, article_004_mnist
+from descent.articles.numpy_reference import float32_rounding
 from descent.articles.published_value import same_digits
 from descent.articles.results import Results
 from descent.core.build import assemble
@@ -17,7 +18,7 @@ from descent.core.training.training_run import RunComponents
 from descent.records.run import EVALUATIONS
 
 
-def test_minima_and_maxima_are_told_apart() -> None:
+def test_extrema_are_minima_and_maxima() -> None:
     curve = Polynomial.fromroots([-2, -1, 0, 1, 2])  # rises last
     minima, maxima = article_000.extrema(curve)
     assert np.all(np.diff(np.sort([*minima, *maxima])) > 0)
@@ -42,24 +43,25 @@ def patterns() -> RunComponents:
     return assemble(composed_in(ROOT, "experiment=patterns"))
 
 
-def test_three_numbers_of_the_unknown_weights_give_all_the_errors_that_article_002_prints(
+def test_three_scores_of_the_unknown_weights_give_all_errors_of_article_002(
     patterns: RunComponents,
 ) -> None:
     scores = article_002.article_scores()
-    errors, _ = article_002.train(patterns, patterns.optimizer, article_002.weights_with(scores))
+    errors, _ = article_002.train_from(article_002.weights_of(scores), patterns, patterns.optimizer)
     assert all(map(same_digits, article_002.ERRORS, errors))
     assert errors[len(article_002.ERRORS)] < 0.0005  # what is printed after those is less than four digits show
     # Other weights give other errors: the match says something.
-    others, _ = article_002.train(patterns, patterns.optimizer, article_002.weights_with(scores * 1.01))
-    assert not any(map(same_digits, article_002.ERRORS[1:], others[1:]))
+    other_errors, _ = article_002.train_from(article_002.weights_of(scores * 1.01), patterns, patterns.optimizer)
+    assert not any(map(same_digits, article_002.ERRORS[1:], other_errors[1:]))
 
 
-def test_the_errors_depend_on_the_weights_through_three_numbers_alone(patterns: RunComponents) -> None:
+def test_the_errors_depend_on_the_weights_only_through_three_scores(patterns: RunComponents) -> None:
     scores = np.array([0.9, 0.5, 0.3])
-    weights = article_002.weights_with(scores)
+    weights = article_002.weights_of(scores)
     weights += np.random.default_rng(0).random((4, 16)) * (1 - article_002.A)  # where pattern A is dark
-    errors, _ = article_002.train(patterns, patterns.optimizer, weights)
-    assert errors[:20] == pytest.approx(article_002.errors_from(scores, 20).tolist(), rel=1e-3, abs=1e-6)
+    errors, _ = article_002.train_from(weights, patterns, patterns.optimizer)
+    expected = article_002.errors_of(scores, 20)
+    assert (abs(errors[:20] - expected) <= float32_rounding(expected)).all()
 
 
 def test_the_articles_optimizer_trains_its_network_as_sgd_does(patterns: RunComponents) -> None:
@@ -73,7 +75,7 @@ def test_momentum_leaves_the_dip_where_gradient_descent_stays_and_adam_and_adagr
     assert least["gradient descent"] == pytest.approx(2 / 3, abs=0.05)
 
 
-def test_the_experiments_name_the_rates_that_the_figures_are_held_against() -> None:
+def test_the_experiments_have_the_rates_of_the_articles_modules() -> None:
     rates = {
         **article_001.RATES,
         **{name: lr for name, (lr, _) in article_002.PARABOLAS.items()},
@@ -89,11 +91,11 @@ def test_the_experiments_name_the_rates_that_the_figures_are_held_against() -> N
 
 
 def test_numerical_gradients_on_a_bowl_are_reproduced() -> None:
-    assert [figure.verdict for figure in article_004.gradients()] == ["reproduced"] * 4
+    assert [figure.verdict for figure in article_004.gradient_values()] == ["reproduced"] * 4
 
 
 def test_ways_out_of_the_dip_are_explained_by_those_of_plain_numpy() -> None:
-    assert [figure.verdict for figure in article_003.ways_out()] == ["explained"]
+    assert [figure.verdict for figure in article_003.ways_out_values()] == ["explained"]
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "Adam"])
@@ -101,7 +103,7 @@ def test_other_ways_out_of_the_dip_than_those_of_plain_numpy_differ(
     optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(article_003.OPTIMIZERS, optimizer, torch.optim.RMSprop)
-    assert [figure.verdict for figure in article_003.ways_out()] == ["differs"]
+    assert [figure.verdict for figure in article_003.ways_out_values()] == ["differs"]
 
 
 @pytest.mark.parametrize(("accuracy", "verdict"), [(0.991, "reproduced"), (0.989, "differs"), (np.nan, "differs")])
@@ -112,4 +114,4 @@ def test_three_layers_are_nearly_always_right_on_what_they_are_trained_on(
     with start(tmp_path / "runs" / article_003.THREE_LAYERS, 1) as record:
         record.append(EVALUATIONS, [{"step": steps, "timestamp": 1, "accuracy/train": accuracy}])
         record.finish("finished", steps, {})
-    assert article_003.three_layers_accuracy(Results(tmp_path)).verdict == verdict
+    assert article_003.three_layer_accuracy(Results(tmp_path)).verdict == verdict

@@ -1,4 +1,4 @@
-"""Programs that are wrong on purpose, trained for real: figures of theirs must say `differs`."""
+"""Trains programs that are wrong on purpose: their figures must say `differs`."""
 
 import csv
 import shutil
@@ -21,10 +21,10 @@ from descent.core.data.points import write_points
 from descent.runs.seeds import repeat
 from descent.runs.tracked_run import train
 
-PROGRAMS = {"mnist_two_layer": article_004_mnist.program, "mnist_three_layer": article_003.three_layers_program}
+PROGRAMS = {"mnist_two_layer": article_004_mnist.program_value, "mnist_three_layer": article_003.three_layer_program}
 FRESH = ("data=fresh_noisy_points", "evaluation.every=100")
 STEPS = 12
-"""Of these here: two epochs of the small images."""
+"""The steps on MNIST in these tests: two epochs of the small images."""
 DIFFERENCES = """parameter,shape,components,largest_absolute,largest_relative,agrees
 network.0.weight,"(100, 784)",78400,1e-11,1e-08,True
 network.0.bias,"(100,)",100,1e-11,1e-08,True
@@ -58,48 +58,48 @@ def right(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
 
 
 def write_noise(project: Path, noise: float) -> None:
-    points = read_control_points(project / "data" / "source" / "control_points.csv", article_000.DEGREE)
-    drawn = generate(fit(points, article_000.DEGREE), 100, -10, 10, noise, seed=0)
-    write_points(project / "data" / "noisy_polynomial" / "points.csv", drawn)
+    control_points = read_control_points(project / "data" / "source" / "control_points.csv", article_000.DEGREE)
+    points = generate(fit(control_points, article_000.DEGREE), 100, -10, 10, noise, seed=0)
+    write_points(project / "data" / "noisy_polynomial" / "points.csv", points)
 
 
 @pytest.fixture
-def inside(right: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def right_project(right: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(right)
     return right
 
 
-def test_no_figure_differs_of_right_programs(inside: Path) -> None:
-    results = Results(inside)
+def test_no_figure_of_a_right_program_differs(right_project: Path) -> None:
+    results = Results(right_project)
     parts = dict.fromkeys(part for name, part in PARTS.items() if name not in PROGRAMS)
     assert [name for part in parts for name in differ(part(results))] == []
     assert differ(program(results, STEPS) for program in PROGRAMS.values()) == []
 
 
-def test_all_that_is_published_has_its_row(inside: Path) -> None:
+def test_every_published_figure_has_a_row(right_project: Path) -> None:
     articles = (article_000, article_001, article_002, article_003, article_004)
-    figures = [figure for article in articles for figure in article.published_values(Results(inside))]
+    figures = [figure for article in articles for figure in article.published_values(Results(right_project))]
     assert Counter(figure.article for figure in figures) == {"000": 8, "001": 5, "002": 9, "003": 7, "004": 16}
     assert len({(figure.article, figure.name) for figure in figures}) == len(figures)
 
 
-def test_rows_say_what_was_chosen_and_which_seeds_were_looked_for(inside: Path) -> None:
-    results = Results(inside)
+def test_rows_name_our_choices_and_seeds_that_were_searched(right_project: Path) -> None:
+    results = Results(right_project)
     parts = dict.fromkeys(part for name, part in PARTS.items() if name not in PROGRAMS)
-    said = {figure.name: figure.cause for part in parts for figure in part(results) if figure.verdict == "reproduced"}
-    assert {name for name, text in said.items() if "looked for" in text} == {
+    causes = {figure.name: figure.cause for part in parts for figure in part(results) if figure.verdict == "reproduced"}
+    assert {name for name, text in causes.items() if "looked for" in text} == {
         "the descent that is shown",
         "right on pattern A at 999999999, before",
         "right on pattern A at 999999999, after",
     }
-    assert {name for name, text in said.items() if "our choice" in text} == {
+    assert {name for name, text in causes.items() if "our choice" in text} == {
         "x² from 1, 25,000 steps",
         "x³ - 0.75x + 1 from 1, 25,000 steps",
     }
-    assert "rounding" in said["the training of the network"]
-    assert "depend on three numbers" in said["the first errors"]
-    assert "eight digits" in said["the 2x3 layer: its output"]
-    assert "could not agree" in said["two layers: numerical gradient and backpropagation"]
+    assert "rounding" in causes["the training of the network"]
+    assert "depend on three numbers" in causes["the first errors"]
+    assert "eight digits" in causes["the 2x3 layer: its output"]
+    assert "could not agree" in causes["two layers: numerical gradient and backpropagation"]
 
 
 def test_every_wrong_program_is_in_the_table_of_the_docs() -> None:
@@ -107,10 +107,11 @@ def test_every_wrong_program_is_in_the_table_of_the_docs() -> None:
     assert table in (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
 
 
-def test_descents_on_a_bowl_end_where_closed_forms_say(inside: Path) -> None:
-    results = Results(inside)
+def test_descents_on_a_bowl_end_at_the_closed_form(right_project: Path) -> None:
+    results = Results(right_project)
     ends = {
-        figure.name: figure.ours for figure in (*article_001.published_values(results), *article_004.descents(results))
+        figure.name: figure.ours
+        for figure in (*article_001.published_values(results), *article_004.descent_values(results))
     }
     assert {name: end for name, end in ends.items() if name.startswith("from")} == {
         "from (3, 2) at rate 0.1": "6.11110793e-10, 4.07407195e-10",  # 0.8^100
@@ -122,15 +123,15 @@ def test_descents_on_a_bowl_end_where_closed_forms_say(inside: Path) -> None:
     }
 
 
-def test_another_number_of_steps_on_mnist_differs(inside: Path) -> None:
-    assert len(differ(program(Results(inside), STEPS - 1) for program in PROGRAMS.values())) == len(PROGRAMS)
+def test_another_number_of_steps_on_mnist_differs(right_project: Path) -> None:
+    assert len(differ(program(Results(right_project), STEPS - 1) for program in PROGRAMS.values())) == len(PROGRAMS)
 
 
 def test_repeats_that_are_not_configured_as_the_run_differ(right: Path, tmp_path: Path) -> None:
     beside(right, tmp_path, "seeds/mnist_two_layer")
     with chdir(tmp_path):
         repeat(composed(right, "mnist_two_layer", f"trainer.max_steps={STEPS}", "optimizer.lr=0.11"), range(1, 3))
-        assert article_004_mnist.program(Results(tmp_path), STEPS).verdict == "differs"
+        assert article_004_mnist.program_value(Results(tmp_path), STEPS).verdict == "differs"
 
 
 @pytest.mark.parametrize("fault", SMALL, ids=str)
@@ -168,7 +169,7 @@ def test_another_program_on_mnist_differs(
         (lambda generator: generator.uniform(0, 0.3, 100), "differs"),
     ],
 )
-def test_noise_is_normal_as_the_articles_program_draws_it(
+def test_the_noise_has_the_normal_distribution_of_the_articles_program(
     draw: Callable[[np.random.Generator], Array], verdict: str, right: Path, tmp_path: Path
 ) -> None:
     beside(right, tmp_path, "data/noisy_polynomial")
@@ -178,10 +179,10 @@ def test_noise_is_normal_as_the_articles_program_draws_it(
     (tmp_path / "data" / "noisy_polynomial").mkdir()
     points = tmp_path / "data" / "noisy_polynomial" / "points.csv"
     write_points(points, (x, on_the_curve + draw(np.random.default_rng(0))))
-    verdicts = {figure.name: figure.verdict for figure in article_000.data(Results(tmp_path))}
+    verdicts = {figure.name: figure.verdict for figure in article_000.data_values(Results(tmp_path))}
     assert verdicts["the noise"] == verdict
     write_points(points, (x[:99], on_the_curve[:99]))
-    assert "the data" in differ(article_000.data(Results(tmp_path)))
+    assert "the data" in differ(article_000.data_values(Results(tmp_path)))
 
 
 def test_other_control_points_differ(right: Path, tmp_path: Path) -> None:
@@ -190,16 +191,16 @@ def test_other_control_points_differ(right: Path, tmp_path: Path) -> None:
     points = tmp_path / "data" / "source" / "control_points.csv"
     header, *rows = csv.reader(points.read_text().splitlines())
     points.write_text("\n".join([",".join(header), *(f"{float(x) + 1},{y}" for x, y in rows)]))
-    assert differ(article_000.data(Results(tmp_path))) == ["the control points", "the minima"]
+    assert differ(article_000.data_values(Results(tmp_path))) == ["the control points", "the minima"]
 
 
-def test_the_best_minimum_is_reached_as_surely_as_in_plain_numpy(right: Path, tmp_path: Path) -> None:
-    assert article_000.how_surely(Results(right)).verdict == "reproduced"
+def test_the_best_minimum_is_reached_as_often_as_in_plain_numpy(right: Path, tmp_path: Path) -> None:
+    assert article_000.seeds_value(Results(right)).verdict == "reproduced"
     beside(right, tmp_path, "seeds/noisy_polynomial")
     with chdir(tmp_path):
         config = composed(right, "noisy_polynomial", *FRESH, "optimizer.lr=0.2")
         repeat(config, range(3, 503))
-    assert article_000.how_surely(Results(tmp_path)).verdict == "differs"
+    assert article_000.seeds_value(Results(tmp_path)).verdict == "differs"
 
 
 @pytest.mark.parametrize(
@@ -221,4 +222,4 @@ def test_gradients_that_do_not_agree_differ(
     lines[line] = lines[line].replace(was, became)
     (tmp_path / "gradients" / "two_layer_gradient" / "record").mkdir(parents=True)
     (tmp_path / "gradients" / "two_layer_gradient" / "record" / "differences.csv").write_text("\n".join(lines))
-    assert differ(article_004.gradient_check(Results(tmp_path))) == rows
+    assert differ(article_004.gradient_check_values(Results(tmp_path))) == rows

@@ -7,9 +7,9 @@ from descent.articles.published_value import (
     Cause,
     Check,
     Verdict,
-    animation,
+    animation_claim,
     claim,
-    interval,
+    mean_with_interval,
     numbers,
     same_digits,
 )
@@ -30,20 +30,20 @@ from descent.articles.published_value import (
         ("0.9455", math.inf, False),
     ],
 )
-def test_numbers_are_the_same_as_far_as_the_published_digits_go(published: str, ours: float, same: bool) -> None:
+def test_numbers_are_compared_within_the_published_digits(published: str, ours: float, same: bool) -> None:
     assert same_digits(published, ours) is same
 
 
-def test_what_goes_in_with_few_digits_leaves_what_comes_out_open() -> None:
+def test_the_input_error_widens_the_comparison() -> None:
     assert not same_digits("0.66587567", 0.665875678)
-    assert same_digits("0.66587567", 0.665875678, open_by=5e-9)
+    assert same_digits("0.66587567", 0.665875678, input_error=5e-9)
 
 
 RIGHT = Cause("a fault", Check([2.0], [2.0], 0.0))
 WRONG = Cause("a fault", Check([2.0], [2.1], 0.01))
 
 
-def test_numbers_are_explained_only_where_ours_is_right_and_a_fault_gives_the_published_digits() -> None:
+def test_numbers_are_explained_only_if_ours_is_right_and_a_fault_gives_the_published_digits() -> None:
     def verdict(ours: float, with_fault: float | None = None, cause: Cause | None = None) -> Verdict:
         fault = None if with_fault is None else [with_fault]
         return numbers("001", "a", ["1.00"], [ours], with_fault=fault, cause=cause).verdict
@@ -71,7 +71,7 @@ def test_the_difference_of_numbers_is_their_largest() -> None:
     assert numbers("001", "a", ["1.00", "2.00"], [1.0]).difference == ""
 
 
-def test_a_cause_is_told_and_else_the_note() -> None:
+def test_a_figure_has_the_text_of_its_cause_or_else_its_note() -> None:
     assert numbers("001", "a", ["1.00"], [2.0], with_fault=[1.0], cause=RIGHT, note="by the way").cause == "a fault"
     assert numbers("001", "a", ["1.00"], [1.0], note="by the way").cause == "by the way"
     assert claim("001", "a", "so", "so", holds=True, note="by the way").cause == "by the way"
@@ -86,34 +86,34 @@ def test_a_claim_that_does_not_hold_needs_a_cause_and_ours_to_be_right() -> None
     assert claim("001", "a", "so", "not so", holds=False, note="by the way").verdict == "differs"
 
 
-def test_an_animation_moves() -> None:
-    assert animation("001", "a GIF", "bowl", 2).verdict == "reproduced"
-    assert animation("001", "a GIF", "bowl", 1).verdict == "differs"
+def test_an_animation_needs_at_least_two_steps() -> None:
+    assert animation_claim("001", "a GIF", "bowl", 2).verdict == "reproduced"
+    assert animation_claim("001", "a GIF", "bowl", 1).verdict == "differs"
 
 
-def test_ours_is_right_as_far_as_rounding_goes() -> None:
+def test_a_check_holds_within_its_tolerance() -> None:
     assert Check([1.0, 2.0], [1.5, 2.5], 0.5).holds
-    assert Check([1.0, 2.0], [1.5, 2.5], 0.5).apart == 0.5
+    assert Check([1.0, 2.0], [1.5, 2.5], 0.5).largest_error == 0.5
     assert not Check([1.0, 2.0], [1.5, 2.0], 0.4).holds
     assert not Check([1.0, 2.0], [1.0, 2.5], [1.0, 0.4]).holds
     assert Check(np.ones((2, 2)), np.zeros((2, 2)), np.ones((2, 2))).holds
 
 
 @pytest.mark.parametrize("ours", [[], [1.0], [1.0, math.nan], [math.inf, 2.0], [1.0, 2.0, 3.0]])
-def test_ours_is_not_right_where_it_is_missing_or_not_finite(ours: list[float]) -> None:
+def test_a_check_of_missing_or_non_finite_numbers_does_not_hold(ours: list[float]) -> None:
     check = Check(ours, [1.0, 2.0], math.inf)
     assert not check.holds
-    assert math.isnan(check.apart)
+    assert math.isnan(check.largest_error)
 
 
-def test_nothing_is_not_right() -> None:
+def test_an_empty_check_does_not_hold() -> None:
     assert not Check([], [], 0.0).holds
 
 
-def test_the_interval_of_a_mean_covers_it_as_often_as_is_said() -> None:
+def test_the_interval_of_a_mean_has_the_stated_coverage() -> None:
     generator = np.random.default_rng(0)
     covered = 0
     for _ in range(2000):
-        mean, reach = map(float, interval(generator.normal(100, 1, 5).tolist()).split(" ± "))
-        covered += abs(mean - 100) <= reach
+        mean, half_width = map(float, mean_with_interval(generator.normal(100, 1, 5).tolist()).split(" ± "))
+        covered += abs(mean - 100) <= half_width
     assert 0.935 < covered / 2000 < 0.965

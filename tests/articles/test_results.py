@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import composed_in
-from tracking.runs import start, whole
+from tracking.runs import ended_record, start
 
 from descent.articles.configs import run_config, seeds_config
 from descent.articles.results import Results
@@ -47,12 +47,12 @@ def results(run: RunRecord, tmp_path: Path) -> Results:
     return Results(tmp_path)
 
 
-def test_a_path_leads_from_the_start_through_every_step(results: Results) -> None:
+def test_a_path_has_the_start_and_every_step(results: Results) -> None:
     assert results.path("bowl").tolist() == [[3, 2], [2, 1], [1, 0.5]]
     assert results.path("bowl", ["y"]).tolist() == [[2], [1], [0.5]]
 
 
-def test_a_path_without_steps_is_its_start_and_one_without_a_start_leads_nowhere(tmp_path: Path) -> None:
+def test_a_path_without_steps_is_its_start_and_one_without_a_start_is_nan(tmp_path: Path) -> None:
     with start(tmp_path / "runs" / "still", 0) as record:
         record.append(EVALUATIONS, [{"step": 0, "timestamp": 1, "x": 3.0}])
         record.finish("diverged", 0, {})
@@ -70,7 +70,7 @@ def test_steps_have_losses_and_norms_and_a_result(results: Results) -> None:
     assert results.result("bowl") == "diverged"
 
 
-def test_the_configuration_is_the_runs_own(results: Results, project: Path) -> None:
+def test_the_configurations_are_those_of_the_run_and_of_its_seeds(results: Results, project: Path) -> None:
     for folder, seed in (("runs/bowl/record", 0), ("seeds/bowl", 5)):
         config = composed_in(project, "experiment=bowl_001", f"seed={seed}")
         (project / folder / "config.yaml").write_text(config.to_yaml())
@@ -81,22 +81,22 @@ def test_the_configuration_is_the_runs_own(results: Results, project: Path) -> N
 def test_a_metric_is_read_where_it_was_evaluated(results: Results) -> None:
     assert results.evaluation("bowl", "accuracy/train", 2) == 0.1
     assert math.isnan(results.evaluation("bowl", "accuracy/train", 1))
-    assert results.repeated_at("bowl", 2, "accuracy/train") == [5.2, 6.2]
+    assert results.seed_values("bowl", 2, "accuracy/train") == [5.2, 6.2]
     assert results.over_seeds("bowl", 2, "accuracy/test") == [0.05, -5, -6]
 
 
-def test_curves_are_of_the_run_and_then_of_its_repeats(results: Results) -> None:
+def test_curves_are_those_of_the_run_and_then_of_its_other_seeds(results: Results) -> None:
     curves = results.curves("bowl", [0, 2], ACCURACIES)
     assert curves.tolist() == [[[0.3, 0.2], [0.1, 0.05]], [[5, -5], [5.2, -5]], [[6, -6], [6.2, -6]]]
     assert np.isnan(results.curves("bowl", [1], ACCURACIES)).all()
 
 
-def test_what_a_stage_has_not_made_yet_is_said_in_one_line(results: Results, tmp_path: Path) -> None:
-    whole(tmp_path / "runs" / "begun")
+def test_a_missing_result_is_an_error_in_one_line(results: Results, tmp_path: Path) -> None:
+    ended_record(tmp_path / "runs" / "begun")
     (tmp_path / "runs" / "begun" / "record" / "result.json").unlink()
     with pytest.raises(UserError, match="runs/begun holds no finished run; `dvc repro` trains it"):
         results.record("begun")
     with pytest.raises(UserError, match=r"gradients/bowl/record/differences.csv is missing; `dvc repro` makes it"):
         results.gradients("bowl")
     with pytest.raises(UserError, match=r"seeds/cubic/runs.csv is missing; `dvc repro` makes it"):
-        results.repeated("cubic")
+        results.seed_rows("cubic")

@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tracking.runs import runs, whole
+from tracking.runs import ended_record, runs
 
 from descent.commands.sync import main, sync_all
 from descent.errors import UserError
@@ -22,7 +22,7 @@ def test_every_record_under_runs_is_brought(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a", "sweep/b"):
-        whole(project / "runs" / name)
+        ended_record(project / "runs" / name)
     main([])
     uri = f"sqlite:///{project / 'mlflow.db'}"
     assert runs(uri) == [("a", "FINISHED"), ("b", "FINISHED")]
@@ -35,7 +35,7 @@ def test_every_record_under_runs_is_brought(
     assert capsys.readouterr().out.splitlines()[-1] == "records: 0 new, 0 updated, 1 unchanged"
 
     # A record that MLflow refuses does not keep the others back.
-    whole(project / "runs" / "c")
+    ended_record(project / "runs" / "c")
     client = connect(uri)
     client.delete_experiment("1")
     with pytest.raises(UserError, match="3 of 3 records are not in MLflow"):
@@ -50,7 +50,7 @@ def test_a_folder_without_a_record_is_said_to_be_one(monkeypatch: pytest.MonkeyP
 
 
 def test_a_server_that_is_away_is_told_in_a_line(project: Path) -> None:
-    whole(project / "runs" / "a")
+    ended_record(project / "runs" / "a")
     said = subprocess.run(
         [sys.executable, "-m", "descent", "sync", "--uri", "http://127.0.0.1:9"],
         capture_output=True,

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 import pytest
 from end_to_end.commands import here, started
-from tracking.runs import whole
+from tracking.runs import ended_record
 from waiting import eventually
 
 from descent.commands.ui import pages
@@ -30,7 +30,7 @@ def store(empty_store: Path, project: Path) -> str:
 def sweep(project: Path, name: str, ended: int) -> None:
     """A sweep of one job, in the store."""
     folder = project / "runs" / f"{name}-run"
-    run = whole(folder, tags={SWEEP_OF: name})
+    run = ended_record(folder, tags={SWEEP_OF: name})
     record = SweepRecord.create(project / "sweeps" / name, SweepHeader(name, name, "x squared", 0, {}, {}), "")
     record.note(Job(["seed=1"], "seed=1", "trained", str(folder.relative_to(project)), run.header.id))
     record.stand(State("FINISHED", when=ended))

@@ -16,7 +16,7 @@ def ended_run(
     evaluations: Sequence[Mapping[str, float | None]] = (),
     problem: str = "x squared",
 ) -> RunRecord:
-    """A run that has ended; each evaluation has a `step` and metrics, and by default there is that of the end."""
+    """A run that has ended; each evaluation has a `step` and metrics, and by default there is one, at the end."""
     evaluations = evaluations or [{"step": 20, **metrics}]
     rows = {STEPS: 20, EVALUATIONS: len(evaluations)}
     with start(folder, 20, params=dict(params), problem=problem, rows=rows) as record:

@@ -2,47 +2,47 @@ import itertools
 
 import pytest
 
-from descent.compare.differences import differing
+from descent.compare.differences import differing_params
 
-BROUGHT = {
+DEFAULTS = {
     "sgd": {"optimizer._target_": "SGD", "optimizer.momentum": "0"},
     "adam": {"optimizer._target_": "Adam", "optimizer.betas": "[0.9, 0.999]"},
 }
 
 
 def run(optimizer: str, lr: float, seed: int, **others: str) -> dict[str, str]:
-    return {"optimizer": optimizer, "optimizer.lr": str(lr), "seed": str(seed), **BROUGHT[optimizer], **others}
+    return {"optimizer": optimizer, "optimizer.lr": str(lr), "seed": str(seed), **DEFAULTS[optimizer], **others}
 
 
-def test_a_choice_stands_for_what_it_brings_along() -> None:
+def test_a_choice_replaces_the_parameters_that_it_determines() -> None:
     runs = [run(*values) for values in itertools.product(["sgd", "adam"], [0.1, 0.01], [0, 1])]
-    assert differing(runs) == ["optimizer", "optimizer.lr", "seed"]
+    assert differing_params(runs) == ["optimizer", "optimizer.lr", "seed"]
 
 
-def test_what_is_the_same_in_all_runs_is_not_told() -> None:
-    assert differing([run("adam", lr, 0) for lr in (0.1, 0.01)]) == ["optimizer.lr"]
-    assert differing([run("adam", 0.1, 0)] * 2) == []
+def test_parameters_that_are_equal_in_all_runs_are_not_named() -> None:
+    assert differing_params([run("adam", lr, 0) for lr in (0.1, 0.01)]) == ["optimizer.lr"]
+    assert differing_params([run("adam", 0.1, 0)] * 2) == []
 
 
-def test_what_differs_between_runs_of_one_choice_is_told() -> None:
+def test_a_parameter_that_differs_between_runs_of_one_choice_is_named() -> None:
     betas = [run("adam", 0.1, 0), run("adam", 0.1, 0) | {"optimizer.betas": "[0.5, 0.999]"}, run("sgd", 0.1, 0)]
-    assert differing(betas) == ["optimizer", "optimizer.betas"]
+    assert differing_params(betas) == ["optimizer", "optimizer.betas"]
 
 
-def test_the_learning_rate_is_told_even_where_each_optimizer_has_its_own() -> None:
-    assert differing([run("sgd", 0.1, 0), run("adam", 0.01, 0)]) == ["optimizer", "optimizer.lr"]
+def test_the_learning_rate_is_named_even_if_the_optimizer_determines_it() -> None:
+    assert differing_params([run("sgd", 0.1, 0), run("adam", 0.01, 0)]) == ["optimizer", "optimizer.lr"]
 
 
-def test_an_experiment_stands_for_all_it_fixes() -> None:
+def test_an_experiment_replaces_the_parameters_that_it_determines() -> None:
     runs = [
         run("adam", 0.1, 0, experiment="a", name="a", **{"problem.start": "[0]"}),
         run("sgd", 0.1, 0, experiment="b", name="b", **{"problem.start": "[1]"}),
     ]
-    assert differing(runs) == ["experiment"]
+    assert differing_params(runs) == ["experiment"]
 
 
-def test_the_seed_is_told_even_where_each_experiment_has_its_own() -> None:
-    assert differing([run("adam", 0.1, 0, experiment="a"), run("adam", 0.1, 1, experiment="b")]) == [
+def test_the_seed_is_named_even_if_the_experiment_determines_it() -> None:
+    assert differing_params([run("adam", 0.1, 0, experiment="a"), run("adam", 0.1, 1, experiment="b")]) == [
         "experiment",
         "seed",
     ]
@@ -51,5 +51,5 @@ def test_the_seed_is_told_even_where_each_experiment_has_its_own() -> None:
 @pytest.mark.parametrize(
     "name", ["run_dir", "name", "problem_name", "sweep", "tracking.uri", "objective.metric", "trainer.chunk_size"]
 )
-def test_what_makes_no_difference_is_never_told(name: str) -> None:
-    assert differing([run("adam", 0.1, 0, **{name: value}) for value in "ab"]) == []
+def test_parameters_without_effect_are_never_named(name: str) -> None:
+    assert differing_params([run("adam", 0.1, 0, **{name: value}) for value in "ab"]) == []

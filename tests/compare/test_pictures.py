@@ -7,9 +7,9 @@ from compare.records import ended_run
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
-from descent.compare.pictures import pictures
-from descent.compare.runs import ended, group_runs
-from descent.compare.statistics import interval
+from descent.compare.grouping import ended_runs, group_runs
+from descent.compare.pictures import comparison_pictures
+from descent.compare.statistics import bootstrap_interval
 from descent.records.run import Result
 
 RATES, STEPS = ("0.1", "0.01"), (0, 5, 10)
@@ -18,7 +18,7 @@ ENDS = {"0.1": [*map(float, range(9)), 100.0], "0.01": [6.0, 5.0, math.inf, 7.0]
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Figure]:
+def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Figure]:
     """The pictures of the runs, whose losses fall by one a step."""
     records = []
     runs = [(rate, seed, end) for rate in RATES for seed, end in enumerate(ENDS[rate])]
@@ -27,47 +27,47 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Figure]:
         steps = STEPS[:2] if diverged else STEPS
         evaluations = [{"step": step, "loss/train": 10.0 - step + (8.0 if diverged else end)} for step in steps]
         params = {"optimizer.lr": rate, "seed": str(seed)}
-        metrics = {"loss/train": 1.0 if diverged else end}  # what one that diverged says of itself is not looked at
+        metrics = {"loss/train": 1.0 if diverged else end}  # those of a diverged run are ignored
         result: Result = "diverged" if diverged else "finished"
         records.append(ended_run(tmp_path_factory.mktemp("run"), params, metrics, result, evaluations))
-    return pictures("a sweep", group_runs(ended(records)))
+    return comparison_pictures("a sweep", group_runs(ended_runs(records)))
 
 
-def test_runs_without_positions_have_no_paths_and_those_without_accuracies_no_curves_of_them(
-    drawn: dict[str, Figure],
+def test_runs_without_positions_and_accuracies_have_no_paths_and_no_accuracy_curves(
+    figures: dict[str, Figure],
 ) -> None:
-    assert set(drawn) == {"ends", "curves_loss_train"}
+    assert set(figures) == {"ends", "curves_loss_train"}
 
 
-def test_ends_are_interquartile_means_with_their_intervals_along_the_rate(drawn: dict[str, Figure]) -> None:
-    (axes,) = drawn["ends"].axes
+def test_ends_are_interquartile_means_with_their_intervals_along_the_learning_rate(figures: dict[str, Figure]) -> None:
+    (axes,) = figures["ends"].axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("optimizer.lr", "loss/train at the end")
     (bars,) = axes.containers
     line, _, (spans,) = bars
     assert_allclose(line.get_xydata(), [[0.01, 6.5], [0.1, 4.5]])
     small, large = np.array(spans.get_segments(), dtype=np.float64)[:, :, 1].tolist()
-    low, _ = interval(ENDS["0.01"])
+    low, _ = bootstrap_interval(ENDS["0.01"])
     assert small == pytest.approx([float(low), 6.5])  # the interval reaches to infinity, and is drawn to the mean
-    assert large == pytest.approx([float(edge) for edge in interval(ENDS["0.1"])])
+    assert large == pytest.approx([float(edge) for edge in bootstrap_interval(ENDS["0.1"])])
     assert [text.get_text() for text in axes.texts] == ["1 of 4"]
 
 
-def test_curves_are_interquartile_means_wherever_one_of_the_runs_was_evaluated(drawn: dict[str, Figure]) -> None:
-    (axes,) = drawn["curves_loss_train"].axes
+def test_curves_are_interquartile_means_at_every_evaluation_of_any_run(figures: dict[str, Figure]) -> None:
+    (axes,) = figures["curves_loss_train"].axes
     curves = {str(line.get_label()): np.asarray(line.get_xydata()) for line in axes.lines}
     assert list(curves) == ["lr=0.01", "lr=0.1"]
     assert_allclose(curves["lr=0.1"], [[0, 14.5], [5, 9.5], [10, 4.5]])
     assert_allclose(curves["lr=0.01"], [[0, 16.5], [5, 11.5], [10, 6.5]])
     bands = [band.get_paths()[0].get_extents() for band in axes.collections]
     for band, ends in zip(bands, ([6.0, 5.0, 8.0, 7.0], ENDS["0.1"]), strict=True):
-        _, high = interval(ends)
+        _, high = bootstrap_interval(ends)
         assert band.y1 == pytest.approx(10 + high)
 
 
-def test_what_was_never_evaluated_in_a_metric_has_no_curve_of_it(tmp_path: Path) -> None:
+def test_a_group_without_a_metric_has_no_curve_of_it(tmp_path: Path) -> None:
     records = [
         ended_run(tmp_path / name, {"optimizer.lr": "0.1", "data": name}, {"loss/train": 1.0, **accuracy})
         for name, accuracy in {"points": {}, "images": {"accuracy/test": 0.9}}.items()
     ]
-    (axes,) = pictures("a sweep", group_runs(ended(records)))["curves_accuracy_test"].axes
+    (axes,) = comparison_pictures("a sweep", group_runs(ended_runs(records)))["curves_accuracy_test"].axes
     assert (axes.get_title(), len(axes.lines)) == ("images", 1)

@@ -11,7 +11,7 @@ from descent.articles.published_value import PublishedValue
 from descent.records.run import RunRecord
 from descent.render.run_views import draw
 from descent.report.cards import cards
-from descent.report.page import Picture, Section, Table, write_page
+from descent.report.page import Picture, Section, SectionTable, write_page
 from descent.runs.identity import RunRequest
 from descent.runs.tracked_run import train
 
@@ -43,7 +43,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
         shown = cards([RunRecord(run.folder) for run in runs], {})
     Image.new("RGB", (1200, 300), "white").save(project / "wide.png")
     picture = Picture((project / "wide.png").read_bytes(), "Nothing.")
-    table = Table("Many columns", [f"column {n}" for n in range(30)], [["1,000"] * 30] * 2)
+    table = SectionTable("Many columns", [f"column {n}" for n in range(30)], [["1,000"] * 30] * 2)
     path = project / "reports" / "index.html"
     write_page(path, FIGURES, [Section("chance", "What chance does", ["Much."], picture, table)], shown)
     return path

@@ -63,7 +63,7 @@ def test_a_server_that_is_away_costs_the_run_nothing_and_sync_brings_it_later(pr
     train = ("descent", "train", "experiment=noisy_polynomial", "trainer.max_steps=20", "run_dir=runs/here")
     away = here(*train, "tracking.uri=http://127.0.0.1:9", cwd=project)
     assert away.returncode == 0, away.stderr
-    assert "Connection refused; `descent sync` tries again (the run record is whole)" in away.stderr
+    assert "Connection refused; `descent sync` tries again (the run record is complete)" in away.stderr
     later = here("descent", "sync", cwd=project)
     assert later.returncode == 0, later.stderr
     store = f"sqlite:///{project}/mlflow.db"

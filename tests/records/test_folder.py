@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tracking.runs import whole
+from tracking.runs import ended_record
 
 from descent.errors import UserError
 from descent.records.folder import folders_with
@@ -18,7 +18,7 @@ def first_version(folder: Path, name: str) -> Path:
 
 
 @pytest.mark.parametrize("name", [HEADER, SWEEP])
-def test_a_folder_of_the_first_version_is_refused_in_a_line_that_says_how_to_go_on(tmp_path: Path, name: str) -> None:
+def test_a_folder_of_the_first_version_is_refused_with_advice(tmp_path: Path, name: str) -> None:
     folder = first_version(tmp_path / "old", name)
     reason = r"old was written by the first version of Descent; remove it and train again$"
     with pytest.raises(UserError, match=reason):
@@ -28,7 +28,7 @@ def test_a_folder_of_the_first_version_is_refused_in_a_line_that_says_how_to_go_
 
 
 def test_a_record_of_another_format_is_refused(tmp_path: Path) -> None:
-    record = whole(tmp_path / "run")
+    record = ended_record(tmp_path / "run")
     header = record.files / HEADER
     header.write_text(json.dumps({**json.loads(header.read_text()), "format": 3}))
     with pytest.raises(UserError, match=r"run is of format 3, and this Descent reads 2; remove it and train again$"):
@@ -36,8 +36,8 @@ def test_a_record_of_another_format_is_refused(tmp_path: Path) -> None:
 
 
 def test_records_are_found_by_the_folders_that_hold_them(tmp_path: Path) -> None:
-    whole(tmp_path / "runs" / "b")
-    whole(tmp_path / "runs" / "a")
+    ended_record(tmp_path / "runs" / "b")
+    ended_record(tmp_path / "runs" / "a")
     SweepRecord.create(tmp_path / "sweeps" / "c", SweepHeader("id", "c", "bowl", 0, {}, {}), "")
     assert records([tmp_path]) == [tmp_path / "runs" / "a", tmp_path / "runs" / "b"]
     assert records([tmp_path / "runs" / "b"]) == [tmp_path / "runs" / "b"]

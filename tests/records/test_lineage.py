@@ -1,4 +1,4 @@
-"""What a run's key and its tags say of where the run comes from."""
+"""The lineage of a run in its key and its tags."""
 
 import shutil
 import subprocess
@@ -14,20 +14,20 @@ from descent.records.lineage import dvc_tags, flat, git_tags, inputs, run_key
 from descent.records.run import Input
 
 CANNOT_CHANGE_A_RESULT = {
-    "description",  # words about the run
+    "description",  # describes the run
     "optimizer.sharing.target",  # a run is in a batch what it is alone, whoever takes its steps
     "optimizer.sharing.across_lr",
     "article",
     "run_dir",  # where the record goes
     "tracking.uri",  # where the record is shown
-    "tracking.max_points",  # how much of it
-    "tracking.flush_timeout",  # how long the run waits for that after its end
+    "tracking.max_points",  # how many points are shown
+    "tracking.flush_timeout",  # how long the run waits for the sync after its end
     "objective.metric",  # how the runs of a sweep are ranked
     "objective.direction",
-    "trainer.chunk_size",  # tests/training: a chunk's length changes no result
-    "trainer.checkpoint_seconds",  # a run that is interrupted and resumed ends as one that is not
+    "trainer.chunk_size",  # the length of a chunk changes no result (tests/core/training)
+    "trainer.checkpoint_seconds",  # an interrupted and resumed run ends like an uninterrupted one
 }
-"""The settings that leave a run's key as it is, and why they may; every other setting must change the key."""
+"""The settings that do not change a run's key, and why; every other setting must change it."""
 
 
 @pytest.mark.parametrize("experiment", ["himmelblau", "noisy_polynomial", "mnist_two_layer", "patterns"])
@@ -46,16 +46,16 @@ def test_the_order_of_settings_leaves_the_key_as_it_is() -> None:
     assert run_key({"seed": "0", "optimizer.lr": "0.1"}, []) == run_key({"optimizer.lr": "0.1", "seed": "0"}, [])
 
 
-def test_a_setting_is_not_taken_for_one_whose_name_it_begins_with() -> None:
+def test_a_setting_whose_name_begins_like_another_is_not_ignored() -> None:
     assert run_key({"run_dirt": "1"}, []) != run_key({}, [])
 
 
-def test_a_configuration_is_flat_with_texts_as_they_are_and_all_else_as_json() -> None:
+def test_a_flat_configuration_has_texts_as_they_are_and_other_values_as_json() -> None:
     nested = {"a": {"b": {"c": 1e-3}, "d": [1, 2.5, None]}, "name": "x²", "off": False, "no": None}
     assert flat(nested) == {"a.b.c": "0.001", "a.d": "[1, 2.5, null]", "name": "x²", "off": "false", "no": "null"}
 
 
-def test_a_file_is_known_by_its_path_in_the_project_and_its_content(tmp_path: Path) -> None:
+def test_an_input_has_its_path_in_the_project_and_the_md5_of_its_content(tmp_path: Path) -> None:
     (tmp_path / "data" / "points").mkdir(parents=True)
     path = tmp_path / "data" / "points" / "a.csv"
     path.write_bytes(b"hello")
@@ -74,7 +74,7 @@ def test_a_run_of_a_dvc_experiment_has_its_name(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the core, taken for the core itself."""
+    """A copy of the package, which is hashed instead of the package itself."""
     copy = tmp_path / "descent"
     shutil.copytree(Path(descent.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(lineage, "__file__", str(copy / "records" / "lineage.py"))
@@ -96,7 +96,7 @@ def test_a_line_more_in_any_module_changes_the_key(package: Path) -> None:
     assert len(set(keys)) == len(modules) + 1
 
 
-def test_the_source_of_what_shows_runs_leaves_the_key_as_it_is(package: Path) -> None:
+def test_source_outside_the_core_leaves_the_key_as_it_is(package: Path) -> None:
     before = run_key({}, [])
     for name in ("render/field.py", "tracking/sync.py", "report/page.py", "commands/train.py"):
         append(package.parent / name, "# one line more\n")
@@ -140,7 +140,7 @@ def test_another_set_of_modules_changes_the_key(package: Path, change: Callable[
     ],
     ids=["a content from the next name", "a name from its content"],
 )
-def test_names_and_contents_are_told_apart_though_their_bytes_in_a_row_are_the_same(
+def test_modules_with_the_same_concatenated_bytes_have_different_keys(
     package: Path, divided: tuple[dict[str, str], dict[str, str]]
 ) -> None:
     keys = set()
@@ -155,7 +155,7 @@ def test_names_and_contents_are_told_apart_though_their_bytes_in_a_row_are_the_s
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A git repository with a commit, the project in a folder of it."""
+    """A git repository with a commit, and the project in a folder of it."""
     project = tmp_path / "repository" / "project"
     (project / "data").mkdir(parents=True)
     for path in ("dvc.lock", "dvc.yaml", "data/points.csv", "../notes.txt"):
@@ -167,8 +167,8 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True)
-    return done.stdout.strip()
+    process = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True)
+    return process.stdout.strip()
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def git(folder: Path, *arguments: str) -> str:
         (["../notes.txt"], "false"),  # not the project's
     ],
 )
-def test_a_work_tree_is_dirty_where_it_differs_from_its_commit_but_for_dvc_lock(
+def test_a_work_tree_is_dirty_if_anything_but_dvc_lock_differs_from_the_commit(
     checkout: Path, changed: list[str], dirty: str
 ) -> None:
     for path in changed:
@@ -191,7 +191,7 @@ def test_a_work_tree_is_dirty_where_it_differs_from_its_commit_but_for_dvc_lock(
     assert git_tags(checkout) == {"mlflow.source.git.commit": git(checkout, "rev-parse", "HEAD"), "git.dirty": dirty}
 
 
-def test_a_file_that_is_gone_makes_the_work_tree_dirty(checkout: Path) -> None:
+def test_a_removed_file_makes_the_work_tree_dirty(checkout: Path) -> None:
     (checkout / "dvc.yaml").unlink()
     assert git_tags(checkout)["git.dirty"] == "true"
 

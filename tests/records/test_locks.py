@@ -36,23 +36,21 @@ def other_process(lock: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def held(folder: Path) -> str:
+def lock_call(folder: Path) -> str:
     return f"folder_lock(Path({str(folder)!r}), 'taken', wait=False)"
 
 
-def test_a_folder_that_another_process_holds_is_refused_with_the_message(tmp_path: Path) -> None:
+def test_a_locked_folder_is_refused_with_the_message(tmp_path: Path) -> None:
     folder = tmp_path / "runs" / "a"
     with (
-        other_process(held(folder)),
+        other_process(lock_call(folder)),
         pytest.raises(UserError, match="a is taken"),
         folder_lock(folder, "a is taken", wait=False),
     ):
         pass
 
 
-def test_a_folder_that_another_process_holds_is_waited_for_though_it_is_moved(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_locked_folder_is_waited_for_even_if_it_is_moved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "a.unfinished"
     folder.mkdir()
 
@@ -60,7 +58,7 @@ def test_a_folder_that_another_process_holds_is_waited_for_though_it_is_moved(
         with folder_lock(folder, "waiting", wait=True):
             return (tmp_path / "a").exists()
 
-    with ThreadPoolExecutor(1) as pool, other_process(held(folder)) as process:
+    with ThreadPoolExecutor(1) as pool, other_process(lock_call(folder)) as process:
         waiting = pool.submit(wait)
         assert eventually(lambda: "waiting" in capsys.readouterr().err)
         folder.rename(tmp_path / "a")
@@ -73,7 +71,7 @@ def test_a_folder_that_another_process_holds_is_waited_for_though_it_is_moved(
 def test_a_process_that_is_killed_leaves_no_lock(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], wait: bool
 ) -> None:
-    with other_process(held(tmp_path / "a")) as process:
+    with other_process(lock_call(tmp_path / "a")) as process:
         process.kill()
         process.wait()
     with folder_lock(tmp_path / "a", "taken", wait=wait):
@@ -81,7 +79,7 @@ def test_a_process_that_is_killed_leaves_no_lock(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_is_locked_through_a_move(tmp_path: Path) -> None:
+def test_a_lock_on_a_file_survives_a_move(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text("{}")
 

@@ -2,13 +2,13 @@ import math
 from pathlib import Path
 
 import pytest
-from tracking.runs import evaluate, start, step, whole
+from tracking.runs import ended_record, evaluate, start, step
 
 from descent.records.run import EVALUATIONS, STEPS, RunRecord, records
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
-    written = whole(tmp_path / "a", 3)
+    written = ended_record(tmp_path / "a", 3)
     record = RunRecord(tmp_path / "a")
     assert record.header == written.header
     assert record.read(STEPS).columns == ["step", "timestamp", "loss/step", "grad_norm"]
@@ -20,7 +20,7 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert not (tmp_path / "a" / "record" / "committed.json").exists()
 
 
-def test_a_loss_that_is_nan_is_not_one_that_was_not_taken(tmp_path: Path) -> None:
+def test_a_loss_of_nan_is_not_a_missing_value(tmp_path: Path) -> None:
     with start(tmp_path / "a", 1) as record:
         record.append(STEPS, [{"step": 0, "timestamp": 1, "loss": math.nan, "accuracy": None, "x": math.inf}])
         record.commit(record.position())
@@ -30,21 +30,21 @@ def test_a_loss_that_is_nan_is_not_one_that_was_not_taken(tmp_path: Path) -> Non
     assert (accuracy, x) == (None, math.inf)
 
 
-def test_no_rows_leave_no_table(tmp_path: Path) -> None:
+def test_appending_no_rows_creates_no_table(tmp_path: Path) -> None:
     with start(tmp_path / "a", 1) as record:
         record.append(STEPS, [])
         assert record.position() == {}
     assert not (tmp_path / "a" / "record" / STEPS).exists()
 
 
-def test_a_position_is_of_what_is_appended_to_and_of_nothing_else(tmp_path: Path) -> None:
+def test_a_position_has_only_files_that_are_appended_to(tmp_path: Path) -> None:
     with start(tmp_path / "a", 10) as record:
         step(record, 0, 4)
         record.append_bytes("path.f32", b"1234")
         assert record.position() == {STEPS: (tmp_path / "a" / "record" / STEPS).stat().st_size, "path.f32": 4}
 
 
-def test_only_committed_rows_of_a_run_that_goes_on_are_read(tmp_path: Path) -> None:
+def test_only_committed_rows_of_a_running_run_are_read(tmp_path: Path) -> None:
     with start(tmp_path / "a", 10) as record:
         step(record, 0, 4)
         record.position()
@@ -56,7 +56,7 @@ def test_only_committed_rows_of_a_run_that_goes_on_are_read(tmp_path: Path) -> N
         assert record.read(EVALUATIONS).rows == []
 
 
-def test_rewind_forgets_what_no_checkpoint_covers(tmp_path: Path) -> None:
+def test_rewind_removes_rows_after_the_checkpoint(tmp_path: Path) -> None:
     with start(tmp_path / "a", 10) as record:
         step(record, 0, 4)
         position = record.position()
@@ -66,13 +66,13 @@ def test_rewind_forgets_what_no_checkpoint_covers(tmp_path: Path) -> None:
         record.append_bytes("path.f32", b"1234")
         record.fail("Traceback")
         assert record.failed()
-    again = RunRecord(tmp_path / "a")
-    again.rewind(position)
-    assert not again.failed()
-    step(again, 4, 10)
-    again.finish("finished", 10, {})
-    assert [row[0] for row in again.read(STEPS).rows] == list(range(10))
-    assert sorted(path.name for path in again.files.iterdir()) == [
+    resumed = RunRecord(tmp_path / "a")
+    resumed.rewind(position)
+    assert not resumed.failed()
+    step(resumed, 4, 10)
+    resumed.finish("finished", 10, {})
+    assert [row[0] for row in resumed.read(STEPS).rows] == list(range(10))
+    assert sorted(path.name for path in resumed.files.iterdir()) == [
         "config.yaml",
         "metrics.json",
         "result.json",
@@ -88,6 +88,6 @@ def test_records_are_found_below_a_folder(tmp_path: Path) -> None:
     assert records([tmp_path, tmp_path / "sweep"]) == [tmp_path / "sweep" / "0", tmp_path / "sweep" / "1"]
 
 
-def test_a_folder_without_a_record_is_none(tmp_path: Path) -> None:
+def test_opening_a_folder_without_a_record_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         RunRecord(tmp_path)

@@ -8,13 +8,13 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, LogUniformDistribution
 from optuna.trial import TrialState
 
-from descent.records.study import GoOn, StudyFile
+from descent.records.study import RemainingTrials, StudyFile
 
 SPACE = {"optimizer.lr": LogUniformDistribution(1e-5, 1.0), "optimizer": CategoricalDistribution(["sgd", "adam"])}
 
 
 def study_in(path: Path, seed: int = 0) -> optuna.Study:
-    """The study in a file, as a process opens it that was just started."""
+    """Open the study in a file, as a new process does."""
     sampler = optuna.samplers.TPESampler(seed=seed)
     return optuna.create_study(StudyFile(str(path)), sampler, study_name="train", load_if_exists=True)
 
@@ -26,40 +26,42 @@ def ask(study: optuna.Study) -> optuna.Trial:
     return trial
 
 
-def test_a_study_goes_on_where_it_stood(tmp_path: Path) -> None:
+def test_a_study_is_continued(tmp_path: Path) -> None:
     path = tmp_path / "study.json"
     first = study_in(path)
     for value in (3.0, math.inf, 1.0):
         first.tell(ask(first), value)
-    again = study_in(path)
-    assert [(trial.params, trial.values) for trial in again.trials] == [
+    continued = study_in(path)
+    assert [(trial.params, trial.values) for trial in continued.trials] == [
         (trial.params, trial.values) for trial in first.trials
     ]
-    assert again.best_value == 1.0
-    # Its sampler knows of the trials: it draws what it would have drawn from the study that was not interrupted.
-    for study in (first, again):
+    assert continued.best_value == 1.0
+    # Its sampler knows the trials: it samples the same as that of the uninterrupted study.
+    for study in (first, continued):
         study.sampler = optuna.samplers.TPESampler(seed=7, n_startup_trials=1)
-    assert ask(first).params == ask(again).params
+    assert ask(first).params == ask(continued).params
 
 
-def test_what_came_to_no_end_is_asked_again_and_nothing_else(tmp_path: Path) -> None:
+def test_only_trials_that_did_not_complete_are_repeated(tmp_path: Path) -> None:
     path = tmp_path / "study.json"
     first = study_in(path)
     first.tell(ask(first), 1.0)
     failed = ask(first)
     first.tell(failed, state=TrialState.FAIL)
     running = ask(first)
-    for _ in range(2):  # interrupted again before it could ask
-        again = study_in(path, seed=1)
-    assert ask(again).params == failed.params
-    again = study_in(path, seed=2)  # and once more, when it had asked the first, and not the second
-    asked = [ask(again).params for _ in range(3)]
-    assert asked[:2] == [failed.params, running.params]
-    assert asked[2] not in [trial.params for trial in first.trials]
+    for _ in range(2):  # interrupted again before the first trial
+        continued = study_in(path, seed=1)
+    assert ask(continued).params == failed.params
+    continued = study_in(path, seed=2)  # interrupted once more, after the first trial
+    params = [ask(continued).params for _ in range(3)]
+    assert params[:2] == [failed.params, running.params]
+    assert params[2] not in [trial.params for trial in first.trials]
 
 
-@pytest.mark.parametrize(("complete", "left"), [(0, 20), (3, 17), (20, 0), (25, 0)])
-def test_a_search_does_what_is_left_of_it(project: Path, tmp_path: Path, complete: int, left: int) -> None:
+@pytest.mark.parametrize(("complete", "remaining"), [(0, 20), (3, 17), (20, 0), (25, 0)])
+def test_a_continued_search_runs_only_the_remaining_trials(
+    project: Path, tmp_path: Path, complete: int, remaining: int
+) -> None:
     path = tmp_path / "study.json"
     study = study_in(path)
     for _ in range(complete):
@@ -68,7 +70,7 @@ def test_a_search_does_what_is_left_of_it(project: Path, tmp_path: Path, complet
     assert running.number == complete
     config = common(project, "problem=bowl", "sweep=optuna")
     OmegaConf.set_readonly(config.hydra, True)
-    GoOn(str(path)).on_multirun_start(config)
-    assert config.hydra.sweeper.n_trials == left
+    RemainingTrials(str(path)).on_multirun_start(config)
+    assert config.hydra.sweeper.n_trials == remaining
     assert config.hydra.sweeper.sampler.seed == complete + 1
     assert OmegaConf.is_readonly(config.hydra)

@@ -17,17 +17,15 @@ STARTED = 1000
         ("running", "running", "running"),
     ],
 )
-def test_a_job_that_had_ended_when_its_sweep_was_issued_was_finished_before(
-    stage: Stage, before: Stage, since: Stage
-) -> None:
+def test_a_job_that_ended_before_its_sweep_was_started_is_skipped(stage: Stage, before: Stage, since: Stage) -> None:
     job = Job(["seed=1"], "a", stage, "runs/a", "id-a", "reason", STARTED)
     assert job.seen_from(STARTED + 1) == Job(["seed=1"], "a", before, "runs/a", "id-a", "reason", STARTED)
     assert job.seen_from(STARTED).stage == since
 
 
-def test_a_note_on_a_job_stands_in_the_place_of_the_one_before(tmp_path: Path) -> None:
+def test_a_note_on_a_job_replaces_the_one_before(tmp_path: Path) -> None:
     sweep = SweepRecord.create(tmp_path, SweepHeader("id", "a sweep", "x squared", 0, {}, {}), "")
     sweep.note(Job(["seed=2", "lr=1"], "b", "running"))
     sweep.note(Job(["seed=1", "lr=1"], "a", "running"))
-    sweep.note(Job(["lr=1", "seed=2"], "b", "trained"))  # the same overrides, in whichever order
+    sweep.note(Job(["lr=1", "seed=2"], "b", "trained"))  # the same overrides in another order
     assert [(job.name, job.stage) for job in SweepRecord(tmp_path).jobs()] == [("a", "running"), ("b", "trained")]

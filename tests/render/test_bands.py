@@ -11,7 +11,7 @@ def band(label: str, middle: list[float]) -> Band:
     return Band(label, steps, values, values - 0.1, values + 0.1)
 
 
-def test_each_kind_has_a_panel_and_each_handful_a_line_with_its_band() -> None:
+def test_each_kind_has_a_panel_and_each_group_a_line_with_its_band() -> None:
     sgd, adam = [band("lr=0.1", [3.0, 2.0, 1.0]), band("lr=1", [3.0, 4.0, np.inf])], [band("lr=0.1", [3.0, 1.0, 0.5])]
     figure = bands_picture("A sweep", "loss/train", {"sgd": sgd, "adam": adam})
     assert figure.get_suptitle() == "A sweep"
@@ -46,6 +46,6 @@ def test_every_kind_has_a_panel_beside_or_below_the_others_on_the_same_axes(
 @pytest.mark.parametrize(
     ("last", "scale"), [(1e-6, "log"), (0.01, "log"), (0.0101, "linear"), (0.0, "linear"), (-1.0, "linear")]
 )
-def test_a_metric_that_falls_by_orders_is_shown_on_a_logarithmic_axis(last: float, scale: str) -> None:
+def test_a_metric_that_falls_by_two_magnitudes_has_a_logarithmic_axis(last: float, scale: str) -> None:
     figure = bands_picture("A sweep", "loss/train", {"sgd": [band("lr=0.1", [1.0, last])]})
     assert figure.axes[0].get_yscale() == scale

@@ -3,30 +3,30 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import to_hex
 
-from descent.render.basins import MINIMA, OTHERS, outcomes_picture, shares_picture
+from descent.render.basins import MINIMUM_COLOURS, OTHER_COLOURS, outcomes_picture, shares_picture
 
 STARTS, RATES = np.linspace(-2, 2, 5), np.logspace(-3, 0, 4)
 OUTCOMES = ["at the minimum 1", "at the minimum 2", "at rest elsewhere", "not at rest yet", "diverged"]
 WHICH = np.array([[3, 3, 3, 3, 3], [0, 0, 3, 1, 1], [0, 0, 1, 1, 1], [4, 4, 4, 4, 4]])
 
 
-def test_every_cell_has_the_colour_of_what_it_comes_to(tmp_path: Path) -> None:
+def test_every_cell_has_the_colour_of_its_outcome(tmp_path: Path) -> None:
     figure = outcomes_picture("Map", "start", STARTS, RATES, OUTCOMES, WHICH, (1.0, 0.1))
-    figure.savefig(tmp_path / "map.png")  # colours are set as it is drawn
+    figure.savefig(tmp_path / "map.png")  # drawing sets the colours
     (axes,) = figure.axes
     (mesh,) = axes.collections
     assert figure.get_suptitle() == "Map"
-    colours = [*MINIMA[:2], *OTHERS]
+    colours = [*MINIMUM_COLOURS[:2], *OTHER_COLOURS]
     faces = [to_hex(face) for face in mesh.get_facecolor()]  # type: ignore[arg-type]
     assert faces == [to_hex(colours[which]) for which in WHICH.flatten()]
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("start", "learning rate", "log")
 
 
-def test_the_legend_says_how_many_cells_come_to_what_and_names_nothing_that_is_not_there() -> None:
+def test_the_legend_has_the_share_of_cells_of_each_outcome_that_occurs() -> None:
     figure = outcomes_picture("Map", "start", STARTS, RATES, OUTCOMES, WHICH, (1.0, 0.1))
     (legend,) = figure.legends
-    said = [text.get_text() for text in legend.get_texts()]
-    assert said == [
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == [
         "at the minimum 1 (20%)",
         "at the minimum 2 (25%)",
         "not at rest yet (30%)",
@@ -35,11 +35,11 @@ def test_the_legend_says_how_many_cells_come_to_what_and_names_nothing_that_is_n
     ]
 
 
-def test_the_experiment_is_marked_where_it_is_on_the_map() -> None:
-    for here, marked in (((1.0, 0.1), True), ((1.0, 10.0), False), ((-3.0, 0.1), False)):
-        (axes,) = outcomes_picture("Map", "start", STARTS, RATES, OUTCOMES, WHICH, here).axes
+def test_the_experiment_is_marked_if_it_is_on_the_map() -> None:
+    for experiment, marked in (((1.0, 0.1), True), ((1.0, 10.0), False), ((-3.0, 0.1), False)):
+        (axes,) = outcomes_picture("Map", "start", STARTS, RATES, OUTCOMES, WHICH, experiment).axes
         points = [(line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines]  # type: ignore[index]
-        assert points == ([here] if marked else [])
+        assert points == ([experiment] if marked else [])
 
 
 def test_shares_have_a_panel_each_on_one_scale() -> None:
@@ -55,7 +55,7 @@ def test_shares_have_a_panel_each_on_one_scale() -> None:
     assert (figure.get_suptitle(), bar.get_ylabel()) == ("Map", "of the runs of a cell, %")
 
 
-def test_six_minima_are_told_apart_by_colour() -> None:
+def test_six_minima_have_different_colours() -> None:
     outcomes = [*(f"at the minimum {number}" for number in range(1, 7)), *OUTCOMES[2:]]
     (legend,) = outcomes_picture(
         "Map", "start", np.arange(9.0), RATES[:1], outcomes, np.arange(9)[None], (1, 1)

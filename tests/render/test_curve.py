@@ -8,15 +8,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from descent.render.animation import Ground
+from descent.render.animation import BlittedFigure
 from descent.render.curve import CurveDescent, curve_animation, curve_picture
-from descent.render.trail import DRAWN
+from descent.render.trail import MAX_DRAWN
 
 Array = NDArray[np.float64]
 
 
 def descent(path: Array | None = None, diverged: bool = False) -> CurveDescent:
-    """Descent on x² from 3.5, drawn as far as it goes."""
+    """Descent on x² from 3.5, or another path."""
     grid = np.linspace(-7, 7, 50)
     x = 3.5 * 0.8 ** np.arange(11) if path is None else path
     with np.errstate(over="ignore"):
@@ -34,7 +34,7 @@ def descent(path: Array | None = None, diverged: bool = False) -> CurveDescent:
     )
 
 
-RAN_AWAY: dict[str, Array] = {
+DIVERGED: dict[str, Array] = {
     "far": np.array([3.5, -6, 20, -1e4, 1e8]),
     "as far as float64 goes": np.array([3.5, 1, -1e150, 1e300]),
     "to infinity": np.array([3.5, 2, 1e300, np.inf]),
@@ -51,12 +51,12 @@ def labels(axes: Axes) -> list[str]:
 
 
 def line(figure: Figure, label: str) -> list[list[float]]:
-    (found,) = [line for line in figure.axes[0].lines if line.get_label() == label]
-    return np.array(found.get_data()).tolist()  # type: ignore[no-any-return]
+    (match,) = [line for line in figure.axes[0].lines if line.get_label() == label]
+    return np.array(match.get_data()).tolist()  # type: ignore[no-any-return]
 
 
 def assert_drawn(path: Path, frames: int) -> None:
-    """The picture can be read, has its size, and something is drawn on its white ground."""
+    """The picture can be read, has its size, and is not empty."""
     with Image.open(path) as image:
         assert image.size == (800, 500)
         assert getattr(image, "n_frames", 1) == frames
@@ -92,26 +92,27 @@ def test_data_in_the_plane_of_the_curve_are_shown() -> None:
     assert labels(figure.axes[0]) == ["data", "loss over all data", "start", "end"]
 
 
-def assert_stands_for(steps: Array, whole: int) -> None:
-    """A long path's steps, as drawn, are in order, go from its start to its end, and leave no great gap."""
-    assert (steps[0], steps[-1]) == (0, whole)
-    assert 0 < np.diff(steps).min() <= np.diff(steps).max() <= 3 * whole / DRAWN
+def assert_thinned(steps: Array, last: int) -> None:
+    """The drawn steps of a long path are in order, include its ends, and have no large gaps."""
+    assert (steps[0], steps[-1]) == (0, last)
+    # Samples are even in the mean of steps and distance, so that no gap is more than twice that of even steps.
+    assert 0 < np.diff(steps).min() <= np.diff(steps).max() <= 2 * last / (MAX_DRAWN - 1) + 1
 
 
 @pytest.mark.parametrize("factor", [1 - 4e-4, -1, 1], ids=["slowly down", "to and fro for ever", "nowhere"])
-def test_of_a_long_path_so_many_positions_are_drawn_as_can_be_told_apart(factor: float) -> None:
+def test_a_long_path_is_thinned_without_large_gaps(factor: float) -> None:
     long = descent(np.float64(factor) ** np.arange(25_001))
     figure = curve_picture(long)
     (dots,) = figure.axes[0].collections
     steps = np.asarray(dots.get_array())
-    assert DRAWN / 3 < len(steps) <= DRAWN
-    assert_stands_for(steps, 25_000)
+    assert len(steps) <= MAX_DRAWN
+    assert_thinned(steps, 25_000)
     np.testing.assert_array_equal(np.asarray(dots.get_offsets()), long.path[steps.astype(int)])
     assert line(figure, "start") == [[value] for value in long.path[0]]
     assert line(figure, "end") == [[value] for value in long.path[-1]]
 
 
-def test_a_long_path_that_runs_away_is_drawn_up_to_where_it_leaves() -> None:
+def test_a_long_path_that_diverges_is_drawn_until_it_leaves_the_view() -> None:
     long = descent(np.append(1.0 + 1e-5 * np.arange(20_000), [8.0, -90, 1000]), diverged=True)
     figure = curve_picture(long)
     assert line(figure, "diverged after step 19,999") == [[value] for value in long.path[19_999]]
@@ -119,21 +120,19 @@ def test_a_long_path_that_runs_away_is_drawn_up_to_where_it_leaves() -> None:
     assert np.asarray(dots.get_array())[-2:].tolist() == [19_999, 20_000]
 
 
-def test_a_path_that_ends_out_of_view_says_so() -> None:
+def test_a_path_that_ends_out_of_view_is_labelled_left_the_view() -> None:
     figure = curve_picture(descent(np.array([3.0, 2, 9])))
     assert labels(figure.axes[0]) == ["loss", "start", "left the view after step 1"]
 
 
 @pytest.mark.parametrize(
-    ("name", "inside"),
+    ("name", "last_in_view"),
     [("far", 0), ("as far as float64 goes", 1), ("to infinity", 1), ("to nan", 1), ("at once", 0), ("from outside", 0)],
 )
-def test_where_a_path_ran_away_its_last_position_in_the_picture_is_marked(
-    tmp_path: Path, name: str, inside: int
-) -> None:
-    diverged = descent(RAN_AWAY[name], diverged=True)
+def test_the_last_position_in_view_of_a_diverged_path_is_marked(tmp_path: Path, name: str, last_in_view: int) -> None:
+    diverged = descent(DIVERGED[name], diverged=True)
     figure = curve_picture(diverged)
-    assert line(figure, f"diverged after step {inside}") == [[value] for value in diverged.path[inside]]
+    assert line(figure, f"diverged after step {last_in_view}") == [[value] for value in diverged.path[last_in_view]]
     assert "end" not in labels(figure.axes[0])
     figure.savefig(tmp_path / "a.png")
     assert_drawn(tmp_path / "a.png", frames=1)
@@ -145,16 +144,16 @@ def test_the_picture_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("has_examples", [True, False])
-def test_the_animation_names_the_curve_that_a_step_sees_where_it_is_another_than_the_losses(
+def test_the_animation_labels_the_step_curve_only_if_there_are_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_examples: bool
 ) -> None:
     figures: list[Figure] = []
-    monkeypatch.setattr(Ground, "animate", lambda ground, *_, **__: figures.append(ground.figure))
+    monkeypatch.setattr(BlittedFigure, "animate", lambda ground, *_, **__: figures.append(ground.figure))
     examples = (np.array([1.0, 2.0]), np.array([3.0, 4.0])) if has_examples else None
     curve_animation(replace(descent(), examples=examples), tmp_path / "a.gif")
     (figure,) = figures
-    named = ["data", "loss over all data", "loss the step sees"] if has_examples else ["loss"]
-    assert labels(figure.axes[0]) == [*named, "position"]
+    expected = ["data", "loss over all data", "loss the step sees"] if has_examples else ["loss"]
+    assert labels(figure.axes[0]) == [*expected, "position"]
 
 
 def test_the_animation_can_be_read_and_has_its_frames(tmp_path: Path) -> None:
@@ -166,13 +165,13 @@ def test_the_animation_can_be_read_and_has_its_frames(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["as far as float64 goes", "to nan", "at once"])
-def test_a_path_that_ran_away_is_animated_too(tmp_path: Path, name: str) -> None:
-    diverged = descent(RAN_AWAY[name], diverged=True)
+def test_a_diverged_path_is_animated_too(tmp_path: Path, name: str) -> None:
+    diverged = descent(DIVERGED[name], diverged=True)
     curve_animation(diverged, tmp_path / "a.gif")
     assert_drawn(tmp_path / "a.gif", frames=len(diverged.frames))
 
 
-def test_a_step_that_sees_no_finite_curve_is_drawn_too(tmp_path: Path) -> None:
+def test_a_step_curve_that_is_not_finite_is_drawn_too(tmp_path: Path) -> None:
     blind = replace(descent(), frames=[(0, np.full(50, np.nan)), (1, np.full(50, np.inf)), (2, np.full(50, 1e300))])
     curve_animation(blind, tmp_path / "a.gif")
     assert_drawn(tmp_path / "a.gif", frames=3)

@@ -6,16 +6,17 @@ from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 from PIL import Image
 
-from descent.render.gradients import Components, Gradients, gradients_picture
+from descent.render.gradients import Gradients, gradients_picture
 from descent.render.style import BLUE, RED
+from descent.render.trail import Array
 
 
 def panel(size: int, agree: bool = True) -> Gradients:
-    found = np.random.default_rng(size).normal(size=size)
-    return Gradients(f"weight {size}", found, found + 1e-9, agree)
+    values = np.random.default_rng(size).normal(size=size)
+    return Gradients(f"weight {size}", values, values + 1e-9, agree)
 
 
-def points(figure: Figure, place: int) -> Components:
+def points(figure: Figure, place: int) -> Array:
     _, dots = figure.axes[place].lines
     return np.array(dots.get_xydata())
 
@@ -24,8 +25,10 @@ def test_every_component_is_drawn_where_it_is() -> None:
     panels = [panel(78_400), panel(100), panel(10)]
     figure = gradients_picture("a", panels)
     assert len(figure.axes) == 3
-    for place, drawn in enumerate(panels):
-        np.testing.assert_array_equal(points(figure, place), np.column_stack([drawn.backpropagation, drawn.difference]))
+    for place, gradients in enumerate(panels):
+        np.testing.assert_array_equal(
+            points(figure, place), np.column_stack([gradients.backpropagation, gradients.difference])
+        )
 
 
 def test_a_panel_is_square_and_holds_all_its_components_and_its_diagonal() -> None:
@@ -36,17 +39,17 @@ def test_a_panel_is_square_and_holds_all_its_components_and_its_diagonal() -> No
     np.testing.assert_array_equal(diagonal[:, 0], diagonal[:, 1])
 
 
-def test_it_says_which_agree() -> None:
+def test_panels_say_whether_the_gradients_agree() -> None:
     figure = gradients_picture("a", [panel(5), panel(6, agree=False)])
     assert [axes.get_title() for axes in figure.axes] == ["weight 5, agree", "weight 6, disagree"]
     assert [same_color(axes.lines[1].get_color(), RED) for axes in figure.axes] == [False, True]
     assert same_color(figure.axes[0].lines[1].get_color(), BLUE)
 
 
-@pytest.mark.parametrize("found", [[0.0, 0.0], [np.nan, np.inf], [1.0, np.nan], [1e-300, 0.0], [1e300, -1e300]])
-def test_what_is_0_or_no_number_is_drawn_too(found: list[float]) -> None:
+@pytest.mark.parametrize("components", [[0.0, 0.0], [np.nan, np.inf], [1.0, np.nan], [1e-300, 0.0], [1e300, -1e300]])
+def test_zero_and_non_finite_gradients_are_drawn_too(components: list[float]) -> None:
     file = io.BytesIO()
-    gradients_picture("a", [Gradients("w", np.array(found), np.array([0.0, 1e-12]), False)]).savefig(file)
+    gradients_picture("a", [Gradients("w", np.array(components), np.array([0.0, 1e-12]), False)]).savefig(file)
     with Image.open(file) as image:
         pixels = np.asarray(image.convert("RGBA"))
     assert (pixels[..., 3] == 255).all()

@@ -30,7 +30,7 @@ def test_every_bar_counts_the_runs_between_its_edges() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "note"),
     [
         ([0.0, 1], "0 of 2 runs ended outside the range shown"),
         ([0.0, -2.1, 1e300], "2 of 3 runs ended outside the range shown"),
@@ -38,12 +38,12 @@ def test_every_bar_counts_the_runs_between_its_edges() -> None:
         ([0.5] * 1500 + [9] * 1500, "1,500 of 3,000 runs ended outside the range shown"),
     ],
 )
-def test_runs_outside_the_range_are_counted_and_said(values: list[float], said: str) -> None:
+def test_runs_outside_the_range_are_counted_in_the_label(values: list[float], note: str) -> None:
     figure = histogram_picture("Ends", "x", np.array(values), EDGES, {}, ["100 steps each"])
-    assert figure.axes[0].get_xlabel().splitlines() == ["x", "100 steps each", said]
+    assert figure.axes[0].get_xlabel().splitlines() == ["x", "100 steps each", note]
 
 
-def test_marks_stand_where_they_are_with_their_names_above_the_bars() -> None:
+def test_marks_are_drawn_at_their_values_with_labels_above_the_bars() -> None:
     marks = {"best minimum": 0.05, "other minimum": -1.2345, "start": 0.06}
     figure = histogram_picture("Ends", "x", np.zeros(50), EDGES, marks)
     axes = figure.axes[0]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from descent.render.curve import LossCurve
 from descent.render.field import Field
-from descent.render.paths import BROADEST, HEADROOM, LabelledPath, paths_picture
+from descent.render.paths import HEADROOM, MAX_EXTRA_WIDTH, LabelledPath, paths_picture
 
 Array = NDArray[np.float64]
 START = np.array([-3.0, 4.0])
@@ -21,14 +21,14 @@ def bowl() -> Field:
     return Field((-5, 5), (-5, 5), (side, side), side**2 + side[:, None] ** 2, arrows, -2 * arrows, [(0, 0)])
 
 
-def run(lr: float, steps: int = 30, said: str = "converged") -> LabelledPath:
+def run(lr: float, steps: int = 30, result: str = "converged") -> LabelledPath:
     """Steepest descent on x² + y²."""
     with np.errstate(over="ignore"):
         path = START * (1 - 2 * lr) ** np.arange(steps + 1)[:, None]
-        return LabelledPath(f"lr {lr:g}: {said}", path, (path**2).sum(axis=1), diverged=said == "diverged")
+        return LabelledPath(f"lr {lr:g}: {result}", path, (path**2).sum(axis=1), diverged=result == "diverged")
 
 
-ARTICLE = [run(1e-10, said="finished"), run(0.1), run(10, 2, "diverged")]
+ARTICLE = [run(1e-10, result="finished"), run(0.1), run(10, 2, "diverged")]
 
 
 def labels(figure: Figure) -> list[str]:
@@ -37,15 +37,15 @@ def labels(figure: Figure) -> list[str]:
 
 
 def colour_of(figure: Figure, label: str) -> str:
-    (found,) = [line for line in figure.axes[0].lines if line.get_label() == label]
-    return str(found.get_color())
+    (match,) = [line for line in figure.axes[0].lines if line.get_label() == label]
+    return str(match.get_color())
 
 
 def marks(figure: Figure, marker: str) -> dict[str, list[float]]:
     """The positions of the marks of a kind, by their colours."""
     lines = [line for line in figure.axes[0].lines if line.get_marker() == marker]
-    found = {str(line.get_color()): np.array(line.get_xydata()) for line in lines}
-    return {colour: positions[0].tolist() for colour, positions in found.items() if positions.size}
+    first_points = {str(line.get_color()): np.array(line.get_xydata()) for line in lines}
+    return {colour: positions[0].tolist() for colour, positions in first_points.items() if positions.size}
 
 
 def test_the_picture_says_what_it_shows() -> None:
@@ -72,20 +72,20 @@ def test_paths_are_shown_where_they_are_and_losses_over_their_steps() -> None:
     figure = paths_picture("Two rates", bowl(), ARTICLE[:2])
     plane, losses = figure.axes[:2]
     for path, loss in zip(ARTICLE[:2], losses.lines, strict=True):
-        (found,) = [line for line in plane.lines if line.get_label() == path.label]
-        np.testing.assert_array_equal(np.array(found.get_xydata()), path.path)
+        (match,) = [line for line in plane.lines if line.get_label() == path.label]
+        np.testing.assert_array_equal(np.array(match.get_xydata()), path.path)
         np.testing.assert_array_equal(np.array(loss.get_xydata()), np.stack([np.arange(31), path.losses], axis=1))
 
 
 @pytest.mark.parametrize("count", [1, 3, 20])
-def test_a_path_is_broader_than_those_above_it(count: int) -> None:
+def test_a_path_is_wider_than_those_above_it(count: int) -> None:
     paths = [run(0.1 + index / 100) for index in range(count)]
     widths = np.array([line.get_linewidth() for line in paths_picture("", bowl(), paths).axes[1].lines])
     assert (np.diff(widths) < 0).all()
-    assert widths.max() <= widths.min() + BROADEST
+    assert widths.max() <= widths.min() + MAX_EXTRA_WIDTH
 
 
-def test_a_run_that_leaves_is_marked_where_it_crosses_the_edge() -> None:
+def test_a_run_that_leaves_the_view_is_marked_at_the_edge() -> None:
     (edge,) = marks(paths_picture("", bowl(), [run(10, 2, "diverged")]), "X").values()
     assert edge == pytest.approx([3.75, -5])  # on the line through the start and the origin
 
@@ -101,7 +101,7 @@ def test_a_run_that_leaves_is_marked_where_it_crosses_the_edge() -> None:
         ([(7, 4), (70, 40)], (5, 4)),
     ],
 )
-def test_wherever_a_run_goes_it_has_its_mark_in_view(
+def test_every_diverged_run_has_its_mark_in_view(
     tmp_path: Path, path: list[tuple[float, float]], edge: tuple[float, float]
 ) -> None:
     diverged = LabelledPath("lr 10", np.array(path), np.array([25.0, *[np.inf] * (len(path) - 1)]), diverged=True)
@@ -110,9 +110,9 @@ def test_wherever_a_run_goes_it_has_its_mark_in_view(
     figure.savefig(tmp_path / "a.png")
 
 
-def test_a_run_that_ends_out_of_view_without_running_away_says_so() -> None:
-    gone = LabelledPath("lr 1", np.array([(0.0, 0), (6, 0)]), np.array([0.0, 36]), diverged=False)
-    assert labels(paths_picture("", bowl(), [gone])) == ["lr 1", "minimum", "start", "left the view"]
+def test_a_run_that_ends_out_of_view_without_diverging_is_labelled_left_the_view() -> None:
+    left = LabelledPath("lr 1", np.array([(0.0, 0), (6, 0)]), np.array([0.0, 36]), diverged=False)
+    assert labels(paths_picture("", bowl(), [left])) == ["lr 1", "minimum", "start", "left the view"]
 
 
 def test_a_view_is_of_both_components(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_paths_of_one_parameter_are_on_the_curve_of_its_loss() -> None:
     np.testing.assert_array_equal(np.array(curve.get_xydata()), np.stack([grid, grid**2], axis=1))
 
 
-def test_losses_that_are_positive_have_a_logarithmic_scale_from_which_runaways_do_not_take_the_room() -> None:
+def test_positive_losses_have_a_logarithmic_scale_that_diverged_runs_do_not_stretch() -> None:
     runs = [run(0.1), run(1.5, 400, "diverged")]
     figure = paths_picture("", bowl(), runs)
     losses = figure.axes[1]
@@ -142,7 +142,7 @@ def test_losses_that_are_positive_have_a_logarithmic_scale_from_which_runaways_d
     assert 25 < high <= 2 * 25 * HEADROOM
 
 
-def test_a_loss_that_comes_down_to_nothing_leaves_the_scale_logarithmic(tmp_path: Path) -> None:
+def test_a_loss_of_zero_leaves_the_scale_logarithmic(tmp_path: Path) -> None:
     figure = paths_picture("", bowl(), [run(0.5), run(0.1)])
     low, high = figure.axes[1].get_ylim()
     assert figure.axes[1].get_yscale() == "log"
@@ -151,7 +151,7 @@ def test_a_loss_that_comes_down_to_nothing_leaves_the_scale_logarithmic(tmp_path
     figure.savefig(tmp_path / "a.png")
 
 
-def test_where_losses_are_negative_the_scale_shows_those_of_positions_in_view() -> None:
+def test_negative_losses_have_a_linear_scale_over_the_positions_in_view() -> None:
     lower = [replace(path, losses=path.losses - 30) for path in ARTICLE]
     low, high = paths_picture("", bowl(), lower).axes[1].get_ylim()
     assert (low, high) == pytest.approx((-30 - 0.05 * 25, -5 + 0.05 * 25), abs=1e-3)  # from 25 down to 0, less 30

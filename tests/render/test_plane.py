@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
-from descent.render.animation import FRAMES, Ground
+from descent.render.animation import MAX_FRAMES, BlittedFigure
 from descent.render.plane import PlaneDescent, plane_pictures
 
 Draw = Callable[[PlaneDescent], Figure]
@@ -23,11 +23,11 @@ Array = NDArray[np.float64]
 
 def descent(positions: int = 12, diverged: bool = False) -> PlaneDescent:
     """A path down a bowl, at ten steps a position."""
-    left = np.linspace(1, 0, positions)
-    path = np.stack([3 * left, 2 * left**2], axis=1)
+    remaining = np.linspace(1, 0, positions)
+    path = np.stack([3 * remaining, 2 * remaining**2], axis=1)
     first, second = np.linspace(-1, 4, 9), np.linspace(-1, 3, 7)
     steps = 10 * np.arange(positions, dtype=np.float64)
-    every = np.arange(1.0, steps[-1] + 1)
+    each_step = np.arange(1.0, steps[-1] + 1)
     return PlaneDescent(
         title="A network, lr 0.1",
         grid=(first, second),
@@ -37,21 +37,21 @@ def descent(positions: int = 12, diverged: bool = False) -> PlaneDescent:
         steps=steps,
         explained=np.array([0.9, 0.075]),
         diverged=diverged,
-        loss={"step": (every, 2.3 / every), "train": (steps, 2 - left), "test": (steps, 2.1 - left)},
-        accuracy={"train": (steps, 1 - left), "test": (steps, 0.9 * (1 - left))},
+        loss={"step": (each_step, 2.3 / each_step), "train": (steps, 2 - remaining), "test": (steps, 2.1 - remaining)},
+        accuracy={"train": (steps, 1 - remaining), "test": (steps, 0.9 * (1 - remaining))},
     )
 
 
 @pytest.fixture
 def draw(tmp_path: Path) -> Draw:
-    """Draws a descent, into a.png and a.gif."""
+    """Draws a descent into a.png and a.gif."""
     return partial(plane_pictures, still=tmp_path / "a.png", animation=tmp_path / "a.gif")
 
 
 @pytest.fixture
 def panels(draw: Draw) -> Panels:
-    """Gives the picture's panels by the names that they go by."""
-    return lambda drawn: {str(axes.get_label()): axes for axes in draw(drawn).axes}
+    """The panels of the picture of a descent, by name."""
+    return lambda network: {str(axes.get_label()): axes for axes in draw(network).axes}
 
 
 def texts(axes: Axes) -> list[str]:
@@ -61,12 +61,12 @@ def texts(axes: Axes) -> list[str]:
 
 
 def data(axes: Axes, label: str) -> list[list[float]]:
-    (found,) = [line for line in axes.lines if line.get_label() == label]
-    return np.array(found.get_data()).tolist()  # type: ignore[no-any-return]
+    (match,) = [line for line in axes.lines if line.get_label() == label]
+    return np.array(match.get_data()).tolist()  # type: ignore[no-any-return]
 
 
 def assert_drawn(path: Path, frames: int) -> None:
-    """The picture can be read, has its size, and something is drawn on its white ground."""
+    """The picture can be read, has its size, and is not empty."""
     with Image.open(path) as image:
         assert image.size == (1000, 500)
         assert getattr(image, "n_frames", 1) == frames
@@ -77,7 +77,7 @@ def test_the_picture_says_what_it_shows(draw: Draw) -> None:
     figure = draw(descent())
     title = figure.get_suptitle()
     assert title == "A network, lr 0.1"
-    named = {axes.get_ylabel() for axes in figure.axes} | {axes.get_xlabel() for axes in figure.axes}
+    labels = {axes.get_ylabel() for axes in figure.axes} | {axes.get_xlabel() for axes in figure.axes}
     assert {
         "1st principal direction (90 %)",
         "2nd (8 %)",
@@ -85,7 +85,7 @@ def test_the_picture_says_what_it_shows(draw: Draw) -> None:
         "loss",
         "accuracy",
         "step",
-    } <= named
+    } <= labels
 
 
 def test_the_plane_shows_the_path_from_its_start_to_its_end(panels: Panels) -> None:
@@ -97,36 +97,36 @@ def test_the_plane_shows_the_path_from_its_start_to_its_end(panels: Panels) -> N
 
 
 def test_the_animation_ends_with_the_whole_path_marked_at_its_last_step_in_both_panels(panels: Panels) -> None:
-    drawn = descent()
-    shown = panels(drawn)
-    lines = [np.array(line.get_xydata()) for line in shown["plane"].lines]
-    assert sum(np.array_equal(line, drawn.path) for line in lines) == 3  # still, in the background, and as it grew
-    assert sum(np.array_equal(line, drawn.path[-1:]) for line in lines) == 2  # the end, and what moves
+    network = descent()
+    named_axes = panels(network)
+    lines = [np.array(line.get_xydata()) for line in named_axes["plane"].lines]
+    assert sum(np.array_equal(line, network.path) for line in lines) == 3  # the still, the grey track, and the trail
+    assert sum(np.array_equal(line, network.path[-1:]) for line in lines) == 2  # the end, and the moving position
     for name in ("loss", "accuracy"):
-        assert np.array(shown[name].lines[-1].get_xdata()).tolist() == [drawn.steps[-1]] * 2
-    assert [text.get_text() for text in shown["plane"].texts] == ["step 110"]
+        assert np.array(named_axes[name].lines[-1].get_xdata()).tolist() == [network.steps[-1]] * 2
+    assert [text.get_text() for text in named_axes["plane"].texts] == ["step 110"]
 
 
-def test_a_frames_trail_ends_where_the_frame_is(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frames_trail_ends_at_its_position(draw: Draw, monkeypatch: pytest.MonkeyPatch) -> None:
     trails: list[Array] = []
 
     def look(
-        self: Ground, path: Path, artists: Sequence[Artist], draw: Callable[[int], None], *_: int, **__: int
+        self: BlittedFigure, path: Path, artists: Sequence[Artist], draw: Callable[[int], None], *_: int, **__: int
     ) -> None:
         (trail,) = (line for line in artists if isinstance(line, Line2D) and line.get_marker() == ".")
         for frame in range(12):
             draw(frame)
             trails.append(np.array(trail.get_xydata()))
 
-    monkeypatch.setattr(Ground, "animate", look)
+    monkeypatch.setattr(BlittedFigure, "animate", look)
     draw(descent())
     assert len(trails) == 12
     for frame, trail in enumerate(trails):
         np.testing.assert_array_equal(trail, descent().path[: frame + 1])
 
 
-def test_what_moves_is_in_no_picture_but_its_own(draw: Draw, tmp_path: Path) -> None:
-    """The still has the path in red, and no mark of a step in the panels; a frame has the mark at its step alone."""
+def test_the_still_has_no_step_marks_and_each_frame_has_its_own(draw: Draw, tmp_path: Path) -> None:
+    """The still has no step mark in the panels, and each frame has one."""
     draw(descent())
     with Image.open(tmp_path / "a.png") as still, Image.open(tmp_path / "a.gif") as animation:
         frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(animation)]
@@ -137,30 +137,32 @@ def test_what_moves_is_in_no_picture_but_its_own(draw: Draw, tmp_path: Path) -> 
 
 
 def red_in_the_panels(image: Image.Image) -> int:
-    """How many pixels of the right third are RED: no other colour there is so much less green than red."""
+    """How many pixels of the right third are RED: no other colour there has so much more red than green."""
     red, green, _ = np.asarray(image.convert("RGB"), dtype=int)[:, 2 * image.width // 3 :].transpose(2, 0, 1)
     return int((red - green > 90).sum())
 
 
-def test_a_path_that_ran_away_says_so(panels: Panels) -> None:
+def test_a_diverged_path_has_the_label_diverged(panels: Panels) -> None:
     assert texts(panels(descent(diverged=True))["plane"]) == ["start", "diverged"]
 
 
 def test_the_curves_are_those_of_steps_and_evaluations(panels: Panels) -> None:
-    drawn = descent()
-    shown = panels(drawn)
-    for name, curves in (("loss", drawn.loss), ("accuracy", drawn.accuracy)):
-        assert texts(shown[name]) == list(curves)
+    network = descent()
+    named_axes = panels(network)
+    for name, curves in (("loss", network.loss), ("accuracy", network.accuracy)):
+        assert texts(named_axes[name]) == list(curves)
         for label, curve in curves.items():
-            assert data(shown[name], label) == [list(column) for column in curve]
+            assert data(named_axes[name], label) == [list(column) for column in curve]
 
 
-def test_loss_and_accuracy_stand_above_each_other_over_the_same_steps(panels: Panels) -> None:
-    shown = panels(descent())
-    assert shown["loss"].get_xlim() == shown["accuracy"].get_xlim()
+def test_loss_and_accuracy_share_the_axis_of_steps(panels: Panels) -> None:
+    steps, accuracies = descent().accuracy["train"]
+    named_axes = panels(replace(descent(), accuracy={"train": (steps[:6], accuracies[:6])}))
+    assert named_axes["loss"].get_xlim() == named_axes["accuracy"].get_xlim()
+    assert named_axes["loss"].get_xlim()[1] > steps[-1]
 
 
-@pytest.mark.parametrize(("positions", "frames"), [(2, 2), (12, 12), (101, FRAMES)])
+@pytest.mark.parametrize(("positions", "frames"), [(2, 2), (12, 12), (101, MAX_FRAMES)])
 def test_the_animation_takes_six_seconds_however_long_the_path(
     draw: Draw, tmp_path: Path, positions: int, frames: int
 ) -> None:
@@ -173,16 +175,16 @@ def test_the_animation_takes_six_seconds_however_long_the_path(
 
 
 def diverged(scale: float) -> PlaneDescent:
-    """A path that goes far, with evaluations that are no longer finite there."""
-    near = descent(4, diverged=True)
+    """A path that goes far, and whose last evaluations are not finite."""
+    short = descent(4, diverged=True)
     with np.errstate(over="ignore"):
-        losses = near.losses * scale * scale
-    steps = near.steps
+        losses = short.losses * scale * scale
+    steps = short.steps
     return replace(
-        near,
-        grid=(near.grid[0] * scale, near.grid[1] * scale),
+        short,
+        grid=(short.grid[0] * scale, short.grid[1] * scale),
         losses=losses,
-        path=near.path * scale,
+        path=short.path * scale,
         loss={
             "step": (np.arange(1.0, 4), np.array([2.3, scale, np.nan])),
             "train": (steps, np.array([2.3, scale, np.inf, np.nan])),
@@ -207,14 +209,14 @@ ENDS: dict[str, PlaneDescent] = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_paths_that_end_badly_are_drawn_too(draw: Draw, tmp_path: Path, name: str) -> None:
+def test_diverged_and_degenerate_paths_are_drawn_too(draw: Draw, tmp_path: Path, name: str) -> None:
     draw(ENDS[name])
     assert_drawn(tmp_path / "a.png", frames=1)
     assert_drawn(tmp_path / "a.gif", frames=len(ENDS[name].path))
 
 
-def test_a_problem_without_accuracies_has_its_losses_alone(panels: Panels) -> None:
-    shown = panels(replace(descent(), accuracy={}))
-    assert {"plane", "loss"} <= shown.keys()
-    assert "accuracy" not in shown
-    assert shown["loss"].get_xlabel() == "step"
+def test_a_problem_without_accuracies_has_only_the_panel_of_losses(panels: Panels) -> None:
+    named_axes = panels(replace(descent(), accuracy={}))
+    assert {"plane", "loss"} <= named_axes.keys()
+    assert "accuracy" not in named_axes
+    assert named_axes["loss"].get_xlabel() == "step"

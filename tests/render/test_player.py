@@ -11,8 +11,8 @@ from render import test_curve, test_field, test_plane
 from descent.render.curve import CurveDescent
 from descent.render.field import FieldDescent
 from descent.render.plane import PlaneDescent
-from descent.render.player import NOTHING, Series, player
-from descent.render.scene import CURVES, FRAMES
+from descent.render.player import NO_VALUE, StepSeries, player
+from descent.render.scene import MAX_PLAYER_FRAMES, MAX_STEP_CURVES
 
 Array = NDArray[np.float64]
 Descent = CurveDescent | FieldDescent | PlaneDescent
@@ -20,8 +20,8 @@ LIMIT = 150_000
 """The most bytes of a player."""
 
 
-def series(steps: int) -> Series:
-    return Series(loss=10 / np.arange(1.0, steps + 1), gradient_norm=np.sqrt(np.arange(1.0, steps + 1)))
+def series(steps: int) -> StepSeries:
+    return StepSeries(loss=10 / np.arange(1.0, steps + 1), gradient_norm=np.sqrt(np.arange(1.0, steps + 1)))
 
 
 def frames_of(page: str) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def steps_of(page: str) -> list[int]:
 
 
 def noisy(steps: int) -> CurveDescent:
-    """A descent of which each step sees a curve of its own, a little higher than the one before."""
+    """A descent whose steps have different minibatch losses, each a little higher than the one before."""
     descent = test_curve.descent(np.asarray(3.0 * 0.99 ** np.arange(steps + 1), dtype=np.float64))
     grid = np.linspace(-7, 7, 400)
     return replace(
@@ -47,7 +47,7 @@ def noisy(steps: int) -> CurveDescent:
 
 
 def rugged(steps: int) -> FieldDescent:
-    """A walk over noise, of which nearly every cell of the grid has contours."""
+    """A walk over noise, with contours in nearly every cell of the grid."""
     random = np.random.default_rng(0)
     field = test_field.bowl()
     side = np.linspace(-5, 5, 200)
@@ -59,8 +59,8 @@ def rugged(steps: int) -> FieldDescent:
 def network(steps: int) -> PlaneDescent:
     """A network's descent with an evaluation at every hundredth of its steps."""
     random = np.random.default_rng(0)
-    near = test_plane.descent(101)
-    return replace(near, steps=np.linspace(0, steps, 101).round(), losses=random.normal(size=(31, 31)) ** 2,
+    short = test_plane.descent(101)
+    return replace(short, steps=np.linspace(0, steps, 101).round(), losses=random.normal(size=(31, 31)) ** 2,
                    grid=(np.linspace(-1, 4, 31), np.linspace(-1, 3, 31)))  # fmt: skip
 
 
@@ -77,14 +77,14 @@ TAKEN = {"curve": 10, "curve with data": 100, "field": 20, "plane": 110}
 def test_the_file_is_small_for_100_000_steps_too(kind: Any) -> None:
     steps = 100_000
     random = np.random.default_rng(0)
-    page = player(kind(steps), Series(random.lognormal(size=steps), random.lognormal(size=steps)))
+    page = player(kind(steps), StepSeries(random.lognormal(size=steps), random.lognormal(size=steps)))
     assert 20_000 < len(page.encode()) < LIMIT
     assert steps_of(page)[0] == 0
     assert steps_of(page)[-1] == steps
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_the_figures_are_those_of_the_steps_they_say(name: str) -> None:
+def test_the_values_are_those_of_the_step(name: str) -> None:
     descent, record = SHORT[name], series(TAKEN[name])
     page = player(descent, record)
     figures = frames_of(page)["figures"]
@@ -92,7 +92,7 @@ def test_the_figures_are_those_of_the_steps_they_say(name: str) -> None:
     assert (steps[0], steps[-1]) == (0, TAKEN[name])
     assert steps == sorted(set(steps))
     for measure, values in (("loss", record.loss), ("gradient norm", record.gradient_norm)):
-        assert figures[measure] == [NOTHING] + [f"{values[step - 1]:.6g}" for step in steps[1:]]
+        assert figures[measure] == [NO_VALUE] + [f"{values[step - 1]:.6g}" for step in steps[1:]]
     if isinstance(descent, PlaneDescent):
         assert steps == descent.steps.tolist()
         assert set(figures) == {"step", "loss", "gradient norm"}
@@ -104,7 +104,7 @@ def test_the_figures_are_those_of_the_steps_they_say(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_whatever_moves_has_a_place_at_every_frame(name: str) -> None:
+def test_everything_that_moves_has_a_position_at_every_frame(name: str) -> None:
     page = player(SHORT[name], series(TAKEN[name]))
     frames = frames_of(page)
     count = len(frames["figures"]["step"])
@@ -117,7 +117,7 @@ def test_whatever_moves_has_a_place_at_every_frame(name: str) -> None:
     assert f'max="{count - 1}"' in page
 
 
-def test_a_position_lies_on_the_page_where_it_lies_in_the_view() -> None:
+def test_positions_on_the_page_are_proportional_to_positions_in_the_view() -> None:
     path = np.array([[-5, -5], [5, 5], [0, 0], [2.5, -2.5]], dtype=np.float64)
     corners = frames_of(player(replace(test_field.descent(), path=path), series(3)))["path"]
     (left, bottom), (right, top), middle, between = corners
@@ -128,12 +128,12 @@ def test_a_position_lies_on_the_page_where_it_lies_in_the_view() -> None:
     assert between == pytest.approx([left + 0.75 * (right - left), top + 0.75 * (bottom - top)], abs=0.06)
 
 
-def test_a_step_is_shown_with_the_curve_it_saw_and_the_position_on_it() -> None:
+def test_a_step_is_shown_with_its_minibatch_loss_and_the_position_on_it() -> None:
     descent = noisy(100)
     frames = frames_of(player(descent, series(100)))
-    assert len(set(frames["seen"])) == 101
-    assert frames["seen"][0] == ""
-    assert all(curve.startswith("M") for curve in frames["seen"][1:])
+    assert len(set(frames["stepCurves"])) == 101
+    assert frames["stepCurves"][0] == ""
+    assert all(curve.startswith("M") for curve in frames["stepCurves"][1:])
     # Each curve is 0.01 higher than the one before, on a page on which 15 units of the loss are 212 high.
     unit = (frames["path"][0][1] - frames["path"][100][1]) / (descent.path[0, 1] - descent.path[100, 1])
     for step in (1, 50, 100):
@@ -143,62 +143,62 @@ def test_a_step_is_shown_with_the_curve_it_saw_and_the_position_on_it() -> None:
         assert frames["dots"][step][1] - frames["path"][step][1] == pytest.approx(above * unit, abs=0.11)
 
 
-def test_of_many_curves_so_many_are_shown_as_there_is_room_for() -> None:
+def test_many_step_curves_are_thinned() -> None:
     frames = frames_of(player(noisy(3_000), series(3_000)))
-    assert CURVES / 2 <= len(frames["seen"]) <= CURVES + 2
+    assert MAX_STEP_CURVES / 2 <= len(frames["stepCurves"]) <= MAX_STEP_CURVES + 2
 
 
-def test_a_curve_that_no_data_move_is_shown_once() -> None:
+def test_a_curve_without_data_has_no_step_curves() -> None:
     frames = frames_of(player(test_curve.descent(), series(10)))
-    assert (frames["seen"], frames["dots"]) == ([], None)
+    assert (frames["stepCurves"], frames["dots"]) == ([], None)
 
 
 def test_a_long_path_keeps_the_step_at_which_it_leaves_the_view() -> None:
     path = np.append(1.0 + 1e-5 * np.arange(20_000), [8.0, -90, 1000])
     page = player(test_curve.descent(path, diverged=True), series(20_002))
     steps = steps_of(page)
-    assert len(steps) <= FRAMES + 1
+    assert len(steps) <= MAX_PLAYER_FRAMES + 1
     assert steps[frames_of(page)["end"]] == 19_999
     assert "diverged after step 19,999" in page
 
 
-@pytest.mark.parametrize("name", test_curve.RAN_AWAY)
-def test_a_curve_that_was_left_is_drawn_too(name: str) -> None:
-    path = test_curve.RAN_AWAY[name]
+@pytest.mark.parametrize("name", test_curve.DIVERGED)
+def test_a_diverged_path_on_a_curve_is_drawn_too(name: str) -> None:
+    path = test_curve.DIVERGED[name]
     taken = len(path) - 1
     losses = np.full(taken, np.inf)
     losses[-1] = np.nan
-    page = player(test_curve.descent(path, diverged=True), Series(losses, losses))
+    page = player(test_curve.descent(path, diverged=True), StepSeries(losses, losses))
     figures = frames_of(page)["figures"]
     assert figures["position x"] == [f"{x:.6g}" for x in path]
-    assert figures["loss"] == [NOTHING, *["inf"] * (taken - 1), "nan"]
+    assert figures["loss"] == [NO_VALUE, *["inf"] * (taken - 1), "nan"]
     finite = np.isfinite(path) & np.isfinite(test_curve.descent(path).path[:, 1])
     assert [place is not None for place in frames_of(page)["path"]] == finite.tolist()
     assert "diverged after step" in page
 
 
-@pytest.mark.parametrize("name", test_field.RAN_AWAY)
-def test_a_field_that_was_left_is_drawn_too(name: str) -> None:
-    descent, inside = test_field.RAN_AWAY[name]
+@pytest.mark.parametrize("name", test_field.DIVERGED)
+def test_a_diverged_path_in_a_field_is_drawn_too(name: str) -> None:
+    descent, last_in_view = test_field.DIVERGED[name]
     page = player(descent, series(len(descent.path) - 1))
     frames = frames_of(page)
-    assert steps_of(page)[frames["end"]] == inside
-    assert f"diverged after step {inside:,}" in page
+    assert steps_of(page)[frames["end"]] == last_in_view
+    assert f"diverged after step {last_in_view:,}" in page
     assert all(abs(value) <= 1.1e5 for place in frames["path"] if place for value in place)
 
 
 @pytest.mark.parametrize("name", test_plane.ENDS)
-def test_a_network_that_ended_badly_is_drawn_too(name: str) -> None:
+def test_a_diverged_network_is_drawn_too(name: str) -> None:
     descent = test_plane.ENDS[name]
-    steps = int(descent.steps[-1]) + 5  # a last position that is not finite is no part of the path
+    steps = int(descent.steps[-1]) + 5  # the path leaves out last positions that are not finite
     frames = frames_of(player(descent, series(steps)))
     assert frames["figures"]["step"][-1] == str(steps)
     assert frames["path"][-1] == frames["path"][-2]
 
 
-def test_a_run_without_a_step_is_a_page_too() -> None:
-    page = player(test_field.descent(steps=0), Series(np.empty(0), np.empty(0)))
-    assert frames_of(page)["figures"]["loss"] == [NOTHING]
+def test_a_run_without_steps_has_a_player_too() -> None:
+    page = player(test_field.descent(steps=0), StepSeries(np.empty(0), np.empty(0)))
+    assert frames_of(page)["figures"]["loss"] == [NO_VALUE]
 
 
 @pytest.mark.parametrize("heights", [np.nan, 1.0], ids=["nan", "level"])
@@ -214,7 +214,7 @@ TITLE = '</script><script>alert("1")</script><!-- & \' {{ 1 }}'
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_a_title_is_a_text_and_nothing_else(name: str) -> None:
+def test_a_title_is_escaped(name: str) -> None:
     page = player(replace(SHORT[name], title=TITLE), series(TAKEN[name]))
     assert page.count("</script>") == page.count("<script") == 2
     assert "alert" in page
@@ -223,11 +223,23 @@ def test_a_title_is_a_text_and_nothing_else(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_it_asks_for_nothing_outside_itself(name: str) -> None:
+def test_the_page_loads_nothing_from_outside(name: str) -> None:
     page = player(SHORT[name], series(TAKEN[name]))
     assert re.findall(r"https?:|//[a-z]|@import|localStorage|sessionStorage|document\.cookie|fetch\(", page) == []
     assert set(re.findall(r'(?:href|src)="([^"#])', page)) == {"d"}  # the icon, which is empty: data:,
     assert all(link.startswith("#") for link in re.findall(r"url\(([^)]*)\)", page))
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_the_page_has_every_element_and_every_value_that_its_script_reads(name: str) -> None:
+    page = player(SHORT[name], series(TAKEN[name]))
+    ids = set(re.findall(r' id="([^"]+)"', page))
+    assert len(re.findall(r'element\("', page)) > 5
+    assert set(re.findall(r'element\("([^"]+)"\)(?!\?)', page)) <= ids
+    optional = set(re.findall(r'element\("([^"]+)"\)\?', page))
+    assert optional == {"step-curve", "reached"}
+    assert ("step-curve" in ids) == (name == "curve with data")
+    assert set(re.findall(r"frames\.(\w+)", page)) == set(frames_of(page))
 
 
 @pytest.mark.parametrize("name", SHORT)

@@ -1,4 +1,4 @@
-"""Players as a person has them: in a browser, without a network."""
+"""Tests players in a browser without a network."""
 
 import html
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ PAGES = {name: player(descent, series(TAKEN[name])) for name, descent in SHORT.i
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visit]:
-    """A browser at a folder with the players, and each in a frame that may run scripts and nothing else."""
+    """A browser at a folder with the players, and with each of them in a sandboxed frame."""
     folder = tmp_path_factory.mktemp("players")
     for name, page in PAGES.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
@@ -43,14 +43,14 @@ def figure(page: Page | FrameLocator, name: str) -> str:
     return page.locator(f"[data-figure='{name}']").inner_text()
 
 
-def shown(page: Page) -> int:
+def slider_value(page: Page) -> int:
     return int(page.locator("#slider").input_value())
 
 
 def assert_figures(page: Page, name: str, frame: int) -> None:
-    """Everything says what the frame is: figures, slider and marks."""
+    """Values, slider and marks are those of the frame."""
     frames = frames_of(PAGES[name])
-    assert shown(page) == frame
+    assert slider_value(page) == frame
     assert {measure: figure(page, measure) for measure in frames["figures"]} == {
         measure: values[frame] for measure, values in frames["figures"].items()
     }
@@ -87,7 +87,7 @@ def test_it_plays_from_the_start_to_the_end_and_pauses_between(browser: Visit, n
     page.get_by_role("button", name="play").click()
     expect(page.locator("#slider")).not_to_have_value(str(last))
     page.keyboard.press(" ")  # the button has the focus
-    paused = shown(page)
+    paused = slider_value(page)
     assert paused < last
     page.wait_for_timeout(300)
     assert_figures(page, name, paused)
@@ -101,9 +101,9 @@ def test_it_plays_from_the_start_to_the_end_and_pauses_between(browser: Visit, n
     assert browser.faults == []
 
 
-def test_it_starts_by_itself_where_motion_is_welcome(browser: Visit) -> None:
+def test_it_starts_by_itself_unless_reduced_motion_is_preferred(browser: Visit) -> None:
     page = opened(browser, "field")
-    assert shown(page) == 20
+    assert slider_value(page) == 20
     page.emulate_media(reduced_motion="no-preference")
     page.reload()
     page.get_by_role("button", name="pause").wait_for()
@@ -134,7 +134,7 @@ def test_it_fits_the_screen_in_light_and_dark(browser: Visit, name: str) -> None
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_it_plays_in_a_frame_that_may_run_scripts_and_nothing_else(browser: Visit, name: str) -> None:
+def test_it_plays_in_a_sandboxed_frame(browser: Visit, name: str) -> None:
     page = opened(browser, f"{name} framed")
     frame = page.frame_locator("iframe")
     frame.locator("#slider").press("Home")
@@ -145,7 +145,7 @@ def test_it_plays_in_a_frame_that_may_run_scripts_and_nothing_else(browser: Visi
     assert browser.faults == []
 
 
-def test_on_paper_it_is_a_still(browser: Visit) -> None:
+def test_in_print_it_shows_the_whole_path(browser: Visit) -> None:
     page = opened(browser, "field")
     page.keyboard.press("Home")
     assert not page.locator("#reached").is_visible()

@@ -19,11 +19,11 @@ def picture() -> Figure:
 
 
 def test_points_curve_and_control_points_are_drawn_where_they_are(picture: Figure) -> None:
-    drawn = {str(line.get_label()): np.array(line.get_xydata()) for line in picture.axes[0].lines}
-    assert sorted(drawn) == ["control points", "noisy points", "polynomial"]
-    np.testing.assert_array_equal(drawn["noisy points"], np.column_stack([X, PARABOLA(X) + 0.5]))
-    np.testing.assert_array_equal(drawn["control points"], np.column_stack([CONTROL, CONTROL**2]))
-    np.testing.assert_array_equal(drawn["polynomial"][:, 1], PARABOLA(drawn["polynomial"][:, 0]))
+    lines = {str(line.get_label()): np.array(line.get_xydata()) for line in picture.axes[0].lines}
+    assert sorted(lines) == ["control points", "noisy points", "polynomial"]
+    np.testing.assert_array_equal(lines["noisy points"], np.column_stack([X, PARABOLA(X) + 0.5]))
+    np.testing.assert_array_equal(lines["control points"], np.column_stack([CONTROL, CONTROL**2]))
+    np.testing.assert_array_equal(lines["polynomial"][:, 1], PARABOLA(lines["polynomial"][:, 0]))
 
 
 def test_it_is_opaque_on_white(picture: Figure) -> None:

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from descent.render.rates import Line, rates_picture
+from descent.render.rates import RateLine, rates_picture
 
-SGD = Line(
+SGD = RateLine(
     label="sgd",
     x=np.array([1e-3, 1e-2, 1e-1]),
     y=np.array([1.0, 0.1, np.inf]),
     low=np.array([0.9, 0.05, 0.2]),
     high=np.array([1.2, np.inf, np.inf]),
     diverged=[0, 1, 3],
-    of=[3, 3, 3],
+    total=[3, 3, 3],
 )
 
 
-def picture(*lines: Line) -> Figure:
+def picture(*lines: RateLine) -> Figure:
     return rates_picture("A sweep", "optimizer.lr", {"loss/train at the end": lines})
 
 
@@ -25,7 +25,7 @@ def legend(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.legends[0].get_texts()]
 
 
-def test_points_stand_where_the_handfuls_end_with_their_intervals() -> None:
+def test_points_are_the_means_of_groups_with_their_intervals() -> None:
     figure = picture(SGD)
     assert figure.get_suptitle() == "A sweep"
     (axes,) = figure.axes
@@ -33,26 +33,26 @@ def test_points_stand_where_the_handfuls_end_with_their_intervals() -> None:
     (bars,) = axes.containers
     line, _, (spans,) = bars
     np.testing.assert_allclose(line.get_xydata(), [[1e-3, 1.0], [1e-2, 0.1]])
-    # An interval without an end reaches up to its mean at least, and is not drawn to infinity.
+    # An infinite interval is drawn up to the mean.
     ends = [segment[:, 1].tolist() for segment in spans.get_segments()]
     np.testing.assert_allclose(ends, [[0.9, 1.2], [0.05, 0.1]])
 
 
-def test_what_ran_away_is_marked_where_it_did_and_counted_where_not_all_did() -> None:
+def test_diverged_runs_are_marked_and_counted_unless_all_of_a_group_diverged() -> None:
     figure = picture(SGD)
     (axes,) = figure.axes
     marks = [np.array(line.get_xdata()).tolist() for line in axes.lines if line.get_marker() == "X"]
-    assert marks == [[1e-2], [1e-1], []]  # the last stands for them in the legend
+    assert marks == [[1e-2], [1e-1], []]  # the last is the legend's
     assert [text.get_text() for text in axes.texts] == ["1 of 3"]
     assert legend(figure) == ["sgd", "diverged"]
 
 
-def test_where_nothing_ran_away_nothing_says_so() -> None:
+def test_without_diverged_runs_the_legend_has_no_entry_for_them() -> None:
     tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), diverged=[0, 0, 0])
     assert legend(picture(tame, replace(tame, label="adam"))) == ["sgd", "adam"]
 
 
-def test_the_legend_tells_of_what_ran_away_in_any_panel() -> None:
+def test_the_legend_has_an_entry_for_diverged_runs_of_any_panel() -> None:
     tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), diverged=[0, 0, 0])
     figure = rates_picture("A sweep", "optimizer.lr", {"loss/train": [tame], "accuracy/test": [tame, SGD]})
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss/train", "accuracy/test"]
@@ -60,32 +60,32 @@ def test_the_legend_tells_of_what_ran_away_in_any_panel() -> None:
 
 
 @pytest.mark.parametrize(("least", "scale"), [(0.1, "log"), (0.1001, "linear")])
-def test_ten_times_is_another_order(least: float, scale: str) -> None:
+def test_axes_are_logarithmic_from_a_ratio_of_ten_on(least: float, scale: str) -> None:
     numbers = np.array([least, 0.5, 1.0])
     (axes,) = picture(replace(SGD, x=numbers, y=numbers, low=numbers, high=numbers, diverged=[0, 0, 0])).axes
     assert (axes.get_xscale(), axes.get_yscale()) == (scale, scale)
 
 
-def test_axes_are_logarithmic_where_numbers_are_of_different_orders() -> None:
+def test_axes_are_logarithmic_if_values_have_different_magnitudes() -> None:
     (axes,) = picture(SGD).axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
-    near = replace(
+    similar = replace(
         SGD, x=np.array([1.0, 2.0, 3.0]), y=np.full(3, 1.1), low=np.ones(3), high=np.full(3, 2.0), diverged=[0, 0, 0]
     )
-    (axes,) = picture(near).axes
+    (axes,) = picture(similar).axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
 
 
-def test_a_sweep_in_which_all_ran_away_has_its_picture() -> None:
-    gone = replace(SGD, y=np.full(3, np.inf), low=np.full(3, np.inf), high=np.full(3, np.inf), diverged=[3, 3, 3])
-    figure = picture(gone)
+def test_a_sweep_of_diverged_runs_has_a_picture() -> None:
+    diverged = replace(SGD, y=np.full(3, np.inf), low=np.full(3, np.inf), high=np.full(3, np.inf), diverged=[3, 3, 3])
+    figure = picture(diverged)
     figure.draw_without_rendering()
     assert "diverged" in legend(figure)
 
 
-def test_two_kinds_that_ran_away_at_one_rate_are_both_seen() -> None:
-    other = replace(SGD, label="adam")
-    figure = rates_picture("a", "lr", {"loss/train": [SGD, other]})
+def test_marks_of_two_kinds_at_one_rate_do_not_overlap() -> None:
+    adam = replace(SGD, label="adam")
+    figure = rates_picture("a", "lr", {"loss/train": [SGD, adam]})
     marks = [np.asarray(line.get_xydata()) for line in figure.axes[0].lines if line.get_marker() == "X"]
     places = [tuple(mark[0]) for mark in marks if len(mark)]
     assert len(set(places)) == len(places) == 4

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from descent.render.trail import DRAWN, drawn, last_inside, spread, up_to
+from descent.render.trail import MAX_DRAWN, drawn_indices, last_in_view, path_until, sample_path
 
 VIEW = ((-1.0, 1.0), (-2.0, 2.0))
 
@@ -21,26 +21,26 @@ def path(*positions: tuple[float, float]) -> NDArray[np.float64]:
     ],
 )
 def test_the_last_position_in_view_is_the_one_after_which_none_is(positions: NDArray[np.float64], last: int) -> None:
-    assert last_inside(positions, *VIEW) == last
+    assert last_in_view(positions, *VIEW) == last
 
 
-def test_a_short_path_is_drawn_whole_up_to_the_position_that_is_out_of_view_for_good() -> None:
-    assert drawn(path((0, 0), (9, 0), (0, 1)), *VIEW).tolist() == [0, 1, 2]
-    assert drawn(path((0, 0), (9, 0), (0, 1), (9, 9), (99, 9)), *VIEW).tolist() == [0, 1, 2, 3]
+def test_a_short_path_is_drawn_up_to_the_first_position_after_it_left_for_good() -> None:
+    assert drawn_indices(path((0, 0), (9, 0), (0, 1)), *VIEW).tolist() == [0, 1, 2]
+    assert drawn_indices(path((0, 0), (9, 0), (0, 1), (9, 9), (99, 9)), *VIEW).tolist() == [0, 1, 2, 3]
 
 
 def test_a_long_path_is_drawn_from_its_start_to_where_it_leaves() -> None:
     x = np.concatenate([np.linspace(-1, 1, 20_000), [50, 100]])
-    steps = drawn(np.stack([x, x], axis=1), *VIEW)
+    steps = drawn_indices(np.stack([x, x], axis=1), *VIEW)
     assert (steps[0], *steps[-2:]) == (0, 19_999, 20_000)
-    assert len(steps) <= DRAWN + 1
+    assert len(steps) <= MAX_DRAWN + 1
 
 
-def test_components_count_by_their_share_of_the_view() -> None:
-    """A way along the one side of the view, then an equal share of the other, ten times as long."""
-    there = np.stack([np.linspace(0, 1, 501), np.zeros(501)], axis=1)
-    up = np.stack([np.ones(500), np.linspace(0, 10, 501)[1:]], axis=1)
-    steps = spread(np.concatenate([there, up]), 101, (0, 1), (0, 10))
+def test_distances_are_relative_to_the_view() -> None:
+    """A path along one side of the view, then along the other, which is ten times as long."""
+    first = np.stack([np.linspace(0, 1, 501), np.zeros(501)], axis=1)
+    second = np.stack([np.ones(500), np.linspace(0, 10, 501)[1:]], axis=1)
+    steps = sample_path(np.concatenate([first, second]), 101, (0, 1), (0, 10))
     np.testing.assert_allclose(steps, np.linspace(0, 1000, 101), atol=1)
 
 
@@ -48,5 +48,5 @@ def test_a_path_up_to_a_step_ends_there_whether_its_position_is_drawn_or_not() -
     positions = np.arange(20.0).reshape(10, 2)
     for step in (4, 5):
         np.testing.assert_array_equal(
-            up_to(step, positions, np.array([0, 2, 4, 9])), positions[sorted({0, 2, 4, step})]
+            path_until(step, positions, np.array([0, 2, 4, 9])), positions[sorted({0, 2, 4, step})]
         )

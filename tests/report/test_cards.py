@@ -13,7 +13,7 @@ from descent.runs.tracked_run import train
 SHORT = ("experiment=noisy_polynomial", "run_dir=runs/noisy_polynomial", "trainer.max_steps=20", "optimizer.lr=0.2")
 
 
-def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -> None:
+def test_a_card_is_read_from_the_record(composed: Composed, project: Path) -> None:
     outcome = train(composed(*SHORT), RunRequest(SHORT))
     record = RunRecord(outcome.folder)
     with pytest.raises(UserError, match=r"noisy_polynomial has no views; `descent draw .+` draws them$"):
@@ -21,28 +21,28 @@ def test_a_card_tells_what_the_record_holds(composed: Composed, project: Path) -
     draw(outcome.folder)
     (card,) = cards([record], {record.header.id: "ab12", "another": "cd34"})
     assert (card.name, card.article) == ("noisy_polynomial", "000")
-    assert card.about == (
+    assert card.description == (
         "Source article 000: each of 100 steps fits 10 of the 100 points, drawn anew, and descends on that curve."
     )
     assert (card.result, card.steps, card.metrics) == ("finished", 20, outcome.metrics)
     assert card.picture == project / "runs" / "noisy_polynomial" / "views" / "descent.png"
     assert card.player == (outcome.folder / "views" / "descent.html").read_text(encoding="utf-8")
     at = f"x = {outcome.metrics['x']:.4g}"
-    assert card.shows == f"The path of noisy_polynomial on the curve of the loss: finished after 20 steps at {at}."
+    assert card.alt == f"The path of noisy_polynomial on the curve of the loss: finished after 20 steps at {at}."
     assert "max_steps: 20" in card.config
     assert card.run_id == "ab12"
     assert card.command == "descent train experiment=noisy_polynomial trainer.max_steps=20 optimizer.lr=0.2"
 
 
-def test_an_experiment_nobody_described(composed: Composed) -> None:
-    asked = ("problem=noisy_polynomial", "data=noisy_polynomial", "trainer.max_steps=2", "name=mine")
-    outcome = train(composed(*asked), RunRequest(asked))
+def test_an_experiment_without_description_and_article_has_a_card(composed: Composed) -> None:
+    overrides = ("problem=noisy_polynomial", "data=noisy_polynomial", "trainer.max_steps=2", "name=mine")
+    outcome = train(composed(*overrides), RunRequest(overrides))
     draw(outcome.folder)
     (card,) = cards([RunRecord(outcome.folder)], {})
-    assert (card.name, card.about, card.article, card.run_id) == ("mine", "", None, None)
+    assert (card.name, card.description, card.article, card.run_id) == ("mine", "", None, None)
 
 
-def test_cards_stand_in_the_order_given(composed: Composed) -> None:
+def test_cards_keep_the_order_of_the_runs(composed: Composed) -> None:
     runs = [
         RunRecord(train(composed("experiment=noisy_polynomial", "trainer.max_steps=2", f"name={name}")).folder)
         for name in ("b", "a")

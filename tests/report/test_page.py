@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from descent.articles.published_value import PublishedValue
-from descent.report.page import Card, Picture, Section, Table, write_page
+from descent.report.page import Card, Picture, Section, SectionTable, write_page
 
 FIGURES = [
     PublishedValue("004", "gradient at (3, 4)", "6, 8", "6, 8", "0", "reproduced"),
@@ -45,14 +45,14 @@ def card(folder: Path, name: str, run_id: str | None = None) -> Card:
     frames[0].save(folder / "a.gif", save_all=True, append_images=frames[1:])
     return Card(
         name=name,
-        about=f"What {name} is.",
+        description=f"What {name} is.",
         article="001",
         result="converged",
         steps=25_000,
         metrics={"loss/train": 1 / 3, "diverged": 0.0},
         picture=folder / "a.png",
         player="<p>a player &amp; more</p>",
-        shows=f'The path of {name} on a "curve".',
+        alt=f'The path of {name} on a "curve".',
         config="lr: 0.1\nname: <none>\n",
         run_id=run_id,
         command=f"descent train experiment={name}",
@@ -66,26 +66,26 @@ def section(folder: Path) -> Section:
         title="What chance does",
         paragraphs=["First.", "Then 1 < 2."],
         picture=Picture((folder / "b.png").read_bytes(), "A histogram of where 2,000 runs end."),
-        table=Table("Where they end", ["end", "rate"], [["best", "0.7"], ["local", "0.2"]]),
+        table=SectionTable("Where they end", ["end", "rate"], [["best", "0.7"], ["local", "0.2"]]),
     )
 
 
 @pytest.fixture
 def page(tmp_path: Path) -> Parsed:
-    """A page with something of everything."""
+    """A page with figures, a section and cards."""
     path = tmp_path / "reports" / "index.html"
     write_page(path, FIGURES, [section(tmp_path)], [card(tmp_path, "bowl", "ab12"), card(tmp_path, "cubic")])
     return Parsed(path)
 
 
-def test_nothing_is_fetched_from_anywhere(page: Parsed, tmp_path: Path) -> None:
+def test_the_page_loads_nothing_from_outside(page: Parsed, tmp_path: Path) -> None:
     addresses = [attributes.get(name) for _, attributes in page.elements for name in ("src", "href", "srcset", "data")]
     assert all(address.startswith(("data:", "#")) for address in addresses if address)
     assert not page.all("script")
     assert not re.search(r"@import|url\(|https?:", (tmp_path / "reports" / "index.html").read_text(encoding="utf-8"))
 
 
-def test_every_link_leads_somewhere_and_every_id_is_one_of_a_kind(page: Parsed) -> None:
+def test_every_link_has_a_target_and_ids_are_unique(page: Parsed) -> None:
     ids = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
     assert set(ids.values()) == {1}
     links = [str(attributes["href"]) for attributes in page.all("a")]
@@ -96,14 +96,14 @@ def test_every_link_leads_somewhere_and_every_id_is_one_of_a_kind(page: Parsed) 
     assert set(labels) <= set(ids)
 
 
-def test_headings_skip_no_level(page: Parsed) -> None:
+def test_headings_skip_no_levels(page: Parsed) -> None:
     levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h\d", tag)]
     assert levels.count(1) == 1
     assert levels[0] == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_every_picture_says_what_it_shows_and_keeps_its_place(page: Parsed) -> None:
+def test_every_picture_has_an_alternative_text_and_its_size(page: Parsed) -> None:
     assert [(image["alt"], image["width"], image["height"]) for image in page.all("img")] == [
         ("A histogram of where 2,000 runs end.", "50", "20"),
         ('The path of bowl on a "curve".', "40", "30"),
@@ -113,7 +113,7 @@ def test_every_picture_says_what_it_shows_and_keeps_its_place(page: Parsed) -> N
     assert kinds == ["data:image/png"] * 3
 
 
-def test_figures_stand_under_their_article_with_its_title_in_its_language(page: Parsed) -> None:
+def test_figures_are_below_the_title_of_their_article_in_its_language(page: Parsed) -> None:
     assert page.text.index("lr 0.1") < page.text.index("gradient at (3, 4)")
     assert [cite["lang"] for cite in page.all("cite")] == ["de", "ja"] * 2
     assert "004 勾配 , a notebook on the gradient" in page.text.replace("勾配,", "勾配 ,")
@@ -125,16 +125,16 @@ def test_the_summary_counts_the_verdicts(page: Parsed) -> None:
     assert "Experiments behind them: 2," in page.text
 
 
-def test_what_is_told_is_text_not_markup(page: Parsed) -> None:
+def test_texts_are_escaped(page: Parsed) -> None:
     assert "from <-3> & 4" in page.text
     assert "Then 1 < 2." in page.text
     assert "lr: 0.1 name: <none>" in page.text
 
 
-def test_a_card_says_how_the_run_went_and_what_reruns_it(page: Parsed) -> None:
+def test_a_card_has_the_result_and_the_command_of_the_run(page: Parsed) -> None:
     bowl, cubic = page.text.split("What bowl is.")[1].split("What cubic is.")
-    for said in ("article001", "resultconverged", "steps25,000", "loss/train0.333333", "MLflow runab12"):
-        assert said in bowl
+    for text in ("article001", "resultconverged", "steps25,000", "loss/train0.333333", "MLflow runab12"):
+        assert text in bowl
     assert "descent train experiment=bowl" in bowl
     assert "diverged" not in bowl  # the result says it
     assert "not in MLflow; descent sync brings it there" in cubic
@@ -147,7 +147,7 @@ def test_every_cell_of_a_table_has_headings(page: Parsed) -> None:
     assert (scrolled["role"], scrolled["tabindex"]) == ("region", "0")
 
 
-def test_a_page_of_figures_alone(tmp_path: Path) -> None:
+def test_a_page_may_have_only_figures(tmp_path: Path) -> None:
     write_page(tmp_path / "index.html", FIGURES, [], [])
     assert "Experiments behind them: 0," in Parsed(tmp_path / "index.html").text
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]

@@ -24,7 +24,7 @@ from descent.runs.tracked_run import train
 BOWLS = {"bowl_001": 0.1, "bowl_001_too_large": 1.0, "bowl_001_too_small": 1e-6}
 BOWLS |= {"bowl_004": 0.1, "bowl_004_too_large": 10.0, "bowl_004_too_small": 1e-10}
 ENDS = [("finished", x) for x in (0.0, 0.1, -0.1, 0.2, 4.0)] + [("diverged", 1e9)]
-"""Of the noisy polynomial: four in the basin of the best minimum, near 0, one in another, one that diverged."""
+"""Results on the noisy polynomial: four in the basin of the best minimum, near 0, one in another, one diverged."""
 ACCURACIES = [0.94, 0.95, 0.96]
 
 
@@ -37,7 +37,7 @@ def write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def evaluated(project: Path, name: str, step: int) -> None:
-    """An experiment's run, and its repeats from two more seeds, with these accuracies after a step."""
+    """Write an experiment's run and two runs from other seeds, with these accuracies after a step."""
     metrics = [{f"accuracy/{part}": value for part in ("train", "test")} for value in ACCURACIES]
     with start(project / "runs" / name, step) as record:
         record.append(EVALUATIONS, [{"step": at, "timestamp": 0, **metrics[0]} for at in (0, step)])
@@ -47,13 +47,15 @@ def evaluated(project: Path, name: str, step: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def drawn() -> list[Figure]:
-    """What is drawn for the sections, in their order."""
+def figures() -> list[Figure]:
+    """The figures of the sections, in their order."""
     return []
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory, small_data: Path, drawn: list[Figure]) -> dict[str, Section]:
+def page_sections(
+    tmp_path_factory: pytest.TempPathFactory, small_data: Path, figures: list[Figure]
+) -> dict[str, Section]:
     """The sections on a project in which all stages have run, by their ids."""
     project = make_project(tmp_path_factory.mktemp("project"), small_data)
     shutil.copytree(ROOT / "data" / "source", project / "data" / "source")
@@ -79,7 +81,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory, small_data: Path, drawn: lis
         save = Figure.savefig
 
         def noted(figure: Figure, *to: Any, **how: Any) -> None:
-            drawn.append(figure)
+            figures.append(figure)
             save(figure, *to, **how)
 
         patch.setattr(Figure, "savefig", noted)
@@ -92,19 +94,19 @@ def table(section: Section) -> list[list[str]]:
     return [list(section.table.header), *map(list, section.table.rows)]
 
 
-def test_the_sections_are_those_of_the_page_in_its_order(shown: dict[str, Section]) -> None:
-    assert list(shown) == [
+def test_the_sections_are_those_of_the_page_in_its_order(page_sections: dict[str, Section]) -> None:
+    assert list(page_sections) == [
         "rates-001", "rates-004", "field-004", "chance-000", "basin-himmelblau", "basin-noisy-polynomial",
         "seeds-mnist", "gradient-check",
     ]  # fmt: skip
-    for section in shown.values():
+    for section in page_sections.values():
         assert section.title
         assert all(section.paragraphs)
 
 
 @pytest.mark.parametrize("article", ["001", "004"])
-def test_the_rates_of_an_article_are_told_with_how_each_run_ended(shown: dict[str, Section], article: str) -> None:
-    section = shown[f"rates-{article}"]
+def test_the_picture_of_an_articles_rates_names_each_result(page_sections: dict[str, Section], article: str) -> None:
+    section = page_sections[f"rates-{article}"]
     assert section.picture is not None
     results = {
         "001": "lr 0.1: finished; lr 1: finished; lr 1e-06: finished",
@@ -116,18 +118,18 @@ def test_the_rates_of_an_article_are_told_with_how_each_run_ended(shown: dict[st
         assert picture.size == (1200, 560)
 
 
-def test_the_field_is_a_picture_of_its_own(shown: dict[str, Section]) -> None:
-    picture = shown["field-004"].picture
+def test_the_field_has_a_picture(page_sections: dict[str, Section]) -> None:
+    picture = page_sections["field-004"].picture
     assert picture is not None
     with Image.open(io.BytesIO(picture.png)) as image:
         assert image.size == (700, 600)
         assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
 
 
-def test_pictures_show_the_articles_grid_the_minimum_and_where_descents_may_end(
-    shown: dict[str, Section], drawn: list[Figure]
+def test_pictures_have_the_articles_grid_the_minimum_and_the_range_of_ends(
+    page_sections: dict[str, Section], figures: list[Figure]
 ) -> None:
-    *_, field, ends = drawn
+    *_, field, ends = figures
     (arrows,) = (artist for artist in field.axes[0].collections if isinstance(artist, Quiver))
     positions = np.asarray(arrows.XY)
     assert len(positions) == 18**2 - 1  # none at the minimum
@@ -139,9 +141,9 @@ def test_pictures_show_the_articles_grid_the_minimum_and_where_descents_may_end(
     np.testing.assert_allclose(np.asarray(edges, float), np.arange(-70, 71) / 10, atol=1e-12)
 
 
-def test_how_the_noisy_polynomials_runs_ended_is_told_with_wilsons_intervals(shown: dict[str, Section]) -> None:
-    section = shown["chance-000"]
-    assert section.title == "How surely: article 000 from 6 seeds"
+def test_the_ends_of_the_noisy_polynomial_have_wilsons_intervals(page_sections: dict[str, Section]) -> None:
+    section = page_sections["chance-000"]
+    assert section.title == "How reliably: article 000 from 6 seeds"
     assert table(section) == [
         ["end", "runs", "rate"],
         ["reached the best minimum", "4", "66.7% (30.0% to 90.3%)"],
@@ -150,10 +152,10 @@ def test_how_the_noisy_polynomials_runs_ended_is_told_with_wilsons_intervals(sho
     ]
 
 
-def test_the_accuracies_over_seeds_have_students_intervals(shown: dict[str, Section]) -> None:
+def test_the_accuracies_over_seeds_have_students_intervals(page_sections: dict[str, Section]) -> None:
     # Three values 0.01 apart: 4.303 standard errors of 0.01 / sqrt(3).
     numbers = ["0.9500 ± 0.0248", "0.9400 to 0.9600", "3"]
-    assert table(shown["seeds-mnist"]) == [
+    assert table(page_sections["seeds-mnist"]) == [
         ["experiment", "images", "step", "mean", "range", "seeds"],
         *(
             [name, part, step, *numbers]
@@ -163,13 +165,13 @@ def test_the_accuracies_over_seeds_have_students_intervals(shown: dict[str, Sect
     ]
 
 
-def test_the_gradient_check_and_the_maps_are_those_of_their_stages(shown: dict[str, Section]) -> None:
-    assert table(shown["gradient-check"]) == [
+def test_the_gradient_check_and_the_maps_are_those_of_their_stages(page_sections: dict[str, Section]) -> None:
+    assert table(page_sections["gradient-check"]) == [
         ["parameter", "shape", "components", "largest difference", "relative to the largest component"],
         ["weight", "(50, 784)", "39,200", "1.2e-09", "5.7e-07"],
     ]
     for section in ("gradient-check", "basin-himmelblau", "basin-noisy-polynomial"):
-        picture = shown[section].picture
+        picture = page_sections[section].picture
         assert picture is not None
         with Image.open(io.BytesIO(picture.png)) as image:
             assert image.size == (4, 4)

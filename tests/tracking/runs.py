@@ -1,4 +1,4 @@
-"""Run records for tests, and what a SQLite store holds of them."""
+"""Run records for tests, and the content of a SQLite store."""
 
 import hashlib
 import re
@@ -22,7 +22,7 @@ HELD = (
     "select destination_id, name, digest, dataset_source from inputs join datasets on source_id = dataset_uuid",
     "select experiment_id, key, value from experiment_tags",
 )
-"""What of a store's tables is of runs, and of no time at which MLflow was told."""
+"""Queries for the runs in a store, without the times of the syncs."""
 
 
 def start(folder: Path, planned: int, **header: object) -> RunRecord:
@@ -42,7 +42,7 @@ def start(folder: Path, planned: int, **header: object) -> RunRecord:
 
 
 def step(record: RunRecord, first: int, last: int, clock: int = CREATED) -> None:
-    """Append the rows of these steps, `last` not among them."""
+    """Append the rows of steps from `first` to `last`, exclusive."""
     record.append(
         STEPS,
         [{"step": n, "timestamp": clock + n, "loss/step": 1 / (n + 1), "grad_norm": 1.0} for n in range(first, last)],
@@ -50,15 +50,15 @@ def step(record: RunRecord, first: int, last: int, clock: int = CREATED) -> None
 
 
 def evaluate(record: RunRecord, at: int) -> None:
-    """Append an evaluation; the accuracy is one that the run does not have."""
+    """Append an evaluation, whose accuracy is missing."""
     record.append(
         EVALUATIONS,
         [{"step": at, "timestamp": CREATED + at, "loss/test": 1 / (at + 1), "accuracy/test": None}],
     )
 
 
-def whole(folder: Path, planned: int = 20, **header: object) -> RunRecord:
-    """A record of a run that went to its end."""
+def ended_record(folder: Path, planned: int = 20, **header: object) -> RunRecord:
+    """The record of a run that took all of its steps."""
     with start(folder, planned, **header) as record:
         evaluate(record, 0)
         step(record, 0, planned)
@@ -69,7 +69,7 @@ def whole(folder: Path, planned: int = 20, **header: object) -> RunRecord:
 
 
 def plane(steps: int) -> Landscape:
-    """The landscape of a run that went along a diagonal of a plane."""
+    """The landscape of a run along a diagonal of a plane."""
     grid = np.linspace(-1, 1, 3)
     return {
         "kind": np.array("plane"),
@@ -84,22 +84,22 @@ def plane(steps: int) -> Landscape:
 
 
 def new_store(empty_store: Path, folder: Path) -> str:
-    """The URI of a copy of an empty store, in a folder of its own."""
+    """The URI of a copy of an empty store, in a new folder."""
     folder.mkdir()
     shutil.copy(empty_store, folder / "mlflow.db")
     return f"sqlite:///{folder}/mlflow.db"
 
 
 def rows(uri: str, query: str) -> list[tuple[object, ...]]:
-    """What a query finds in a SQLite store."""
+    """The result of a query to a SQLite store."""
     with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as store:
         return store.execute(query).fetchall()
 
 
 def points(uri: str, key: str = "loss/step") -> list[int]:
-    """The steps at which a store has a metric, one for each point."""
-    found = rows(uri, f"SELECT step FROM metrics WHERE key = '{key}' ORDER BY step")
-    return [int(str(at)) for (at,) in found]
+    """The steps of the points of a metric in a store."""
+    matches = rows(uri, f"SELECT step FROM metrics WHERE key = '{key}' ORDER BY step")
+    return [int(str(at)) for (at,) in matches]
 
 
 def runs(uri: str) -> list[tuple[object, ...]]:
@@ -108,23 +108,23 @@ def runs(uri: str) -> list[tuple[object, ...]]:
 
 
 def everything(uri: str) -> list[str]:
-    """All that a store holds, and the names of the artifacts beside it."""
+    """The whole content of a store, and the names of the artifacts beside it."""
     path = Path(uri.removeprefix("sqlite:///"))
     with closing(sqlite3.connect(path)) as store:
         return [*store.iterdump(), *map(str, sorted((path.parent / "mlartifacts").rglob("*")))]
 
 
 def contents(uri: str) -> list[tuple[str, ...]]:
-    """All that a SQLite store holds of runs, called by the ids of their records, since each store has its own."""
-    named = "select run_uuid, value from tags where key = 'descent.record'"
-    records = {str(run): str(record) for run, record in rows(uri, named)}
-    found = [row for query in HELD for row in rows(uri, query)]
+    """The content of a SQLite store, with the ids of records instead of MLflow's run ids, which differ."""
+    query = "select run_uuid, value from tags where key = 'descent.record'"
+    records = {str(run): str(record) for run, record in rows(uri, query)}
+    content = [row for query in HELD for row in rows(uri, query)]
     artifacts = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts"
     for path in filter(Path.is_file, artifacts.rglob("*")):
         name = re.sub(r"\+timestamp\+\d+\+[0-9a-f-]{36}", "", str(path.relative_to(artifacts)))
-        found.append((name, hashlib.sha256(path.read_bytes()).hexdigest()))
+        content.append((name, hashlib.sha256(path.read_bytes()).hexdigest()))
 
     def text(cell: object) -> str:
         return RUN_ID.sub(lambda run: records.get(run[0], run[0]), str(cell))
 
-    return sorted(tuple(map(text, row)) for row in found)
+    return sorted(tuple(map(text, row)) for row in content)

@@ -9,73 +9,73 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from descent.errors import UserError
-from descent.tracking.store import DEFAULT_URI, connect, experiment_id, resolve
+from descent.tracking.store import DEFAULT_URI, connect, experiment_id, resolve_uri
 
 
 def test_the_default_store_is_at_the_root_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "dvc.yaml").touch()
     monkeypatch.chdir(tmp_path / "deep" / "er")
-    assert resolve(DEFAULT_URI) == f"sqlite:///{tmp_path / 'mlflow.db'}"
-    assert resolve(f"sqlite:///{tmp_path}/a.db") == f"sqlite:///{tmp_path}/a.db"
-    assert resolve("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
+    assert resolve_uri(DEFAULT_URI) == f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert resolve_uri(f"sqlite:///{tmp_path}/a.db") == f"sqlite:///{tmp_path}/a.db"
+    assert resolve_uri("http://127.0.0.1:5000") == "http://127.0.0.1:5000"
 
 
-def test_an_experiment_is_made_once_and_keeps_its_artifacts_beside_the_store(uri: str, tmp_path: Path) -> None:
+def test_an_experiment_is_created_once_with_its_artifacts_beside_the_store(uri: str, tmp_path: Path) -> None:
     client = connect(uri)
-    made = experiment_id(client, "surface/x squared")
-    assert experiment_id(client, "surface/x squared") == made
-    location = client.get_experiment(made).artifact_location
+    created = experiment_id(client, "surface/x squared")
+    assert experiment_id(client, "surface/x squared") == created
+    location = client.get_experiment(created).artifact_location
     assert location == (tmp_path / "mlartifacts" / "surface-x-squared").as_uri()
 
 
-def test_a_deleted_experiment_is_said_to_be_deleted(uri: str) -> None:
+def test_a_deleted_experiment_is_an_error(uri: str) -> None:
     client = connect(uri)
     client.delete_experiment(experiment_id(client, "gone"))
     with pytest.raises(UserError, match=r"'gone' was deleted; restore it"):
         experiment_id(client, "gone")
 
 
-def test_an_experiment_that_another_process_makes_at_the_same_time_is_made_once(
+def test_an_experiment_that_another_process_creates_at_the_same_time_is_created_once(
     uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    create, made = MlflowClient.create_experiment, []
+    create, created = MlflowClient.create_experiment, []
 
     def beaten(*arguments: Any) -> str:
-        made.append(create(*arguments))  # what the other process does, between our look and our call
+        created.append(create(*arguments))  # as the other process does between our two calls
         return create(*arguments)
 
     monkeypatch.setattr(MlflowClient, "create_experiment", beaten)
-    assert [experiment_id(connect(uri), "x squared")] == made
+    assert [experiment_id(connect(uri), "x squared")] == created
 
 
-def test_an_experiment_that_cannot_be_made_is_not_taken_for_one_that_is_there(uri: str) -> None:
+def test_an_invalid_experiment_name_is_an_error(uri: str) -> None:
     with pytest.raises(MlflowException, match="Invalid experiment name"):
         experiment_id(connect(uri), "")
 
 
-def test_a_file_that_is_no_store(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_text("not a database, and long enough to be taken for one" * 10)
     with pytest.raises(UserError, match=r"a\.db: file is not a database; `descent sync`"):
         connect(f"sqlite:///{tmp_path}/a.db")
 
 
-def test_a_store_makes_the_folder_that_it_is_in(tmp_path: Path) -> None:
+def test_connecting_creates_the_folder_of_the_store(tmp_path: Path) -> None:
     connect(f"sqlite:///{tmp_path}/deep/er/a.db")
     assert (tmp_path / "deep" / "er" / "a.db").exists()
 
 
-def test_a_server_that_hangs_up_is_asked_twice_and_no_more_and_that_is_all_that_is_told(
+def test_a_server_that_closes_connections_is_asked_twice_and_nothing_is_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # so that more would take no longer
-    asked: list[object] = []
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")  # so that retries take no time
+    connections: list[object] = []
 
     def hang_up() -> None:
         with suppress(OSError):  # the test is over
             while True:
                 connection, address = server.accept()
-                asked.append(address)
+                connections.append(address)
                 connection.close()
 
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -83,12 +83,12 @@ def test_a_server_that_hangs_up_is_asked_twice_and_no_more_and_that_is_all_that_
         with pytest.raises(UserError, match="tries again"):
             connect(f"http://127.0.0.1:{server.getsockname()[1]}")
         server.shutdown(socket.SHUT_RDWR)
-    assert len(asked) == 2
+    assert len(connections) == 2
     assert [record.getMessage() for record in caplog.records] == []
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "somebody:secret@127.0.0.1:9"])
-def test_a_server_that_is_away(address: str) -> None:
+def test_an_unreachable_server_is_an_error_without_the_password(address: str) -> None:
     says = r"^MLflow store http://127\.0\.0\.1:9: .*Connection refused; `descent sync` tries again$"
     with pytest.raises(UserError, match=says):
         connect(f"http://{address}")

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tracking.lost_contact import cut_off_after_each_call
-from tracking.runs import CREATED, contents, new_store, rows, runs, whole
+from tracking.failing_store import failing_after_each_call
+from tracking.runs import CREATED, contents, ended_record, new_store, rows, runs
 from tracking.two_at_once import two_at_once
 
 from descent.records.sweep import RUNS, Job, State, Status, SweepHeader, SweepRecord, sweeps
-from descent.tracking.saved_view import SAVED_VIEW, page, saved_in
+from descent.tracking.saved_view import VIEW_TAG, saved_views, view_address
 from descent.tracking.store import connect
-from descent.tracking.sweep_sync import STOOD, sync_record, sync_sweep
-from descent.tracking.sync import Synced
-from descent.tracking.sync_worker import follow
+from descent.tracking.sweep_sync import STATE_TAG, sync_record, sync_sweep
+from descent.tracking.sync import SyncResult
+from descent.tracking.sync_worker import process_records
 
 PARENTS = (
     "select c.name, p.name from runs c join tags t on t.run_uuid = c.run_uuid and t.key = 'mlflow.parentRunId' "
@@ -22,12 +22,12 @@ PARENTS = (
 
 
 def sweep_of(folder: Path, *names: str, status: Status = "FINISHED", identity: str = "sweep") -> SweepRecord:
-    """A sweep with a job for each name, its run's record beside the sweep's."""
+    """A sweep with a job for each name, whose run is beside the sweep."""
     header = SweepHeader(identity, f"a {identity}", "x squared", CREATED, {"sweep.seed": "range(2)"}, {})
     sweep = SweepRecord.create(folder / identity, header, "lr: 0.1\n")
     for name in names:
         if not (folder / name).exists():
-            whole(folder / name)
+            ended_record(folder / name)
         sweep.note(Job([f"seed={name}"], name, "trained", name, f"id-{name}"))
     sweep.views.mkdir(exist_ok=True)
     (sweep.views / RUNS).write_text("run,seed\n" + "".join(f"{name},{name}\n" for name in names))
@@ -36,11 +36,11 @@ def sweep_of(folder: Path, *names: str, status: Status = "FINISHED", identity: s
     return sweep
 
 
-def test_a_sweep_takes_in_the_runs_of_its_jobs(uri: str, tmp_path: Path) -> None:
+def test_a_sweep_adopts_the_runs_of_its_jobs(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, "a", "b")
     for name in "ab":
         sync_record(tmp_path / name, uri, 10)
-    assert sync_record(sweep.folder, uri, 10).what == "new"
+    assert sync_record(sweep.folder, uri, 10).change == "new"
     assert rows(uri, PARENTS) == [("a", "a sweep"), ("b", "a sweep")]
     assert rows(uri, "select status from runs where name = 'a sweep'") == [("FINISHED",)]
     assert rows(uri, "select value from tags where key = 'descent.best'") == [("a",)]
@@ -48,45 +48,45 @@ def test_a_sweep_takes_in_the_runs_of_its_jobs(uri: str, tmp_path: Path) -> None
     assert rows(uri, best) == [("a",)]
     assert rows(uri, "select value from latest_metrics where key = 'runs/finished'") == [(2.0,)]
     assert rows(uri, "select value from params where key = 'sweep.seed'") == [("range(2)",)]
-    assert sync_sweep(sweep.folder, uri).what == "unchanged"
+    assert sync_sweep(sweep.folder, uri).change == "unchanged"
 
 
-def test_a_sweep_that_comes_before_its_runs_takes_them_in_when_it_comes_again(uri: str, tmp_path: Path) -> None:
+def test_a_sweep_that_is_synced_before_its_runs_adopts_them_in_the_next_sync(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, "a", "b")
     sync_sweep(sweep.folder, uri)
     assert rows(uri, PARENTS) == []
     for name in "ab":
         sync_record(tmp_path / name, uri, 10)
-    assert sync_sweep(sweep.folder, uri).what == "updated"
+    assert sync_sweep(sweep.folder, uri).change == "updated"
     assert rows(uri, PARENTS) == [("a", "a sweep"), ("b", "a sweep")]
-    assert sync_sweep(sweep.folder, uri).what == "unchanged"
+    assert sync_sweep(sweep.folder, uri).change == "unchanged"
 
 
-def test_named_before_and_after_its_runs_it_is_brought_after_them(uri: str, tmp_path: Path) -> None:
+def test_a_sweep_that_is_received_before_and_after_its_runs_is_synced_after_them(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, "a", "b")
-    said = [sweep.folder, tmp_path / "a", tmp_path / "b", sweep.folder]
-    assert follow([f"{folder}\n" for folder in said], uri, 10) == []
+    folders = [sweep.folder, tmp_path / "a", tmp_path / "b", sweep.folder]
+    assert process_records([f"{folder}\n" for folder in folders], uri, 10) == []
     assert rows(uri, PARENTS) == [("a", "a sweep"), ("b", "a sweep")]
 
 
-def test_a_run_stays_under_the_sweep_that_trained_it(uri: str, tmp_path: Path) -> None:
+def test_a_run_stays_a_child_of_the_sweep_that_trained_it(uri: str, tmp_path: Path) -> None:
     for name in "ab":
-        sync_record(whole(tmp_path / name).folder, uri, 10)
+        sync_record(ended_record(tmp_path / name).folder, uri, 10)
     sync_sweep(sweep_of(tmp_path, "a").folder, uri)
     sync_sweep(sweep_of(tmp_path, "a", "b", identity="wider").folder, uri)
     assert rows(uri, PARENTS) == [("a", "a sweep"), ("b", "a wider")]
 
 
-def test_a_run_whose_job_did_not_see_the_sweeps_folder_comes_under_it(uri: str, tmp_path: Path) -> None:
+def test_a_run_with_the_tag_of_a_sweep_becomes_its_child(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path)
     sync_sweep(sweep.folder, uri)
-    elsewhere = whole(tmp_path / "elsewhere", tags={"descent.sweep": sweep.header.id})
+    elsewhere = ended_record(tmp_path / "elsewhere", tags={"descent.sweep": sweep.header.id})
     sync_record(elsewhere.folder, uri, 10)
     assert rows(uri, PARENTS) == [("elsewhere", "a sweep")]
 
 
 @pytest.mark.parametrize("status", ["FAILED", "KILLED"])
-def test_a_sweep_that_did_not_go_well_says_so_until_it_does(uri: str, tmp_path: Path, status: Status) -> None:
+def test_the_status_of_a_failed_sweep_is_replaced_by_a_later_one(uri: str, tmp_path: Path, status: Status) -> None:
     sweep = sweep_of(tmp_path, "a", status=status)
     sync_sweep(sweep.folder, uri)
     assert rows(uri, "select status from runs") == [(status,)]
@@ -110,12 +110,12 @@ def picture(sweep: SweepRecord, name: str, colour: str) -> None:
 
 
 def images(uri: str) -> Counter[str]:
-    """How many full-size images a store has under each name."""
-    shown = Path(uri.removeprefix("sqlite:///")).parent.glob("mlartifacts/*/*/artifacts/images/*.png")
-    return Counter(path.name.partition("+")[0] for path in shown)
+    """The number of full-size images in a store, by name."""
+    logged = Path(uri.removeprefix("sqlite:///")).parent.glob("mlartifacts/*/*/artifacts/images/*.png")
+    return Counter(path.name.partition("+")[0] for path in logged)
 
 
-def test_a_picture_is_shown_once_and_again_only_if_it_is_another(uri: str, tmp_path: Path) -> None:
+def test_a_picture_is_logged_again_only_if_it_changed(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, "a")
     picture(sweep, "ends", "red")
     picture(sweep, "paths", "red")
@@ -124,16 +124,16 @@ def test_a_picture_is_shown_once_and_again_only_if_it_is_another(uri: str, tmp_p
     for when, colour in enumerate(("red", "blue", "blue"), start=1):
         picture(sweep, "ends", colour)
         sweep.stand(State("FINISHED", when=CREATED + when))
-        assert sync_sweep(sweep.folder, uri).what == "updated"
+        assert sync_sweep(sweep.folder, uri).change == "updated"
     assert images(uri) == {"ends": 2, "paths": 1}
 
 
 @pytest.mark.parametrize(
-    ("columns", "shown"),
+    ("columns", "column_names"),
     [("run,optimizer.lr,loss/train", ["run", "lr", "loss/train"]), ("run,a.x,b.x", ["run", "a_x", "b_x"])],
 )
-def test_the_table_of_a_sweep_is_one_that_mlflow_shows_whole(
-    uri: str, tmp_path: Path, columns: str, shown: list[str]
+def test_the_table_of_a_sweep_is_in_the_format_that_mlflow_shows(
+    uri: str, tmp_path: Path, columns: str, column_names: list[str]
 ) -> None:
     sweep = sweep_of(tmp_path)
     for cell in ("1", "2"):
@@ -141,30 +141,30 @@ def test_the_table_of_a_sweep_is_one_that_mlflow_shows_whole(
         sweep.stand(State("FINISHED", when=CREATED + int(cell)))
         run_id = sync_sweep(sweep.folder, uri).run_id
         table = json.loads(Path(connect(uri).download_artifacts(run_id, "runs.json")).read_text())
-        assert table == {"columns": shown, "data": [["a", cell, ""]]}
+        assert table == {"columns": column_names, "data": [["a", cell, ""]]}
     listed = connect(uri).get_run(run_id).data.tags["mlflow.loggedArtifacts"]
     assert json.loads(listed) == [{"path": "runs.json", "type": "table"}]
 
 
-def test_a_sweep_with_runs_has_a_view_of_them_that_its_description_leads_to(uri: str, tmp_path: Path) -> None:
-    sync_record(whole(tmp_path / "a").folder, uri, 10)
+def test_a_sweep_with_runs_has_a_saved_view_and_a_link_to_it(uri: str, tmp_path: Path) -> None:
+    sync_record(ended_record(tmp_path / "a").folder, uri, 10)
     sweep = sweep_of(tmp_path, "a")
     sweep.stand(State("FINISHED", {"runs/finished": 1.0, "best/accuracy/test": 0.5}, "a", "id-a", CREATED + 5))
     synced = sync_sweep(sweep.folder, uri)
     client = connect(uri)
     (experiment,) = client.search_experiments(filter_string="name = 'x squared'")
-    ((key, *named),) = saved_in(experiment.tags)
-    assert named == ["a sweep", CREATED + 5]
-    assert page(experiment.experiment_id, key) in client.get_run(synced.run_id).data.tags["mlflow.note.content"]
-    state = json.loads(json.loads(experiment.tags[f"{SAVED_VIEW}{key}"])["state"])
+    ((key, *name_and_time),) = saved_views(experiment.tags)
+    assert name_and_time == ["a sweep", CREATED + 5]
+    assert view_address(experiment.experiment_id, key) in client.get_run(synced.run_id).data.tags["mlflow.note.content"]
+    state = json.loads(json.loads(experiment.tags[f"{VIEW_TAG}{key}"])["state"])
     assert state["searchFilter"] == f"tags.`mlflow.parentRunId` = '{synced.run_id}'"
     assert state["orderByKey"] == "metrics.`accuracy/test`"
     assert state["selectedColumns"] == ["params.`seed`", "metrics.`loss/test`"]
-    said = rows(uri, "select value, timestamp, step from latest_metrics where key = 'best/accuracy/test'")
-    assert said == [(0.5, CREATED + 5, 0)]
+    points = rows(uri, "select value, timestamp, step from latest_metrics where key = 'best/accuracy/test'")
+    assert points == [(0.5, CREATED + 5, 0)]
 
 
-def test_folders_in_a_sweeps_are_no_artifacts_of_it(uri: str, tmp_path: Path) -> None:
+def test_other_folders_of_a_sweep_are_not_artifacts(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path)
     (sweep.folder / "0").mkdir()
     (sweep.folder / "0" / "job.log").write_text("a job's own")
@@ -172,13 +172,13 @@ def test_folders_in_a_sweeps_are_no_artifacts_of_it(uri: str, tmp_path: Path) ->
     assert "0" not in {artifact.path for artifact in connect(uri).list_artifacts(run_id)}
 
 
-def test_a_sweep_of_which_no_run_is_the_best_names_none(uri: str, tmp_path: Path) -> None:
+def test_a_sweep_without_a_best_run_has_no_tag_of_it(uri: str, tmp_path: Path) -> None:
     sync_sweep(sweep_of(tmp_path).folder, uri)
     assert rows(uri, "select * from tags where key like 'descent.best%'") == []
 
 
-def test_a_comparison_names_the_best_of_runs_that_are_not_its_own(uri: str, tmp_path: Path) -> None:
-    best = sync_record(whole(tmp_path / "a").folder, uri, 10).run_id
+def test_a_comparison_has_the_tag_of_the_best_run_without_adopting_it(uri: str, tmp_path: Path) -> None:
+    best = sync_record(ended_record(tmp_path / "a").folder, uri, 10).run_id
     comparison = sweep_of(tmp_path)
     comparison.stand(State("FINISHED", {}, "a", "id-a"))
     sync_sweep(comparison.folder, uri)
@@ -189,33 +189,35 @@ def test_a_comparison_names_the_best_of_runs_that_are_not_its_own(uri: str, tmp_
 def test_two_syncs_of_a_sweep_at_once_make_one_run(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path)
     first, second = two_at_once(lambda: sync_sweep(sweep.folder, uri))
-    assert (first.what, second) == ("new", Synced("unchanged", first.run_id))
+    assert (first.change, second) == ("new", SyncResult("unchanged", first.run_id))
     assert runs(uri) == [("a sweep", "FINISHED")]
 
 
-def test_a_tag_of_a_sweep_that_is_too_long_says_where_it_stands(uri: str, tmp_path: Path) -> None:
+def test_a_tag_of_a_sweep_that_is_too_long_is_replaced_by_a_reference(uri: str, tmp_path: Path) -> None:
     header = SweepHeader("sweep", "a sweep", "x squared", CREATED, {}, {"hydra.overrides": "x" * 8001})
     sweep = SweepRecord.create(tmp_path, header, "")
     sweep.stand(State("RUNNING"))
     sync_sweep(tmp_path, uri)
-    ((told,),) = rows(uri, "select value from tags where key = 'hydra.overrides'")
-    assert str(told).startswith("(8,001 characters, see ")
+    ((value,),) = rows(uri, "select value from tags where key = 'hydra.overrides'")
+    assert str(value).startswith("(8,001 characters, see ")
 
 
-def test_a_sync_of_a_sweep_that_loses_the_store_after_any_call_is_made_good(empty_store: Path, tmp_path: Path) -> None:
+def test_a_sync_of_a_sweep_that_fails_after_any_call_is_completed_by_the_next(
+    empty_store: Path, tmp_path: Path
+) -> None:
     sweep = sweep_of(tmp_path, "a", "b")
     picture(sweep, "ends", "red")
-    once, often = (new_store(empty_store, tmp_path / name) for name in ("once", "often"))
-    for uri in (once, often):
+    reference, repeated = (new_store(empty_store, tmp_path / name) for name in ("once", "often"))
+    for uri in (reference, repeated):
         for name in "ab":
             sync_record(tmp_path / name, uri, 10)
-    sync_sweep(sweep.folder, once)
+    sync_sweep(sweep.folder, reference)
 
-    def held(uri: str) -> set[tuple[str, ...]]:
-        """All that a store holds, but for how often it holds it: a picture that was cut off is shown again."""
+    def content(uri: str) -> set[tuple[str, ...]]:
+        """The content of a store without duplicates: a picture may be logged again after a failure."""
         return set(contents(uri))
 
-    for _ in cut_off_after_each_call(lambda: sync_sweep(sweep.folder, often)):
-        if ("a sweep", "FINISHED") in runs(often):
-            assert {key for _, key, *_ in held(once) - held(often)} <= {STOOD}
-    assert held(often) == held(once)
+    for _ in failing_after_each_call(lambda: sync_sweep(sweep.folder, repeated)):
+        if ("a sweep", "FINISHED") in runs(repeated):
+            assert {key for _, key, *_ in content(reference) - content(repeated)} <= {STATE_TAG}
+    assert content(repeated) == content(reference)

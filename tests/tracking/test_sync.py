@@ -7,22 +7,34 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.utils import validation
 from PIL import Image
-from tracking.lost_contact import cut_off_after_each_call
-from tracking.runs import CREATED, contents, evaluate, everything, new_store, points, rows, runs, start, step, whole
+from tracking.failing_store import failing_after_each_call
+from tracking.runs import (
+    CREATED,
+    contents,
+    ended_record,
+    evaluate,
+    everything,
+    new_store,
+    points,
+    rows,
+    runs,
+    start,
+    step,
+)
 from tracking.two_at_once import two_at_once
 
 from descent.records.run import EVALUATIONS, STEPS, RunRecord
 from descent.tracking.store import connect
-from descent.tracking.sync import Synced, sync
+from descent.tracking.sync import SyncResult, sync
 
 
 def view(folder: Path, name: str = "descent.png") -> Path:
-    """Where a view of a run goes."""
+    """The path of a view of a run."""
     (folder / "views").mkdir(exist_ok=True)
     return folder / "views" / name
 
 
-def test_a_whole_record_is_in_mlflow_whole(uri: str, tmp_path: Path) -> None:
+def test_a_complete_record_is_complete_in_mlflow(uri: str, tmp_path: Path) -> None:
     record = start(tmp_path / "a", 3, params={"short": "1", "empty": "", "long": "x" * 6001})
     evaluate(record, 0)
     step(record, 0, 3)
@@ -58,7 +70,7 @@ def test_a_whole_record_is_in_mlflow_whole(uri: str, tmp_path: Path) -> None:
     assert [(at.step, at.timestamp, at.value) for at in client.get_metric_history(run_id, "loss/step")] == [
         (n, CREATED + n, 1 / (n + 1)) for n in range(3)
     ]
-    # The last evaluation has told the final loss already; no accuracy was taken.
+    # The last evaluation has logged the final loss already, and has no accuracy.
     assert [at.timestamp for at in client.get_metric_history(run_id, "loss/test")] == [CREATED, CREATED + 3]
     assert [at.step for at in client.get_metric_history(run_id, "diverged")] == [3]
     assert set(run.data.metrics) == {"loss/step", "grad_norm", "loss/test", "diverged"}
@@ -80,17 +92,17 @@ def test_a_whole_record_is_in_mlflow_whole(uri: str, tmp_path: Path) -> None:
     assert small.startswith("images/descent+step+0+")
 
 
-def test_twice_is_as_good_as_once(uri: str, tmp_path: Path) -> None:
-    whole(tmp_path / "a")
-    once = sync(tmp_path / "a", uri)
+def test_a_second_sync_changes_nothing(uri: str, tmp_path: Path) -> None:
+    ended_record(tmp_path / "a")
+    first = sync(tmp_path / "a", uri)
     before = everything(uri)
-    assert once.what == "new"
-    assert sync(tmp_path / "a", uri) == Synced("unchanged", once.run_id)
+    assert first.change == "new"
+    assert sync(tmp_path / "a", uri) == SyncResult("unchanged", first.run_id)
     assert everything(uri) == before
 
 
-def test_a_sync_that_died_before_its_end_is_made_good(uri: str, tmp_path: Path) -> None:
-    whole(tmp_path / "a")
+def test_an_incomplete_sync_is_completed_by_the_next(uri: str, tmp_path: Path) -> None:
+    ended_record(tmp_path / "a")
     Image.new("RGB", (8, 8)).save(view(tmp_path / "a"))
     run_id = sync(tmp_path / "a", uri).run_id
     before = everything(uri)
@@ -98,20 +110,20 @@ def test_a_sync_that_died_before_its_end_is_made_good(uri: str, tmp_path: Path) 
     noted = client.get_run(run_id).data.tags["descent.synced"]
     client.delete_tag(run_id, "descent.synced")
     client.update_run(run_id, status="RUNNING")
-    assert sync(tmp_path / "a", uri) == Synced("updated", run_id)
+    assert sync(tmp_path / "a", uri) == SyncResult("updated", run_id)
     assert sorted(everything(uri)) == sorted(before)
     assert client.get_run(run_id).data.tags["descent.synced"] == noted
 
 
-def test_a_view_that_is_drawn_anew_reaches_a_run_that_is_finished(uri: str, tmp_path: Path) -> None:
-    whole(tmp_path / "a")
+def test_changed_views_of_a_finished_run_are_logged(uri: str, tmp_path: Path) -> None:
+    ended_record(tmp_path / "a")
     Image.new("RGB", (8, 8), "red").save(view(tmp_path / "a"))
     run_id = sync(tmp_path / "a", uri).run_id
     client = connect(uri)
     Image.new("RGB", (8, 8), "blue").save(view(tmp_path / "a"))
     view(tmp_path / "a", "descent.html").write_text("a player")
-    assert sync(tmp_path / "a", uri) == Synced("updated", run_id)
-    assert sync(tmp_path / "a", uri) == Synced("unchanged", run_id)
+    assert sync(tmp_path / "a", uri) == SyncResult("updated", run_id)
+    assert sync(tmp_path / "a", uri) == SyncResult("unchanged", run_id)
     with Image.open(client.download_artifacts(run_id, "views/descent.png")) as picture:
         assert picture.getpixel((0, 0)) == (0, 0, 255)
     assert Path(client.download_artifacts(run_id, "views/descent.html")).read_text() == "a player"
@@ -120,7 +132,7 @@ def test_a_view_that_is_drawn_anew_reaches_a_run_that_is_finished(uri: str, tmp_
 
 
 def failed(folder: Path) -> RunRecord:
-    """A record of a run that a fault stopped in its middle."""
+    """The record of a run that an error stopped."""
     record = start(folder, 20)
     evaluate(record, 0)
     step(record, 0, 10)
@@ -129,18 +141,18 @@ def failed(folder: Path) -> RunRecord:
     return record
 
 
-@pytest.mark.parametrize("left", [whole, failed])
-def test_a_sync_that_loses_the_store_after_any_call_is_made_good(
-    empty_store: Path, tmp_path: Path, left: Callable[[Path], RunRecord]
+@pytest.mark.parametrize("make_record", [ended_record, failed])
+def test_a_sync_that_fails_after_any_call_is_completed_by_the_next(
+    empty_store: Path, tmp_path: Path, make_record: Callable[[Path], RunRecord]
 ) -> None:
-    folder = left(tmp_path / "a").folder
+    folder = make_record(tmp_path / "a").folder
     Image.new("RGB", (8, 8)).save(view(folder))
-    once, often = (new_store(empty_store, tmp_path / name) for name in ("once", "often"))
-    sync(folder, once)
-    for _ in cut_off_after_each_call(lambda: sync(folder, often)):
-        # That the run has ended is the last that is said of it.
-        assert runs(often) in ([], [("a", "RUNNING")]) or contents(often) == contents(once)
-    assert contents(often) == contents(once)
+    reference, repeated = (new_store(empty_store, tmp_path / name) for name in ("once", "often"))
+    sync(folder, reference)
+    for _ in failing_after_each_call(lambda: sync(folder, repeated)):
+        # The status is set last.
+        assert runs(repeated) in ([], [("a", "RUNNING")]) or contents(repeated) == contents(reference)
+    assert contents(repeated) == contents(reference)
 
 
 def test_a_run_that_is_killed_and_resumed_has_each_step_once(uri: str, tmp_path: Path) -> None:
@@ -154,38 +166,38 @@ def test_a_run_that_is_killed_and_resumed_has_each_step_once(uri: str, tmp_path:
     first = sync(tmp_path / "a", uri, max_points=30)
     assert points(uri) == list(range(10))
     record.fail("Traceback: killed\n")
-    assert sync(tmp_path / "a", uri).what == "updated"
-    assert sync(tmp_path / "a", uri).what == "unchanged"
+    assert sync(tmp_path / "a", uri).change == "updated"
+    assert sync(tmp_path / "a", uri).change == "unchanged"
     assert runs(uri) == [("a", "FAILED")]
     assert connect(uri).get_run(first.run_id).data.tags["descent.result"] == "failed"
 
     record = RunRecord(tmp_path / "a")
     record.rewind(position)
-    assert sync(tmp_path / "a", uri).what == "updated"
+    assert sync(tmp_path / "a", uri).change == "updated"
     assert runs(uri) == [("a", "RUNNING")]
     assert "descent.result" not in connect(uri).get_run(first.run_id).data.tags
     step(record, 10, 20, clock=CREATED + 1000)
     record.commit(record.position())
-    assert sync(tmp_path / "a", uri) == Synced("updated", first.run_id)
+    assert sync(tmp_path / "a", uri) == SyncResult("updated", first.run_id)
     assert points(uri) == list(range(20))
     step(record, 20, 30, clock=CREATED + 2000)
     evaluate(record, 30)
     record.finish("finished", 30, {"loss/test": 1 / 31})
-    assert sync(tmp_path / "a", uri) == Synced("updated", first.run_id)
+    assert sync(tmp_path / "a", uri) == SyncResult("updated", first.run_id)
     assert points(uri) == list(range(30))
     assert points(uri, "loss/test") == [0, 30]
     assert runs(uri) == [("a", "FINISHED")]
 
 
-def test_a_key_gets_so_many_points_and_no_more(uri: str, tmp_path: Path) -> None:
-    whole(tmp_path / "a", 10_000)
+def test_a_metric_has_at_most_max_points_points(uri: str, tmp_path: Path) -> None:
+    ended_record(tmp_path / "a", 10_000)
     sync(tmp_path / "a", uri, max_points=1000)
     steps = points(uri)
     assert len(steps) == 1000
     assert (steps[0], steps[-1]) == (0, 9999)
 
 
-def test_no_batch_is_larger_than_servers_take(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_batch_is_larger_than_mlflow_allows(uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[tuple[int, int]] = []
     log = MlflowClient.log_batch
 
@@ -194,13 +206,13 @@ def test_no_batch_is_larger_than_servers_take(uri: str, tmp_path: Path, monkeypa
         log(client, run_id, metrics, params)
 
     monkeypatch.setattr(MlflowClient, "log_batch", noted)
-    sync(whole(tmp_path / "a", 3_000).folder, uri, max_points=2_500)
+    sync(ended_record(tmp_path / "a", 3_000).folder, uri, max_points=2_500)
     assert sum(metrics for metrics, _ in sizes) > 2_500
     assert max(metrics for metrics, _ in sizes) <= validation.MAX_METRICS_PER_BATCH
     assert max(params for _, params in sizes) <= validation.MAX_PARAMS_TAGS_PER_BATCH
 
 
-def test_the_points_of_a_run_stay_where_they_were_when_it_was_new(uri: str, tmp_path: Path) -> None:
+def test_max_points_of_the_first_sync_stays_in_force(uri: str, tmp_path: Path) -> None:
     record = start(tmp_path / "a", 100)
     step(record, 0, 50)
     record.commit(record.position())
@@ -211,7 +223,7 @@ def test_the_points_of_a_run_stay_where_they_were_when_it_was_new(uri: str, tmp_
     assert points(uri) == [0, 11, 22, 33, 44, 55, 66, 77, 88, 99]
 
 
-def test_a_run_that_diverges_early_shows_its_last_step(uri: str, tmp_path: Path) -> None:
+def test_the_last_step_of_a_run_that_diverged_early_is_logged(uri: str, tmp_path: Path) -> None:
     record = start(tmp_path / "a", 10_000)
     step(record, 0, 122)
     record.append(STEPS, [{"step": 122, "timestamp": CREATED, "loss/step": math.nan, "grad_norm": math.nan}])
@@ -224,39 +236,39 @@ def test_a_run_that_diverges_early_shows_its_last_step(uri: str, tmp_path: Path)
     assert rows(uri, "SELECT is_nan FROM metrics WHERE step = 122 AND key = 'loss/step'") == [(1,)]
 
 
-def test_a_run_that_is_just_ending_shows_no_rows_for_a_moment(uri: str, tmp_path: Path) -> None:
+def test_a_table_that_is_empty_while_the_run_ends_changes_nothing(uri: str, tmp_path: Path) -> None:
     with start(tmp_path / "a", 10) as record:
         step(record, 0, 10)
         record.commit(record.position())
     sync(tmp_path / "a", uri)
     before = everything(uri)
     (tmp_path / "a" / "record" / "committed.json").unlink()
-    assert sync(tmp_path / "a", uri).what == "unchanged"
+    assert sync(tmp_path / "a", uri).change == "unchanged"
     assert everything(uri) == before
 
 
 def test_two_syncs_at_once_make_one_run(uri: str, tmp_path: Path) -> None:
-    whole(tmp_path / "a")
+    ended_record(tmp_path / "a")
     first, second = two_at_once(lambda: sync(tmp_path / "a", uri))
-    assert (first.what, second) == ("new", Synced("unchanged", first.run_id))
+    assert (first.change, second) == ("new", SyncResult("unchanged", first.run_id))
     assert runs(uri) == [("a", "FINISHED")]
 
 
-def test_more_metrics_than_mlflow_takes_at_once_are_all_there(uri: str, tmp_path: Path) -> None:
-    whole(tmp_path / "a", 2001)
+def test_more_metrics_than_a_batch_holds_are_all_logged(uri: str, tmp_path: Path) -> None:
+    ended_record(tmp_path / "a", 2001)
     sync(tmp_path / "a", uri, max_points=3000)
     assert points(uri) == list(range(2001))
 
 
-def test_a_tag_that_is_too_long_for_mlflow_says_where_it_stands(uri: str, tmp_path: Path) -> None:
+def test_a_tag_that_is_too_long_is_replaced_by_a_reference(uri: str, tmp_path: Path) -> None:
     tags = {"fits": "x" * 8000, "hydra.overrides": "x" * 8001}
-    run_id = sync(whole(tmp_path / "a", tags=tags, params={"fits": "x" * 6000}).folder, uri).run_id
+    run_id = sync(ended_record(tmp_path / "a", tags=tags, params={"fits": "x" * 6000}).folder, uri).run_id
     run = connect(uri).get_run(run_id)
     assert run.data.tags.items() >= {**tags, "hydra.overrides": "(8,001 characters, see run.json)"}.items()
     assert run.data.params == {"fits": "x" * 6000}
 
 
-def test_the_fault_that_stopped_a_run_is_with_it(uri: str, tmp_path: Path) -> None:
+def test_the_traceback_of_a_failed_run_is_an_artifact(uri: str, tmp_path: Path) -> None:
     run_id = sync(failed(tmp_path / "a").folder, uri).run_id
     fault = Path(connect(uri).download_artifacts(run_id, "traceback.txt"))
     assert fault.read_text() == "Traceback: out of paint\n"
@@ -265,24 +277,24 @@ def test_the_fault_that_stopped_a_run_is_with_it(uri: str, tmp_path: Path) -> No
     assert ended == (int((tmp_path / "a" / "record" / "traceback.txt").stat().st_mtime * 1000),)
 
 
-def test_final_metrics_that_no_evaluation_told_are_of_the_last_step(uri: str, tmp_path: Path) -> None:
+def test_final_metrics_without_an_evaluation_are_logged_at_the_last_step(uri: str, tmp_path: Path) -> None:
     with start(tmp_path / "a", 20) as record:
         evaluate(record, 10)
         record.finish("finished", 20, {"loss/test": 0.5})
     sync(tmp_path / "a", uri)
-    told = rows(uri, "select step, value from metrics where key = 'loss/test' order by step")
-    assert told == [(10, 1 / 11), (20, 0.5)]
+    points_of_metric = rows(uri, "select step, value from metrics where key = 'loss/test' order by step")
+    assert points_of_metric == [(10, 1 / 11), (20, 0.5)]
 
 
-def test_runs_of_one_problem_are_told_apart(uri: str, tmp_path: Path) -> None:
+def test_runs_of_one_problem_are_separate_runs_with_one_dataset(uri: str, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        whole(tmp_path / name)
+        ended_record(tmp_path / name)
         sync(tmp_path / name, uri)
     assert runs(uri) == [("a", "FINISHED"), ("b", "FINISHED")]
     assert rows(uri, "SELECT count(*) FROM datasets") == [(1,)]
 
 
-def test_a_position_that_stands_in_both_tables_has_each_step_once(uri: str, tmp_path: Path) -> None:
+def test_a_position_that_is_in_both_tables_is_logged_once_a_step(uri: str, tmp_path: Path) -> None:
     with start(tmp_path / "a", 10, rows={STEPS: 10, EVALUATIONS: 3}) as record:
         record.append(STEPS, [{"step": n, "timestamp": n, "loss/step": 1.0, "x": 0.5**n} for n in range(1, 11)])
         record.append(EVALUATIONS, [{"step": n, "timestamp": 99, "loss/train": 1.0, "x": 0.5**n} for n in (0, 5, 10)])

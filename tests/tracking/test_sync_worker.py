@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tracking.runs import points, runs, start, step, whole
+from tracking.runs import ended_record, points, runs, start, step
 from waiting import eventually
 
 from descent.tracking.store import connect
-from descent.tracking.sync_worker import follow
+from descent.tracking.sync_worker import process_records
 
 PATIENCE = 300.0
 """Seconds to wait for what takes a few."""
@@ -23,14 +23,14 @@ def free_port() -> int:
         return port
 
 
-def test_a_record_that_is_named_gets_there_once(uri: str, tmp_path: Path) -> None:
-    whole(tmp_path / "a")
-    assert follow([f"{tmp_path}/a\n", f"{tmp_path}/a\n"], uri, 10) == []
+def test_a_record_that_is_received_twice_is_synced_once(uri: str, tmp_path: Path) -> None:
+    ended_record(tmp_path / "a")
+    assert process_records([f"{tmp_path}/a\n", f"{tmp_path}/a\n"], uri, 10) == []
     assert runs(uri) == [("a", "FINISHED")]
 
 
-def test_a_record_that_grows_is_followed(uri: str, tmp_path: Path) -> None:
-    seen = []
+def test_a_growing_record_is_synced_each_time_it_is_received(uri: str, tmp_path: Path) -> None:
+    snapshots = []
 
     def lines() -> Iterator[str]:
         with start(tmp_path / "a", 30) as record:
@@ -39,10 +39,10 @@ def test_a_record_that_grows_is_followed(uri: str, tmp_path: Path) -> None:
                 record.commit(record.position())
                 yield f"{tmp_path}/a\n"
                 eventually(partial(is_synced, uri, first + 10), PATIENCE)
-                seen.append(points(uri))
+                snapshots.append(points(uri))
 
-    assert follow(lines(), uri, 30) == []
-    assert seen == [list(range(10)), list(range(20)), list(range(30))]
+    assert process_records(lines(), uri, 30) == []
+    assert snapshots == [list(range(10)), list(range(20)), list(range(30))]
     assert runs(uri) == [("a", "RUNNING")]
 
 
@@ -51,54 +51,54 @@ def is_synced(uri: str, steps: int) -> bool:
 
 
 def after(uri: str, folder: Path, *before: Path) -> Iterator[str]:
-    """Lines that name folders, and then another until it is in MLflow: the others have then been tried as well."""
-    for path in (*before, whole(folder).folder):
+    """Lines with folders and a last one; ends when that is in MLflow, so that the others have been tried."""
+    for path in (*before, ended_record(folder).folder):
         yield f"{path}\n"
     eventually(lambda: (folder.name, "FINISHED") in runs(uri), PATIENCE)
 
 
-def test_a_record_that_moves_is_followed_to_where_it_goes(uri: str, tmp_path: Path) -> None:
-    whole(tmp_path / "there")
+def test_a_record_that_was_moved_is_synced_from_its_new_folder(uri: str, tmp_path: Path) -> None:
+    ended_record(tmp_path / "there")
 
     def lines() -> Iterator[str]:
         yield from after(uri, tmp_path / "last", tmp_path / "here")
         yield f"{tmp_path}/there\n"
 
-    assert follow(lines(), uri, 10) == []
+    assert process_records(lines(), uri, 10) == []
     assert runs(uri) == [("last", "FINISHED"), ("there", "FINISHED")]
 
 
-def test_what_fails_is_tried_again_when_it_is_named_again_and_at_the_end(uri: str, tmp_path: Path) -> None:
-    folders = [whole(tmp_path / name).folder for name in ("a", "b")]
+def test_a_failed_sync_is_repeated_when_the_record_is_received_again_and_at_the_end(uri: str, tmp_path: Path) -> None:
+    folders = [ended_record(tmp_path / name).folder for name in ("a", "b")]
     headers = {folder / "record" / "run.json": (folder / "record" / "run.json").read_text() for folder in folders}
-    seen = []
+    snapshots = []
 
     def lines() -> Iterator[str]:
         for header in headers:
             header.write_text("{")
         yield from after(uri, tmp_path / "first", *folders)
-        seen.append(runs(uri))
+        snapshots.append(runs(uri))
         for header, text in headers.items():
             header.write_text(text)
         yield from after(uri, tmp_path / "second", folders[0])
-        seen.append(runs(uri))
+        snapshots.append(runs(uri))
 
-    assert follow(lines(), uri, 10) == []
+    assert process_records(lines(), uri, 10) == []
     finished = [[(name, "FINISHED") for name in names] for names in (["first"], ["a", "first", "second"])]
-    assert seen == finished
+    assert snapshots == finished
     assert runs(uri) == sorted([*finished[1], ("b", "FINISHED")])
 
 
-def test_a_broken_record_is_told_of(uri: str, tmp_path: Path) -> None:
+def test_a_broken_record_is_reported(uri: str, tmp_path: Path) -> None:
     (tmp_path / "broken" / "record").mkdir(parents=True)
     (tmp_path / "broken" / "record" / "run.json").write_text("{")
-    said = follow([f"{tmp_path}/broken\n"], uri, 10)
-    assert len(said) == 1
-    assert said[0].startswith(f"{tmp_path}/broken: JSONDecodeError")
+    errors = process_records([f"{tmp_path}/broken\n"], uri, 10)
+    assert len(errors) == 1
+    assert errors[0].startswith(f"{tmp_path}/broken: JSONDecodeError")
     assert runs(uri) == []
 
 
-def test_a_server_that_comes_back_misses_nothing(empty_store: Path, tmp_path: Path) -> None:
+def test_a_server_that_starts_late_gets_everything(empty_store: Path, tmp_path: Path) -> None:
     uri = f"http://127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "mlflow", "server", "--port", uri.rpartition(":")[2], "--workers", "1"]
     store = tmp_path / "mlflow.db"
@@ -109,9 +109,9 @@ def test_a_server_that_comes_back_misses_nothing(empty_store: Path, tmp_path: Pa
         "--artifacts-destination",
         str(tmp_path / "artifacts"),
     ]
-    record = whole(tmp_path / "a", 1500)
-    (said,) = follow([f"{tmp_path}/a\n"], uri, 1500)
-    assert "Connection refused" in said
+    record = ended_record(tmp_path / "a", 1500)
+    (error,) = process_records([f"{tmp_path}/a\n"], uri, 1500)
+    assert "Connection refused" in error
 
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     with (tmp_path / "log").open("w") as log:
@@ -120,11 +120,11 @@ def test_a_server_that_comes_back_misses_nothing(empty_store: Path, tmp_path: Pa
         )
 
     def lines() -> Iterator[str]:
-        yield f"{tmp_path}/a\n"  # nobody is there yet
+        yield f"{tmp_path}/a\n"  # before the server has started
         eventually(lambda: "startup complete" in (tmp_path / "log").read_text(), PATIENCE)
 
     try:
-        assert follow(lines(), uri, 1500) == []
+        assert process_records(lines(), uri, 1500) == []
         (run,) = connect(uri).search_runs(["1"])
         assert run.info.status == "FINISHED"
         assert len(connect(uri).get_metric_history(run.info.run_id, "loss/step")) == 1500

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.polynomial import Polynomial
 from scipy.stats import binomtest, chi2_contingency
 
-from descent.articles.by_hand import EPSILON
 from descent.articles.configs import run_config
-from descent.articles.published_value import Cause, Check, PublishedValue, animation, claim
+from descent.articles.numpy_reference import FLOAT64_EPSILON
+from descent.articles.published_value import Cause, Check, PublishedValue, animation_claim, claim
 from descent.articles.results import Array, Results
 from descent.core.build import assemble
 from descent.core.data.control_points import read_control_points
@@ -22,26 +22,26 @@ NOISE = 0.2
 POINTS, BATCH = 100, 10
 START, LR, STEPS = 3.5, 0.3, 100
 BOUND = 100.0
-"""Farther from 0 than this, a descent has diverged; ours, the article has none."""
-RARELY = 1e-4
-"""How improbable a difference of two programs' draws may be, before they count as different programs."""
+"""Our limit, the article has none: a descent that is farther from 0 has diverged."""
+SIGNIFICANCE = 1e-4
+"""Two programs count as different if the difference of their draws is less probable than this."""
 CONTROL_POINTS = (
     (-5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0),
     (5.0, 1.5, 2.0, 1.5, 0.0, -3.0, -1.0, 2.0, 3.0, 2.5, 5.0),
 )
-BEST, LOCAL, AWAY = "reached the best minimum", "stayed in a local minimum", "diverged"
+BEST, LOCAL, DIVERGED = "reached the best minimum", "stayed in a local minimum", "diverged"
 
 
 @dataclass(frozen=True)
 class Share:
-    """How many of many runs, and the 95 % interval of their rate (Wilson)."""
+    """A share of runs; as text with its 95 % interval (Wilson)."""
 
     count: int
-    of: int
+    total: int
 
     def __str__(self) -> str:
-        low, high = binomtest(self.count, self.of).proportion_ci(method="wilson")
-        return f"{self.count / self.of:.1%} ({low:.1%} to {high:.1%})"
+        low, high = binomtest(self.count, self.total).proportion_ci(method="wilson")
+        return f"{self.count / self.total:.1%} ({low:.1%} to {high:.1%})"
 
 
 def polynomial(results: Results) -> Polynomial:
@@ -50,87 +50,87 @@ def polynomial(results: Results) -> Polynomial:
 
 
 def extrema(curve: Polynomial) -> tuple[Array, Array]:
-    """The positions of a curve's minima and of its maxima, in order."""
+    """The positions of a curve's minima and of its maxima, sorted."""
     slope = curve.deriv()
-    flat = np.sort([root.real for root in slope.roots() if abs(root.imag) < 1e-9])
-    rises = slope.deriv()(flat) > 0
-    return flat[rises], flat[~rises]
+    stationary = np.sort([root.real for root in slope.roots() if abs(root.imag) < 1e-9])
+    is_minimum = slope.deriv()(stationary) > 0
+    return stationary[is_minimum], stationary[~is_minimum]
 
 
-def ends(results: Results) -> dict[str, Share]:
-    """How often the repeats of the experiment ended in which way: each within the basin of one of the minima."""
+def end_shares(results: Results) -> dict[str, Share]:
+    """The share of each outcome among the experiment's seeds; a descent that ends in a basin counts for its minimum."""
     curve = polynomial(results)
     minima, maxima = extrema(curve)
     best = int(np.argmin(curve(minima)))
-    rows = results.repeated("noisy_polynomial")
+    rows = results.seed_rows("noisy_polynomial")
 
     def end(row: dict[str, str]) -> str:
         if row["result"] == "diverged":
-            return AWAY
+            return DIVERGED
         return BEST if np.searchsorted(maxima, float(row["x"])) == best else LOCAL
 
     counts = Counter(map(end, rows))
-    return {name: Share(counts[name], len(rows)) for name in (BEST, LOCAL, AWAY)}
+    return {name: Share(counts[name], len(rows)) for name in (BEST, LOCAL, DIVERGED)}
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of runs that diverge
 def step_check(results: Results, parts: RunComponents) -> Check:
-    """Where each step of the run leads, held against a fit and its slope in plain NumPy from where the step begins."""
+    """Compare the position after each step of the run with a step in plain NumPy from the position before it."""
     path = results.path("noisy_polynomial", ["x"])[:, 0]
     points = np.stack(read_points(results.root / "data/noisy_polynomial/points.csv"))
-    expected, within = [], []
+    expected, tolerances = [], []
     for position, rows in zip(path, parts.sampler.chunk(0, STEPS).numpy(), strict=False):
         x, y = points[:, rows]
         coefficients = np.polyfit(x, y, DEGREE)
         expected.append(position - LR * np.polyval(np.polyder(coefficients), position))
-        # Rounding moves the coefficients, of powers scaled to length 1, by a share that their condition bounds.
+        # The relative rounding error of the coefficients, of powers scaled to length 1, is bounded by their condition.
         powers = np.vander(x, DEGREE + 1)
         lengths = np.linalg.norm(powers, axis=0)
-        moved = BATCH * EPSILON * np.linalg.cond(powers / lengths) * np.linalg.norm(coefficients * lengths)
-        within.append(LR * moved * np.polyval(np.polyder(1 / lengths), abs(position)))
-    return Check(path[1:], expected, within)
+        error = BATCH * FLOAT64_EPSILON * np.linalg.cond(powers / lengths) * np.linalg.norm(coefficients * lengths)
+        tolerances.append(LR * error * np.polyval(np.polyder(1 / lengths), abs(position)))
+    return Check(path[1:], expected, tolerances)
 
 
-def draws(parts: RunComponents) -> tuple[int, float]:
-    """How many distinct points a step draws at least, and how many of all points ten steps leave out, on average."""
+def draw_statistics(parts: RunComponents) -> tuple[int, float]:
+    """The least number of distinct points in a minibatch, and the mean number of points that ten steps leave out."""
     rows = parts.sampler.chunk(0, STEPS).numpy()
     left_out = [POINTS - len(np.unique(rows[first : first + 10])) for first in range(0, STEPS, 10)]
     return min(len(np.unique(row)) for row in rows), float(np.mean(left_out))
 
 
-def ends_by_hand(results: Results, count: int = 2_000) -> list[int]:
-    """How often descents in plain NumPy, with draws of their own, end in each of the ways."""
+def ends_in_numpy(results: Results, count: int = 2_000) -> list[int]:
+    """The number of descents in plain NumPy, with their own random numbers, that have each outcome."""
     draw = np.random.default_rng(0)
     curve = np.polyfit(*CONTROL_POINTS, DEGREE)
     x = np.linspace(-10, 10, POINTS)
     y = np.polyval(curve, x) + draw.normal(0, NOISE, (count, POINTS))
     powers = np.vander(x, DEGREE + 1) / (lengths := 10.0 ** np.arange(DEGREE, -1, -1))
     slopes = np.arange(DEGREE, 0, -1)
-    position, away = np.full(count, START), np.zeros(count, dtype=bool)
+    position, diverged = np.full(count, START), np.zeros(count, dtype=bool)
     for _ in range(STEPS):
         rows = draw.random((count, POINTS)).argpartition(BATCH, axis=1)[:, :BATCH]
         q, r = np.linalg.qr(powers[rows])
         right = np.einsum("tpd,tp->td", q, np.take_along_axis(y, rows, axis=1))
         fitted = np.linalg.solve(r, right[:, :, None])[:, :, 0] / lengths
         slope = sum(fitted[:, k] * slopes[k] * position ** (slopes[k] - 1) for k in range(DEGREE))
-        position = np.where(away, position, position - LR * slope)
-        away |= abs(position) > BOUND
+        position = np.where(diverged, position, position - LR * slope)
+        diverged |= abs(position) > BOUND
     minima, maxima = extrema(polynomial(results))
     best = np.searchsorted(maxima, position) == np.argmin(np.polyval(curve, minima))
-    return [int((best & ~away).sum()), int((~best & ~away).sum()), int(away.sum())]
+    return [int((best & ~diverged).sum()), int((~best & ~diverged).sum()), int(diverged.sum())]
 
 
 def published_values(results: Results) -> list[PublishedValue]:
-    """Its published values, each beside ours."""
-    return [*data(results), *descent(results), how_surely(results)]
+    """The article's published values."""
+    return [*data_values(results), *descent_values(results), seeds_value(results)]
 
 
-def data(results: Results) -> list[PublishedValue]:
-    """Those of the points and of the curve along which they lie."""
+def data_values(results: Results) -> list[PublishedValue]:
+    """The values of the points, and of the curve that they are drawn around."""
     control_points = read_control_points(results.root / "data/source/control_points.csv", DEGREE)
     x, y = read_points(results.root / "data/noisy_polynomial/points.csv")
     curve = polynomial(results)
-    off = y - np.polyval(np.polyfit(*CONTROL_POINTS, DEGREE), x)
+    noise = y - np.polyval(np.polyfit(*CONTROL_POINTS, DEGREE), x)
     minima, _ = extrema(curve)
     best = minima[np.argmin(curve(minima))]
     local = [minimum for minimum in minima if minimum != best]
@@ -153,13 +153,13 @@ def data(results: Results) -> list[PublishedValue]:
             ARTICLE,
             "the noise",
             "a random number from 0 to 0.2",
-            f"{(off < 0).mean():.0%} of it negative, {(abs(off) > NOISE).mean():.0%} beyond 0.2",
-            holds=bool((off >= 0).all() and (off <= NOISE).all()),
+            f"{(noise < 0).mean():.0%} of it negative, {(abs(noise) > NOISE).mean():.0%} beyond 0.2",
+            holds=bool((noise >= 0).all() and (noise <= NOISE).all()),
             cause=Cause(
                 "The text says one thing and the program does another: it draws from a normal distribution with "
-                f"standard deviation 0.2, and so do we (ours measures {off.std():.2f}, around {off.mean():.2f}).",
-                # Of normal noise one sample in ten thousand has a mean or a deviation further off.
-                Check([off.mean(), off.std()], [0, NOISE], [3.9 * NOISE / 10, 3.9 * NOISE / np.sqrt(200)]),
+                f"standard deviation 0.2, and so do we (ours measures {noise.std():.2f}, around {noise.mean():.2f}).",
+                # One sample of normal noise in ten thousand has a mean or a deviation outside these bounds.
+                Check([noise.mean(), noise.std()], [0, NOISE], [3.9 * NOISE / 10, 3.9 * NOISE / np.sqrt(200)]),
             ),
         ),
         claim(
@@ -172,24 +172,24 @@ def data(results: Results) -> list[PublishedValue]:
     ]
 
 
-def descent(results: Results) -> list[PublishedValue]:
-    """Those of the descent that the article shows."""
+def descent_values(results: Results) -> list[PublishedValue]:
+    """The values of the descent that the article shows."""
     config = run_config(results, "noisy_polynomial")
     parts = assemble(config)
     curve = polynomial(results)
     minima, _ = extrema(curve)
     best = minima[np.argmin(curve(minima))]
     path = results.path("noisy_polynomial", ["x"])[:, 0]
-    check, (distinct, left_out), expected = step_check(results, parts), draws(parts), POINTS * 0.9**10
+    check, (distinct, left_out), expected = step_check(results, parts), draw_statistics(parts), POINTS * 0.9**10
     return [
         claim(
             ARTICLE,
             "the program",
             "from 3.5, 100 steps; each fits a polynomial to 10 of the 100 points, drawn at random, and goes 0.3 times "
             "its slope down",
-            f"from {path[0]:g}, {len(path) - 1} steps, each within {check.apart:.1g} of where NumPy's polyfit on its "
-            f"points leads; each draws {distinct} different points at least, and ten steps leave out {left_out:.1f} on "
-            f"average ({expected:.1f} are expected)",
+            f"from {path[0]:g}, {len(path) - 1} steps, each within {check.largest_error:.1g} of where NumPy's polyfit "
+            f"on its points leads; each draws {distinct} different points at least, and ten steps leave out "
+            f"{left_out:.1f} on average ({expected:.1f} are expected)",
             holds=check.holds
             and path[0] == START
             and distinct == parts.sampler.size == BATCH
@@ -203,7 +203,7 @@ def descent(results: Results) -> list[PublishedValue]:
             holds=abs(path[-1] - best) < 0.5,
             note="The article names no seed; this one was looked for, since it does what the article shows.",
         ),
-        animation(
+        animation_claim(
             ARTICLE,
             "each step's fitted curve in green and the position on it as a red dot, x from -7 to 7, y from -5 to 10",
             "noisy_polynomial",
@@ -212,19 +212,19 @@ def descent(results: Results) -> list[PublishedValue]:
     ]
 
 
-def how_surely(results: Results) -> PublishedValue:
-    """That of what becomes of many descents."""
-    shares = ends(results)
-    by_hand = ends_by_hand(results)
-    table = np.array([[share.count for share in shares.values()], by_hand])
-    are_alike = bool(chi2_contingency(table).pvalue > RARELY)
+def seeds_value(results: Results) -> PublishedValue:
+    """The outcomes of descents from many seeds."""
+    shares = end_shares(results)
+    numpy_ends = ends_in_numpy(results)
+    table = np.array([[share.count for share in shares.values()], numpy_ends])
+    are_alike = bool(chi2_contingency(table).pvalue > SIGNIFICANCE)
     return claim(
         ARTICLE,
         "how surely it gets there",
         "it is probabilistic, it may not work",
-        "; ".join(f"{share} {name}" for name, share in shares.items()) + f", of {shares[BEST].of:,} seeds",
-        holds=are_alike and 0 < shares[BEST].count < shares[BEST].of,
-        note=f"Of {sum(by_hand):,} descents in plain NumPy, with other draws, "
-        + ", ".join(f"{count / sum(by_hand):.1%} {name}" for count, name in zip(by_hand, shares, strict=True))
+        "; ".join(f"{share} {name}" for name, share in shares.items()) + f", of {shares[BEST].total:,} seeds",
+        holds=are_alike and 0 < shares[BEST].count < shares[BEST].total,
+        note=f"Of {sum(numpy_ends):,} descents in plain NumPy, with other draws, "
+        + ", ".join(f"{count / sum(numpy_ends):.1%} {name}" for count, name in zip(numpy_ends, shares, strict=True))
         + ".",
     )

@@ -5,38 +5,38 @@ from typing import Any
 
 import numpy as np
 
-from descent.articles.by_hand import on_bowl
 from descent.articles.configs import run_config
-from descent.articles.faults import Array, descend
+from descent.articles.faults import AnyArray, descend
+from descent.articles.numpy_reference import bowl_path
 from descent.articles.published_value import Cause, Check, PublishedValue, claim, numbers
 from descent.articles.results import Results
 
 ARTICLE = "001"
 START = (3, 2)
 STEPS = 100
-WHOLE = (
+INTEGER_START = (
     "The article starts from an array of whole numbers, which its gradient inherits and which cut every position that "
     "is written to them: the first gradient is (25000, 15000) where it should be (6, 4)"
 )
 RATES = {"bowl_001": 0.1, "bowl_001_too_large": 1, "bowl_001_too_small": 0.000001}
-"""The learning rate of each experiment, a whole number where the article's is one."""
+"""The learning rate of each experiment, as an integer if the article has an integer."""
 
 
-def bowl(position: Array) -> Any:
-    """x² + y², in the type of the position: whole numbers overflow, and their differences are right again."""
+def bowl(position: AnyArray) -> Any:
+    """x² + y², in the dtype of the position: integers overflow, but the differences are right."""
     return position[0] ** 2 + position[1] ** 2
 
 
-def from_whole_numbers(lr: float) -> Array:
-    """Where the article's program ends."""
+def integer_descent(lr: float) -> AnyArray:
+    """The end of the article's program, which starts from integers."""
     return descend(bowl, np.array(START), lr, STEPS)
 
 
 def published_values(results: Results) -> list[PublishedValue]:
-    """Its published values, each beside ours."""
+    """The article's published values."""
     paths = {name: results.path(name) for name in RATES}
     checks = {
-        name: Check(paths[name], *on_bowl(START, lr, STEPS, run_config(results, name).divergence_threshold))
+        name: Check(paths[name], *bowl_path(START, lr, STEPS, run_config(results, name).divergence_threshold))
         for name, lr in RATES.items()
     }
 
@@ -46,14 +46,14 @@ def published_values(results: Results) -> list[PublishedValue]:
             f"from (3, 2) at rate {rate}",
             published,
             paths[name][-1],
-            with_fault=from_whole_numbers(RATES[name]),
-            cause=Cause(f"{WHOLE}{cause} Ours is on (3, 2) (1 - 2 lr)^step all the way.", checks[name]),
+            with_fault=integer_descent(RATES[name]),
+            cause=Cause(f"{INTEGER_START}{cause} Ours is on (3, 2) (1 - 2 lr)^step all the way.", checks[name]),
         )
 
     too_large, too_small = "bowl_001_too_large", "bowl_001_too_small"
     opposite = np.abs(paths[too_large][1:] + paths[too_large][:-1]).max(initial=0)
-    left = np.linalg.norm(paths[too_small][-1]) / np.linalg.norm(START)
-    diverges = np.abs(from_whole_numbers(RATES[too_large])).max() > 1e12
+    remaining = np.linalg.norm(paths[too_small][-1]) / np.linalg.norm(START)
+    diverges = np.abs(integer_descent(RATES[too_large])).max() > 1e12
     return [
         end(
             "bowl_001",
@@ -94,7 +94,7 @@ def published_values(results: Results) -> list[PublishedValue]:
             ARTICLE,
             "what a rate of 0.000001 does",
             "the learning rate is too low",
-            f"after 100 steps {left:.2%} of the way remains",
-            holds=checks[too_small].holds and bool(left > 0.9),
+            f"after 100 steps {remaining:.2%} of the way remains",
+            holds=checks[too_small].holds and bool(remaining > 0.9),
         ),
     ]

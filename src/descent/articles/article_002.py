@@ -10,10 +10,9 @@ from hydra.utils import get_class
 from scipy.optimize import least_squares
 from torch.optim import SGD, Optimizer
 
-from descent.articles import by_hand
-from descent.articles.by_hand import Minibatch, Momentum, float32_rounding, on_parabola
 from descent.articles.configs import run_config
-from descent.articles.published_value import Check, PublishedValue, animation, claim, numbers
+from descent.articles.numpy_reference import Minibatch, Momentum, float32_rounding, parabola_path, train_perceptron
+from descent.articles.published_value import Check, PublishedValue, animation_claim, claim, numbers
 from descent.articles.results import Array, Results
 from descent.core.build import assemble
 from descent.core.optim.steepest_descent import SteepestDescent
@@ -24,37 +23,38 @@ A = np.array([0.0, 1, 0, 1] * 4)
 B = np.array([1.0, 1, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1, 1, 1, 1])
 LR, MOMENTUM = 0.001, 0.9
 IMAGES = 20
-"""Of each pattern."""
+"""The number of images of each pattern."""
 EPOCHS = 2
 STEPS = 2 * IMAGES * EPOCHS
 ERRORS = ("1.3863", "1.8931", "2.4831", "3.0793", "3.5506", "3.7200", "3.3845", "2.3748", "0.8800", "0.0988", "0.0062")
-"""Of the first pattern, rounded to four digits after the point."""
-KNOWN = (1.893149733543396, 2.4831488132476807, 3.0793371200561523)
+"""The errors on the first pattern, rounded to four digits after the point."""
+EXACT_ERRORS = (1.893149733543396, 2.4831488132476807, 3.0793371200561523)
 """The second to the fourth of them with all the digits that the article prints."""
 PARABOLAS = {"parabola_002": (0.01, 800), "parabola_002_own_optimizer": (0.1, 50)}
 """The learning rate and the steps of each experiment on x²."""
 
 
-def errors_from(scores: Array, count: int) -> Array:
+def errors_of(scores: Array, count: int) -> Array:
     """The errors on the first `count` images, which depend on the initial weights only through three scores.
 
-    Those are how much more the classes 1 to 3 score than class 0 on pattern A at brightness 1.
+    A score is that of class 1, 2 or 3 less that of class 0, on pattern A at brightness 1.
     """
-    return by_hand.train([weights_with(scores)], ["identity"], images()[:count], Momentum(LR, MOMENTUM))[0]
+    errors, _ = train_perceptron([weights_of(scores)], ["identity"], images()[:count], Momentum(LR, MOMENTUM))
+    return errors
 
 
 def article_scores() -> Array:
-    """The scores that the article's unknown initial weights give, found from three of its errors."""
+    """The scores of the article's unknown initial weights, fitted to three of its errors."""
 
-    def off(scores: Array) -> Array:
-        return errors_from(scores, len(KNOWN) + 1)[1:] - KNOWN
+    def residuals(scores: Array) -> Array:
+        return errors_of(scores, len(EXACT_ERRORS) + 1)[1:] - EXACT_ERRORS
 
-    found: Array = least_squares(off, [1.0, 0.5, 0.3], xtol=1e-15, ftol=1e-15, gtol=1e-15).x
-    return found
+    scores: Array = least_squares(residuals, [1.0, 0.5, 0.3], xtol=1e-15, ftol=1e-15, gtol=1e-15).x
+    return scores
 
 
-def weights_with(scores: Array) -> Array:
-    """Weights of the article's network, (classes, pixels), that give these scores."""
+def weights_of(scores: Array) -> Array:
+    """Weights of the article's network, (classes, pixels), with these scores."""
     return np.outer([0.0, *scores], A / A.sum())
 
 
@@ -67,8 +67,8 @@ def images() -> list[Minibatch]:
     ]
 
 
-def train(parts: RunComponents, optimizer: Callable[..., Optimizer], weights: Array) -> tuple[Array, Array]:
-    """Take the steps of a run from other weights, (classes, pixels): the loss of each step, and the final weights."""
+def train_from(weights: Array, parts: RunComponents, optimizer: Callable[..., Optimizer]) -> tuple[Array, Array]:
+    """Train a run from other weights, (classes, pixels): the loss of each step, and the final weights."""
     problem = deepcopy(parts.problem)
     (convolution,) = problem.parameters()
     with torch.no_grad():
@@ -83,48 +83,48 @@ def train(parts: RunComponents, optimizer: Callable[..., Optimizer], weights: Ar
 
 
 def training_check(results: Results, parts: RunComponents) -> Check:
-    """The losses that the run recorded, held against plain NumPy from the weights that the run's seed draws."""
+    """Compare the losses of the run with those of plain NumPy from the initial weights of the run's seed."""
     (convolution,) = parts.problem.parameters()
     weights = convolution.detach().flatten(1).double().numpy()
-    expected, _ = by_hand.train([weights], ["identity"], images() * EPOCHS, Momentum(LR, MOMENTUM))
+    expected, _ = train_perceptron([weights], ["identity"], images() * EPOCHS, Momentum(LR, MOMENTUM))
     return Check(results.losses("patterns"), expected, float32_rounding(expected))
 
 
 def same_bits_as_sgd(parts: RunComponents) -> bool:
-    """Whether the article's optimizer takes the article's network where torch.optim.SGD does."""
-    weights = weights_with(article_scores())
-    own, sgd = (train(parts, partial(optimizer, lr=LR), weights)[1] for optimizer in (SteepestDescent, SGD))
-    return np.array_equal(own, sgd)
+    """Whether the article's optimizer trains the article's network to the same bits as torch.optim.SGD."""
+    weights = weights_of(article_scores())
+    steepest, sgd = (train_from(weights, parts, partial(optimizer, lr=LR))[1] for optimizer in (SteepestDescent, SGD))
+    return np.array_equal(steepest, sgd)
 
 
 def published_values(results: Results) -> list[PublishedValue]:
-    """Its published values, each beside ours."""
-    return [*network(results), *descents(results)]
+    """The article's published values."""
+    return [*network_values(results), *descent_values(results)]
 
 
-def network(results: Results) -> list[PublishedValue]:
-    """Those of the network that tells the patterns apart."""
+def network_values(results: Results) -> list[PublishedValue]:
+    """The values of the network that distinguishes the patterns."""
     config = run_config(results, "patterns")
     parts = assemble(config)
     check = training_check(results, parts)
     before, after = (results.evaluation("patterns", "accuracy/test", step) for step in (0, STEPS))
-    rates = [np.mean(results.repeated_at("patterns", step, "accuracy/test")) for step in (0, STEPS)]
-    count = len(results.repeated("patterns"))
+    rates = [np.mean(results.seed_values("patterns", step, "accuracy/test")) for step in (0, STEPS)]
+    count = len(results.seed_rows("patterns"))
     looked_for = (
-        f"Seed {config.seed} was looked for, since with it all goes as the article tells; the article names none, and "
+        f"Seed {config.seed} was looked for, since it gives the published results; the article names none, and "
         "this depends on the initial weights"
     )
-    errors, _ = train(parts, parts.optimizer, weights_with(article_scores()))
+    errors, _ = train_from(weights_of(article_scores()), parts, parts.optimizer)
     last = errors[14:IMAGES].max(initial=0)
     return [
         claim(
             ARTICLE,
             "the training of the network",
             "one image a step, in order, two epochs; SGD with rate 0.001 and momentum 0.9",
-            f"the losses of the run's {len(check.ours)} steps are {check.apart:.1g} at most from those of plain NumPy "
-            "with the same initial weights",
+            f"the losses of the run's {len(check.ours)} steps are {check.largest_error:.1g} at most from those of "
+            "plain NumPy with the same initial weights",
             holds=check.holds,
-            note=f"Ours computes in float32, whose rounding may put losses up to {np.max(check.within):.1g} off.",
+            note=f"Ours computes in float32, whose rounding may put losses up to {np.max(check.tolerance):.1g} off.",
         ),
         claim(
             ARTICLE,
@@ -167,10 +167,11 @@ def network(results: Results) -> list[PublishedValue]:
     ]
 
 
-def descents(results: Results) -> list[PublishedValue]:
-    """Those of x²."""
-    by_autograd, own = (
-        Check(results.path(name, ["x"])[:, 0], *on_parabola(1.0, lr, steps)) for name, (lr, steps) in PARABOLAS.items()
+def descent_values(results: Results) -> list[PublishedValue]:
+    """The values of the descents on x²."""
+    by_autograd, by_own_optimizer = (
+        Check(results.path(name, ["x"])[:, 0], *parabola_path(1.0, lr, steps))
+        for name, (lr, steps) in PARABOLAS.items()
     )
     optimizer = get_class(run_config(results, "parabola_002_own_optimizer").optimizer.target)
     return [
@@ -178,15 +179,16 @@ def descents(results: Results) -> list[PublishedValue]:
             ARTICLE,
             "x² by autograd from 1, 800 steps of width 0.01",
             "approaches 0",
-            f"ends at {by_autograd.ours[-1]:.3g}, everywhere within {by_autograd.apart:.0g} of 0.98^step",
+            f"ends at {by_autograd.ours[-1]:.3g}, everywhere within {by_autograd.largest_error:.0g} of 0.98^step",
             holds=by_autograd.holds,
         ),
-        animation(ARTICLE, "the descent on x² as a GIF", "parabola_002", results.steps_taken("parabola_002")),
+        animation_claim(ARTICLE, "the descent on x² as a GIF", "parabola_002", results.steps_taken("parabola_002")),
         claim(
             ARTICLE,
             "x² by an optimizer of one's own from 1, 50 steps at rate 0.1",
             "goes to 0",
-            f"ends at {own.ours[-1]:.3g} by {optimizer.__name__}, everywhere within {own.apart:.0g} of 0.8^step",
-            holds=own.holds and optimizer is SteepestDescent,
+            f"ends at {by_own_optimizer.ours[-1]:.3g} by {optimizer.__name__}, everywhere within "
+            f"{by_own_optimizer.largest_error:.0g} of 0.8^step",
+            holds=by_own_optimizer.holds and optimizer is SteepestDescent,
         ),
     ]

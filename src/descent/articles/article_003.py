@@ -8,9 +8,18 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from descent.articles.by_hand import EPSILON, AdaGrad, Adam, Momentum, Update, descend_by, first_losses, on_parabola
 from descent.articles.configs import run_config
-from descent.articles.published_value import Cause, Check, PublishedValue, animation, claim
+from descent.articles.numpy_reference import (
+    FLOAT64_EPSILON,
+    AdaGrad,
+    Adam,
+    Momentum,
+    Update,
+    descend_with,
+    first_losses,
+    parabola_path,
+)
+from descent.articles.published_value import Cause, Check, PublishedValue, animation_claim, claim
 from descent.articles.results import Array, Results
 from descent.core.build import assemble
 from descent.core.problems.surface import Surface
@@ -19,23 +28,23 @@ from descent.core.problems.surfaces import cubic
 ARTICLE = "003"
 DIP, CREST = 0.5, -0.5
 LR, STEPS = 2e-4, 25_000
-"""Of the descents on x² and on the cubic; the rate is ours, the article names none."""
+"""Those of the descents on x² and on the cubic; the rate is our choice, the article names none."""
 SHAPES, BATCH = [(100, 784), (100,), (100, 100), (100,), (10, 100), (10,)], 100
 THREE_LAYERS, THREE_LAYERS_STEPS = "mnist_three_layer", 60_000
 """The experiment, and its 100 epochs."""
-LOOKED_AT = 100
-"""How many of them are taken a second time, in plain NumPy."""
-NAMED = ("momentum", "Adam", "AdaGrad")
-"""The article's ways out."""
+CHECKED_STEPS = 100
+"""The number of first steps that are compared with plain NumPy."""
+WAYS_OUT = ("momentum", "Adam", "AdaGrad")
+"""The optimizers that the article names as ways out of the dip."""
 RATES = tuple(round(0.05 * count, 2) for count in range(1, 41))
-"""Learning rates that are tried on the cubic."""
+"""The learning rates to try on the cubic."""
 OPTIMIZERS: dict[str, Callable[..., Optimizer]] = {
     "gradient descent": torch.optim.SGD,
     "momentum": partial(torch.optim.SGD, momentum=0.9),
     "Adam": torch.optim.Adam,
     "AdaGrad": torch.optim.Adagrad,
 }
-BY_HAND: dict[str, Callable[[float], Update]] = {
+NUMPY_OPTIMIZERS: dict[str, Callable[[float], Update]] = {
     "gradient descent": Momentum,
     "momentum": partial(Momentum, momentum=0.9),
     "Adam": Adam,
@@ -44,7 +53,7 @@ BY_HAND: dict[str, Callable[[float], Update]] = {
 
 
 def leaves_the_dip(optimizer: Callable[..., Optimizer], lr: float, steps: int = 100) -> bool:
-    """Whether a descent from 1 gets beyond the crest that closes the cubic's dip."""
+    """Whether a descent from 1 crosses the crest beside the cubic's dip."""
     problem = Surface(cubic, 1.0)
     descent = optimizer(problem.parameters(), lr=lr)
     for _ in range(steps):
@@ -58,21 +67,21 @@ def leaves_the_dip(optimizer: Callable[..., Optimizer], lr: float, steps: int = 
 
 
 def least_rates() -> dict[str, float | None]:
-    """The least of the rates tried at which each optimizer leaves the dip."""
+    """The smallest of the rates at which each optimizer leaves the dip; None if it never does."""
     return {
         name: next((rate for rate in RATES if leaves_the_dip(optimizer, rate)), None)
         for name, optimizer in OPTIMIZERS.items()
     }
 
 
-def least_rates_by_hand() -> dict[str, float | None]:
+def least_rates_in_numpy() -> dict[str, float | None]:
     """The same in plain NumPy."""
 
     def leaves(make: Callable[[float], Update], lr: float) -> bool:
-        with np.errstate(over="ignore", invalid="ignore"):  # beyond the crest it falls for ever
-            return bool((descend_by(make(lr), cubic_slope, 1.0, 100) < CREST).any())
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond the crest it diverges
+            return bool((descend_with(make(lr), cubic_slope, 1.0, 100) < CREST).any())
 
-    return {name: next((rate for rate in RATES if leaves(make, rate)), None) for name, make in BY_HAND.items()}
+    return {name: next((rate for rate in RATES if leaves(make, rate)), None) for name, make in NUMPY_OPTIMIZERS.items()}
 
 
 def cubic_slope(x: Array) -> Array:
@@ -81,16 +90,16 @@ def cubic_slope(x: Array) -> Array:
 
 
 def published_values(results: Results) -> list[PublishedValue]:
-    """Its published values, each beside ours."""
-    return [*descents(results), *ways_out(), *three_layers(results)]
+    """The article's published values."""
+    return [*descent_values(results), *ways_out_values(), *three_layer_values(results)]
 
 
-def descents(results: Results) -> list[PublishedValue]:
-    """Those of the descents along x² and the cubic."""
-    parabola = Check(results.path("parabola_003", ["x"])[:, 0], *on_parabola(1.0, LR, STEPS))
-    by_hand = descend_by(Momentum(LR), cubic_slope, 1.0, STEPS)
-    # A descent into a dip loses what rounding did to it, so that a rounding a step is more than there can be.
-    dip = Check(results.path("cubic_003", ["x"])[:, 0], by_hand, STEPS * EPSILON)
+def descent_values(results: Results) -> list[PublishedValue]:
+    """The values of the descents on x² and the cubic."""
+    parabola = Check(results.path("parabola_003", ["x"])[:, 0], *parabola_path(1.0, LR, STEPS))
+    expected = descend_with(Momentum(LR), cubic_slope, 1.0, STEPS)
+    # A descent into a dip contracts rounding errors, so that one rounding a step is an upper bound.
+    dip = Check(results.path("cubic_003", ["x"])[:, 0], expected, STEPS * FLOAT64_EPSILON)
     no_rate = (
         f"The article gives no learning rate; {LR:g} is our choice, at which all {STEPS:,} steps are needed. What is "
         "held is that ours is steepest descent at this rate"
@@ -100,7 +109,7 @@ def descents(results: Results) -> list[PublishedValue]:
             ARTICLE,
             "x² from 1, 25,000 steps",
             "ends near 0",
-            f"ends at {parabola.ours[-1]:.2g}, everywhere within {parabola.apart:.0g} of 0.9996^step",
+            f"ends at {parabola.ours[-1]:.2g}, everywhere within {parabola.largest_error:.0g} of 0.9996^step",
             holds=parabola.holds and abs(parabola.ours[-1]) < 0.001,
             note=f"{no_rate}. It ends near 0 for any rate between that and 1.",
         ),
@@ -108,34 +117,34 @@ def descents(results: Results) -> list[PublishedValue]:
             ARTICLE,
             "x³ - 0.75x + 1 from 1, 25,000 steps",
             "ends in the dip, not at the minimum to the left of it",
-            f"ends at {dip.ours[-1]:.6f}; the dip is at 0.5. Everywhere within {dip.apart:.0g} of where steps to "
-            f"x - {LR:g} (3x² - 0.75) lead",
+            f"ends at {dip.ours[-1]:.6f}; the dip is at 0.5. Everywhere within {dip.largest_error:.0g} of where steps "
+            f"to x - {LR:g} (3x² - 0.75) lead",
             holds=dip.holds and abs(dip.ours[-1] - DIP) < 0.001,
             note=f"{no_rate}. Up to a rate of 2/3 it ends in the dip, and above that the first step leads over the "
             "crest at -0.5. There is no minimum to the left: the curve falls for ever.",
         ),
         *(
-            animation(ARTICLE, f"the descent on {curve} as a GIF", name, results.steps_taken(name))
+            animation_claim(ARTICLE, f"the descent on {curve} as a GIF", name, results.steps_taken(name))
             for curve, name in (("x²", "parabola_003"), ("x³ - 0.75x + 1", "cubic_003"))
         ),
     ]
 
 
-def ways_out() -> list[PublishedValue]:
-    """That of the optimizers which the article names as ways out of the dip."""
+def ways_out_values() -> list[PublishedValue]:
+    """The value of the optimizers that the article names as ways out of the dip."""
     least = {name: rate or np.inf for name, rate in least_rates().items()}
-    by_hand = [rate or np.inf for rate in least_rates_by_hand().values()]
+    expected = [rate or np.inf for rate in least_rates_in_numpy().values()]
     rates = ", ".join(
         f"{name} from rate {'none tried' if rate == np.inf else f'{rate:g}'}" for name, rate in least.items()
     )
-    check = Check(list(least.values()), by_hand, 0)
+    check = Check(list(least.values()), expected, 0)
     return [
         claim(
             ARTICLE,
             "ways out of the dip",
             "momentum, and Adam and AdaGrad",
             f"over the crest get: {rates}",
-            holds=check.holds and all(least[name] < least["gradient descent"] for name in NAMED),
+            holds=check.holds and all(least[name] < least["gradient descent"] for name in WAYS_OUT),
             cause=Cause(
                 "Momentum gets out at lower rates than gradient descent does. Adam and AdaGrad divide each step by "
                 "the size of past gradients, which makes them quick where it is flat, not able to climb: they stay in "
@@ -148,13 +157,13 @@ def ways_out() -> list[PublishedValue]:
     ]
 
 
-def three_layers(results: Results) -> list[PublishedValue]:
-    """Those of the network on MNIST."""
-    return [three_layers_program(results), three_layers_accuracy(results)]
+def three_layer_values(results: Results) -> list[PublishedValue]:
+    """The values of the network on MNIST."""
+    return [three_layer_program(results), three_layer_accuracy(results)]
 
 
-def three_layers_accuracy(results: Results) -> PublishedValue:
-    """What the article says that the network ends at."""
+def three_layer_accuracy(results: Results) -> PublishedValue:
+    """The final accuracy of the network."""
     accuracy = results.evaluation(THREE_LAYERS, "accuracy/train", THREE_LAYERS_STEPS)
     return claim(
         ARTICLE,
@@ -167,12 +176,12 @@ def three_layers_accuracy(results: Results) -> PublishedValue:
     )
 
 
-def three_layers_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> PublishedValue:
-    """What the article trains on MNIST, held against what the run's record says of it."""
+def three_layer_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> PublishedValue:
+    """The article's program on MNIST, compared with the run's record."""
     parts = assemble(run_config(results, THREE_LAYERS))
-    looked_at = min(LOOKED_AT, steps)
+    checked_steps = min(CHECKED_STEPS, steps)
     recorded, taken = results.losses(THREE_LAYERS), results.steps_taken(THREE_LAYERS)
-    losses = first_losses(parts, recorded, looked_at, ("relu", "relu", "sigmoid"), Adam(0.001))
+    losses = first_losses(parts, recorded, checked_steps, ("relu", "relu", "sigmoid"), Adam(0.001))
     indices = parts.sampler.chunk(0, steps).numpy()
     is_in_order = np.array_equal(indices.ravel(), np.arange(indices.size) % len(parts.data.train))
     return claim(
@@ -181,11 +190,11 @@ def three_layers_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> P
         "784-100-100-10, relu, relu, sigmoid on the output; Adam with its defaults; 100 epochs in order, in batches of "
         "100",
         f"{taken:,} steps, batches of {indices.shape[1]} {'' if is_in_order else 'not '}in order; the losses of the "
-        f"first {looked_at} are those of plain NumPy to within {losses.apart:.1g}",
+        f"first {checked_steps} are those of plain NumPy to within {losses.largest_error:.1g}",
         holds=losses.holds
         and is_in_order
         and indices.shape == (steps, BATCH)
         and taken == steps
         and [tuple(parameter.shape) for parameter in parts.problem.parameters()] == SHAPES,
-        note=f"Float32 may put a loss up to {np.max(losses.within):.1g} off.",
+        note=f"Float32 may put a loss up to {np.max(losses.tolerance):.1g} off.",
     )

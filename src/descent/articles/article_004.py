@@ -8,9 +8,16 @@ import torch
 
 from descent.articles import article_004_mnist
 from descent.articles.article_001 import bowl
-from descent.articles.by_hand import EPSILON, SINGLE, Momentum, backpropagate, on_bowl, train
 from descent.articles.configs import run_config
-from descent.articles.faults import STEP, cross_entropy_with_shifted_log, descend_in_place, gradient_in_the_type_of
+from descent.articles.faults import STEP, cross_entropy_with_shifted_log, descend_in_place, gradient_in_dtype_of
+from descent.articles.numpy_reference import (
+    FLOAT32_EPSILON,
+    FLOAT64_EPSILON,
+    Momentum,
+    backpropagate,
+    bowl_path,
+    train_perceptron,
+)
 from descent.articles.published_value import Cause, Check, PublishedValue, claim, numbers
 from descent.articles.results import Array, Results
 from descent.core.build import assemble
@@ -27,25 +34,25 @@ GRID = np.arange(-2, 2.5, 0.25)
 W = ((0.24055208, -0.08417877, 0.10270625), (0.57949381, 0.17237454, 0.73158598))
 INPUT, LABEL = (0.6, 0.9), 2
 LR = 0.1
-"""Of our run from there, which the article does not go on."""
-OPEN = 5e-9
-"""How far the digits of W leave each of its weights open."""
+"""The learning rate of our run from there; the article takes no steps."""
+ROUNDING = 5e-9
+"""The error of each weight of W, which is published with eight digits."""
 SHAPES = [(784, 100), (100,), (100, 10), (10,)]
-SHIFTED = (
+SHIFTED_LOG = (
     "The book that the article follows takes the logarithm of p + 0.0000001, so that 0 does no harm; that makes the "
     "loss and its gradient a little smaller than they are."
 )
 
 
 def central_difference(problem: Problem, minibatch: tuple[torch.Tensor, ...] = ()) -> Array:
-    """The numerical gradient of a problem, as our estimator gives it."""
+    """The gradient of a problem by our central differences."""
     CentralDifference(h=1e-4, max_parameters=problem.size())(problem, minibatch)
     gradients = [parameter.grad for parameter in problem.parameters() if parameter.grad is not None]
     return torch.cat([gradient.flatten() for gradient in gradients]).numpy()
 
 
-def in_place() -> list[Array]:
-    """Where the article's three descents end: each begins where the one before it ended."""
+def in_place_descents() -> list[Array]:
+    """The ends of the article's three descents, each of which starts at the end of the one before it."""
     position = np.array(START)
     return [descend_in_place(bowl, position, lr, STEPS).copy() for lr in RATES.values()]
 
@@ -56,20 +63,20 @@ def shifted_loss(weights: Array) -> float:
 
 
 def published_values(results: Results) -> list[PublishedValue]:
-    """Its published values, each beside ours."""
+    """The article's published values."""
     return [
-        *gradients(),
-        *descents(results),
-        *layer(results),
-        *gradient_check(results),
+        *gradient_values(),
+        *descent_values(results),
+        *layer_values(results),
+        *gradient_check_values(results),
         *article_004_mnist.published_values(results),
     ]
 
 
-def gradients() -> list[PublishedValue]:
-    """Those of numerical gradients on a bowl."""
+def gradient_values() -> list[PublishedValue]:
+    """The values of numerical gradients on a bowl."""
     points = {(3.0, 4.0): ("6", "8"), (0.0, 2.0): ("0", "4"), (3.0, 0.0): ("6", "0")}
-    # NumPy prints eight digits after the point, less the noughts at the end.
+    # NumPy prints eight digits after the point, without trailing zeros.
     at_points = [
         numbers(
             ARTICLE,
@@ -80,21 +87,21 @@ def gradients() -> list[PublishedValue]:
         for (x, y), gradient in points.items()
     ]
     grid = np.stack(np.meshgrid(GRID, GRID), axis=-1).reshape(-1, 2)
-    found = np.array([central_difference(Surface(surfaces.bowl, point.tolist())) for point in grid])
-    off = np.abs(found - 2 * grid).max()
+    arrows = np.array([central_difference(Surface(surfaces.bowl, point.tolist())) for point in grid])
+    error = np.abs(arrows - 2 * grid).max()
     field = claim(
         ARTICLE,
         "the field of negative gradients",
         "arrows on the grid -2 ... 2.25 by 0.25",
-        f"{len(grid)} arrows, each -2 (x, y) to within {off:.1g}",
-        holds=bool(off < 1e-8) and len(grid) == 18 * 18,
+        f"{len(grid)} arrows, each -2 (x, y) to within {error:.1g}",
+        holds=bool(error < 1e-8) and len(grid) == 18 * 18,
     )
     return [*at_points, field]
 
 
-def descents(results: Results) -> list[PublishedValue]:
-    """Those of the descents on a bowl."""
-    with_fault = dict(zip(RATES, in_place(), strict=True))
+def descent_values(results: Results) -> list[PublishedValue]:
+    """The values of the descents on a bowl."""
+    with_fault = dict(zip(RATES, in_place_descents(), strict=True))
     alone = descend_in_place(bowl, np.array(START), RATES["bowl_004_too_large"], STEPS)
     moved = (
         "The article's function moves the start it is given, so that this descent begins where the one before it ended"
@@ -102,7 +109,7 @@ def descents(results: Results) -> list[PublishedValue]:
 
     def end(name: str, published: Sequence[str], cause: str) -> PublishedValue:
         path = results.path(name)
-        check = Check(path, *on_bowl(START, RATES[name], STEPS, run_config(results, name).divergence_threshold))
+        check = Check(path, *bowl_path(START, RATES[name], STEPS, run_config(results, name).divergence_threshold))
         return numbers(
             ARTICLE,
             f"from (-3, 4) at rate {RATES[name]:g}",
@@ -118,16 +125,16 @@ def descents(results: Results) -> list[PublishedValue]:
         end(
             "bowl_004_too_large",
             far_out,
-            f"{moved}: at the bottom. It diverges 19-fold a step all the same, and stands still near 1e12, where x + "
+            f"{moved}: at the bottom. It still grows 19-fold a step, and stops near 1e12, where x + "
             "h and x - h square to the same float and the numerical gradient is 0. Ours starts at (-3, 4) and is ended "
-            f"as diverged; let run, it would stand still at ({alone[0]:.3g}, {alone[1]:.3g}).",
+            f"as diverged; without that it would stop at ({alone[0]:.3g}, {alone[1]:.3g}).",
         ),
         end("bowl_004_too_small", far_out, f"{moved}: far out, where the numerical gradient is 0 at any rate."),
     ]
 
 
-def layer(results: Results) -> list[PublishedValue]:
-    """Those of the layer with two inputs and three outputs, from where the experiment's run starts."""
+def layer_values(results: Results) -> list[PublishedValue]:
+    """The values of the layer with two inputs and three outputs, at the start of the experiment's run."""
     parts = assemble(run_config(results, "linear_softmax"))
     (minibatch,) = parts.data.train.minibatches(parts.sampler.chunk(0, 1))
     weights = np.array(W).flatten()
@@ -139,8 +146,8 @@ def layer(results: Results) -> list[PublishedValue]:
     losses = results.losses("linear_softmax")
     example = np.array([INPUT]), np.array([LABEL], dtype=np.int64)
     _, (right_gradient,) = backpropagate([np.array(W).T], ["identity"], example)
-    right_losses, _ = train([np.array(W).T], ["identity"], [example] * STEPS, Momentum(LR))
-    shifted = gradient_in_the_type_of(weights.copy(), shifted_loss)
+    right_losses, _ = train_perceptron([np.array(W).T], ["identity"], [example] * STEPS, Momentum(LR))
+    shifted = gradient_in_dtype_of(weights.copy(), shifted_loss)
     return [
         numbers(
             ARTICLE,
@@ -148,7 +155,7 @@ def layer(results: Results) -> list[PublishedValue]:
             ["0.66587567", "0.10462982", "0.72005113"],
             output,
             note="W is published to eight digits, which leaves the last one open.",
-            open_by=OPEN * sum(INPUT),
+            input_error=ROUNDING * sum(INPUT),
         ),
         numbers(
             ARTICLE,
@@ -157,12 +164,12 @@ def layer(results: Results) -> list[PublishedValue]:
             losses[:1],
             with_fault=[shifted_loss(weights)],
             cause=Cause(
-                f"{SHIFTED} W is published to eight digits, which leaves the loss open by "
-                f"{OPEN * abs(shifted).sum():.1g}. Ours, and those of the {STEPS} steps at rate {LR:g} that our run "
-                "takes from there, are those of plain NumPy.",
-                Check(losses, right_losses, STEPS * EPSILON),
+                f"{SHIFTED_LOG} W is published to eight digits, which leaves the loss open by "
+                f"{ROUNDING * abs(shifted).sum():.1g}. Ours, and those of the {STEPS} steps at rate {LR:g} that our "
+                "run takes from there, are those of plain NumPy.",
+                Check(losses, right_losses, STEPS * FLOAT64_EPSILON),
             ),
-            open_by=OPEN * float(abs(shifted).sum()),
+            input_error=ROUNDING * float(abs(shifted).sum()),
         ),
         numbers(
             ARTICLE,
@@ -171,16 +178,16 @@ def layer(results: Results) -> list[PublishedValue]:
             gradient,
             with_fault=shifted,
             cause=Cause(
-                f"{SHIFTED} Ours is that of backpropagation in plain NumPy, but for the error of differences, below "
-                "h².",
+                f"{SHIFTED_LOG} Ours is that of backpropagation in plain NumPy, except for the error of differences, "
+                "below h².",
                 Check(gradient, right_gradient.T.flatten(), STEP**2),
             ),
         ),
     ]
 
 
-def gradient_check(results: Results) -> list[PublishedValue]:
-    """Those of the numerical gradient of two layers on random images."""
+def gradient_check_values(results: Results) -> list[PublishedValue]:
+    """The values of the numerical gradient of two layers on random images."""
     rows = results.gradients("two_layer_gradient")
     # PyTorch's linear layers hold (outputs, inputs), the article's (inputs, outputs).
     shapes = [literal_eval(row["shape"])[::-1] for row in rows]
@@ -189,11 +196,11 @@ def gradient_check(results: Results) -> list[PublishedValue]:
     (minibatch,) = parts.data.train.minibatches(parts.sampler.chunk(0, 1))
     images, labels = (column.double().numpy() for column in minibatch)
     parameters = [parameter.detach().double().numpy() for parameter in parts.problem.parameters()]
-    loss, by_hand = backpropagate(parameters, ["sigmoid", "identity"], (images, labels.astype(int)))
-    norm = np.sqrt(sum((gradient**2).sum() for gradient in by_hand))
+    loss, gradients = backpropagate(parameters, ["sigmoid", "identity"], (images, labels.astype(int)))
+    norm = np.sqrt(sum((gradient**2).sum() for gradient in gradients))
     name = "two_layer_gradient"
     first = [*results.losses(name)[:1], *results.gradient_norms(name)[:1]]
-    check = Check(first, [loss, norm], [10 * SINGLE * loss, 10 * SINGLE * norm])
+    check = Check(first, [loss, norm], [10 * FLOAT32_EPSILON * loss, 10 * FLOAT32_EPSILON * norm])
     return [
         claim(
             ARTICLE,

@@ -8,9 +8,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from descent.articles.article_003 import THREE_LAYERS, THREE_LAYERS_STEPS
-from descent.articles.by_hand import Momentum, first_losses, of_mnist, outputs_of, parameters_of, train
 from descent.articles.configs import run_config, seeds_config
-from descent.articles.curves import distances, is_one_of
+from descent.articles.curves import distances, is_typical
+from descent.articles.numpy_reference import (
+    Momentum,
+    first_losses,
+    initial_parameters,
+    layer_outputs,
+    mnist_minibatches,
+    train_perceptron,
+)
 from descent.articles.published_value import Cause, Check, PublishedValue, claim, judge
 from descent.articles.results import Array, Results
 from descent.core.build import assemble
@@ -21,10 +28,10 @@ from descent.core.training.evaluation import evaluate
 ARTICLE, NAME = "004", "mnist_two_layer"
 SHAPES, DEVIATION, ACTIVATIONS = [(50, 784), (50,), (10, 50), (10,)], 0.01, ("sigmoid", "identity")
 LR, BATCH, STEPS = 0.1, 100, 10_000
-RARELY = 1e-4
-"""How improbable what a seed drew may be, before it counts as drawn in another way."""
-FIRST = ("0.1835", "0.1865")
-"""Accuracy on the training and on the test images after one step."""
+SIGNIFICANCE = 1e-4
+"""A seed's draws count as drawn in another way if they are less probable than this."""
+FIRST_STEP = ("0.1835", "0.1865")
+"""The accuracies on the training and on the test images after one step."""
 ACCURACIES = {
     601: ("0.7885", "0.7935"),
     1201: ("0.8773", "0.8810"),
@@ -43,19 +50,19 @@ ACCURACIES = {
     9001: ("0.9455", "0.9445"),
     9601: ("0.9468", "0.9455"),
 }
-"""The same by the number of steps taken."""
+"""The same accuracies by the number of steps."""
 PARTS = ("train", "test")
 RARE_SEED = 9057
-"""From which the first step leads as far as the article's."""
-LOOKED_AT = 100
-"""How many steps are taken a second time, in plain NumPy."""
-ON_THE_VERGE = 0.001
-"""The share of images between whose two best classes rounding to float32 may decide after one step."""
-SAME = ("data", "sampler", "problem", "optimizer", "schedule", "gradient", "trainer.max_steps")
-"""What the repeats' configuration has in common with the run's."""
+"""A seed whose accuracies after one step are at least the article's."""
+CHECKED_STEPS = 100
+"""The number of first steps that are compared with plain NumPy."""
+ACCURACY_ERROR = 0.001
+"""The share of images whose class after one step may depend on rounding to float32."""
+SHARED_KEYS = ("data", "sampler", "problem", "optimizer", "schedule", "gradient", "trainer.max_steps")
+"""The keys of the configuration that must be the same for the run and for its runs from other seeds."""
 SEEDS = 20
-"""Of the runs that the article's is held against: the experiment's own and its repeats."""
-TOLD_APART = {
+"""The number of runs that the article's curve is compared with: the experiment's run, and those from other seeds."""
+DETECTION_RATES = {
     "optimizer.lr=0.11": "100%",
     "optimizer.lr=0.12": "100%",
     "optimizer.lr=0.105": "77%",
@@ -66,26 +73,26 @@ TOLD_APART = {
     "network.weight.std=0.011": "26%",
     "network.activation._target_=torch.nn.Tanh": "100%",
 }
-"""How often 20 runs of a wrong program differ from one of the right one, in a hundred trials (docs/figures.md)."""
-BY_CHANCE = "14%"
-"""How often the 20 runs of the right one do."""
+"""The share of a hundred runs of the right program that differ from 20 runs of a wrong one (docs/figures.md)."""
+FALSE_ALARM_RATE = "14%"
+"""The same share for 20 runs of the right program."""
 
 
 def published_values(results: Results) -> list[PublishedValue]:
-    """Its published values, each beside ours."""
-    return [program(results), first_step(results), curve(results), together(results)]
+    """The article's published values for MNIST."""
+    return [program_value(results), first_step_value(results), curve_value(results), overfitting_value(results)]
 
 
-def program(results: Results, steps: int = STEPS) -> PublishedValue:
-    """What the article trains, held against what the run's record says of it."""
+def program_value(results: Results, steps: int = STEPS) -> PublishedValue:
+    """The article's program, compared with the run's record."""
     config, repeated = run_config(results, NAME), seeds_config(results, NAME)
     parts = assemble(config)
-    parameters, count = parameters_of(parts), len(parts.data.train)
-    losses = first_losses(parts, results.losses(NAME), min(LOOKED_AT, steps), ACTIVATIONS, Momentum(LR))
+    parameters, count = initial_parameters(parts), len(parts.data.train)
+    losses = first_losses(parts, results.losses(NAME), min(CHECKED_STEPS, steps), ACTIVATIONS, Momentum(LR))
     weights = np.concatenate([parameter.flatten() for parameter in parameters if parameter.ndim == 2])
     biases = np.concatenate([parameter for parameter in parameters if parameter.ndim == 1])
     indices = parts.sampler.chunk(0, count // BATCH).numpy()
-    draws, as_expected = with_replacement(indices, count)
+    draws, is_with_replacement = replacement_check(indices, count)
     taken = results.steps_taken(NAME)
     return claim(
         ARTICLE,
@@ -94,26 +101,26 @@ def program(results: Results, steps: int = STEPS) -> PublishedValue:
         "drawn with replacement",
         f"{taken:,} steps; the losses of the first {len(losses.ours)}, from weights with standard deviation "
         f"{weights.std():.4f} and biases {np.abs(biases).max():g}, are those of plain NumPy to within "
-        f"{losses.apart:.1g}; {draws}",
+        f"{losses.largest_error:.1g}; {draws}",
         holds=losses.holds
         and [parameter.shape for parameter in parameters] == SHAPES
-        and bool(stats.kstest(weights / DEVIATION, "norm").pvalue > RARELY)
+        and bool(stats.kstest(weights / DEVIATION, "norm").pvalue > SIGNIFICANCE)
         and not biases.any()
         and indices.shape[1] == BATCH
-        and as_expected
+        and is_with_replacement
         and taken == steps
-        and all(value(config) == value(repeated) for value in map(attrgetter, SAME)),
-        note="Checked where it is set, since the curve below does not tell batches of 50 or a shuffled order from it. "
-        f"The repeats are configured like the run. Float32 may put a loss up to {np.max(losses.within):.1g} off.",
+        and all(value(config) == value(repeated) for value in map(attrgetter, SHARED_KEYS)),
+        note="Checked directly, since the curve below does not reveal batches of 50 or a shuffled order. "
+        f"The repeats are configured like the run. Float32 may put a loss up to {np.max(losses.tolerance):.1g} off.",
     )
 
 
-def first_step(results: Results, published: Sequence[str] = FIRST) -> PublishedValue:
+def first_step_value(results: Results, published: Sequence[str] = FIRST_STEP) -> PublishedValue:
     """The accuracies after one step."""
     train_part, test_part = (results.over_seeds(NAME, 1, f"accuracy/{part}") for part in PARTS)
-    rare, by_hand = after_one_step(run_config(results, NAME), RARE_SEED)
+    rare, in_numpy = accuracies_after_one_step(run_config(results, NAME), RARE_SEED)
     lowest, highest = ("/".join(f"{end(values):.4f}" for values in (train_part, test_part)) for end in (np.min, np.max))
-    said = [float(value) for value in published]
+    published_numbers = [float(value) for value in published]
     return claim(
         ARTICLE,
         "MNIST, two layers: training and test accuracy after one step",
@@ -121,28 +128,28 @@ def first_step(results: Results, published: Sequence[str] = FIRST) -> PublishedV
         f"{lowest} to {highest} over {len(test_part)} seeds; {rare[0]:.4f}/{rare[1]:.4f} from seed {RARE_SEED}",
         holds=all(
             np.min(values) <= value <= np.max(values)
-            for values, value in zip((train_part, test_part), said, strict=True)
+            for values, value in zip((train_part, test_part), published_numbers, strict=True)
         ),
         cause=Cause(
             "A rare draw, as far as is known: this was looked for after the fact, and another cause is not ruled out. "
             "After one step nearly every network takes all images for the same digit and is right on a tenth of them; "
             "some are on the verge between several. Of the first 13,968 seeds of ours 4 were found to get as far, of "
             f"12,000 of a plain script 2: 2 to 3 in 10,000. Seed {RARE_SEED} is one of those 4; plain NumPy gets to "
-            f"{by_hand[0]:.4f}/{by_hand[1]:.4f} from it.",
-            Check(rare, by_hand, ON_THE_VERGE),
+            f"{in_numpy[0]:.4f}/{in_numpy[1]:.4f} from it.",
+            Check(rare, in_numpy, ACCURACY_ERROR),
         )
-        if np.greater_equal(rare, said).all()
+        if np.greater_equal(rare, published_numbers).all()
         else None,
     )
 
 
-def curve(results: Results) -> PublishedValue:
-    """The accuracies after every 600 further steps: one figure, held against the curves of our seeds by one test."""
+def curve_value(results: Results) -> PublishedValue:
+    """The accuracies every 600 steps: one figure, compared with the curves of our seeds by one test."""
     published = np.array([[float(value) for value in both] for both in ACCURACIES.values()])
-    runs = curves(results)
+    runs = accuracy_curves(results)
     flat = runs.reshape(len(runs), -1)
-    apart, *ours_apart = distances(np.vstack([published.ravel(), flat]))
-    power = ", ".join(f"{program} in {share}" for program, share in TOLD_APART.items())
+    distance, *our_distances = distances(np.vstack([published.ravel(), flat]))
+    power = ", ".join(f"{program} in {share}" for program, share in DETECTION_RATES.items())
     means = zip(ACCURACIES, runs.mean(axis=0), strict=True)
     return PublishedValue(
         ARTICLE,
@@ -150,25 +157,26 @@ def curve(results: Results) -> PublishedValue:
         ", ".join(f"{step:,}:\N{NO-BREAK SPACE}{'/'.join(both)}" for step, both in ACCURACIES.items()),
         ", ".join(f"{step:,}:\N{NO-BREAK SPACE}{mean[0]:.4f}/{mean[1]:.4f}" for step, mean in means)
         + f"; means of {len(runs)} seeds",
-        f"{apart:.2f} sd",
+        f"{distance:.2f} sd",
         *judge(
-            same=len(runs) == SEEDS and is_one_of(published.ravel(), flat),
+            same=len(runs) == SEEDS and is_typical(published.ravel(), flat),
             note=f"One test of all {published.size} numbers: each curve is so many standard deviations (root mean "
-            f"square) from the mean of all the others, the article's {apart:.2f}, ours {np.min(ours_apart):.2f} to "
-            f"{np.max(ours_apart):.2f}. It differs where the article's is the farthest of all, which it is by chance "
-            f"in 1 of {len(runs) + 1} cases if the programs are the same. With a hundred more runs of ours in the "
-            f"article's place it notices {power}, and refuses these {len(runs)} seeds, by chance, in {BY_CHANCE}.",
+            f"square) from the mean of all the others, the article's {distance:.2f}, ours {np.min(our_distances):.2f} "
+            f"to {np.max(our_distances):.2f}. It differs where the article's is the farthest of all, which it is by "
+            f"chance in 1 of {len(runs) + 1} cases if the programs are the same. With a hundred more runs of ours in "
+            f"the article's place it notices {power}, and refuses these {len(runs)} seeds, by chance, in "
+            f"{FALSE_ALARM_RATE}.",
         ),
     )
 
 
-def curves(results: Results) -> Array:
-    """The same of our runs, (runs, steps, parts)."""
+def accuracy_curves(results: Results) -> Array:
+    """The accuracies of our runs at the article's steps, (runs, steps, parts)."""
     return results.curves(NAME, list(ACCURACIES), [f"accuracy/{part}" for part in PARTS])
 
 
-def together(results: Results) -> PublishedValue:
-    """That the two accuracies stay together."""
+def overfitting_value(results: Results) -> PublishedValue:
+    """The difference between training and test accuracy."""
     last = max(ACCURACIES)
     train_part, test_part = (np.array(results.over_seeds(NAME, last, f"accuracy/{part}")) for part in PARTS)
     gaps = train_part - test_part
@@ -184,12 +192,12 @@ def together(results: Results) -> PublishedValue:
     )
 
 
-def with_replacement(indices: NDArray[np.int64], count: int) -> tuple[str, bool]:
-    """How minibatches are drawn from `count` images, and whether draws with replacement make them so.
+def replacement_check(indices: NDArray[np.int64], count: int) -> tuple[str, bool]:
+    """A description of minibatches, and whether they are plausibly drawn with replacement.
 
     Args:
         indices: (steps, batch).
-        count: of the images.
+        count: the number of images.
     """
     steps, size = indices.shape
     twice = sum(len(np.unique(rows)) < size for rows in indices)
@@ -201,30 +209,32 @@ def with_replacement(indices: NDArray[np.int64], count: int) -> tuple[str, bool]
         f"of the first {steps} batches of {size}, {twice} hold an image twice ({steps * chance:.0f} are expected), and "
         f"{never:,} images are in none ({expected:,.0f})",
         bool(
-            stats.binomtest(twice, steps, chance).pvalue > RARELY
-            and abs(never - expected) < stats.norm.isf(RARELY / 2) * deviation
+            stats.binomtest(twice, steps, chance).pvalue > SIGNIFICANCE
+            and abs(never - expected) < stats.norm.isf(SIGNIFICANCE / 2) * deviation
         ),
     )
 
 
-def after_one_step(config: TrainConfig, seed: int) -> tuple[list[float], list[float]]:
-    """The accuracies on the training and the test images after the first step from a seed: ours, and by hand."""
+def accuracies_after_one_step(config: TrainConfig, seed: int) -> tuple[list[float], list[float]]:
+    """The accuracies on the training and the test images after the first step from a seed: ours, and NumPy's."""
     parts = assemble(config.replaced("seed", seed))
     indices = parts.sampler.chunk(0, 1)
-    _, moved = train(parameters_of(parts), ACTIVATIONS, of_mnist(parts.data, indices.numpy()), Momentum(LR))
+    _, parameters = train_perceptron(
+        initial_parameters(parts), ACTIVATIONS, mnist_minibatches(parts.data, indices.numpy()), Momentum(LR)
+    )
     (minibatch,) = parts.data.train.minibatches(indices)
     parts.gradient_estimator(parts.problem, minibatch)
     parts.optimizer(parts.problem.parameters()).step()
     (metrics,) = evaluate([parts.problem], parts.data)
     examples = (part for part in (parts.data.train, parts.data.test) if part is not None)
-    return [metrics[f"accuracy/{part}"] for part in PARTS], [accuracy(moved, part) for part in examples]
+    return [metrics[f"accuracy/{part}"] for part in PARTS], [accuracy(parameters, part) for part in examples]
 
 
 def accuracy(parameters: list[Array], examples: Examples) -> float:
-    """The share of images that two layers are right on."""
+    """The accuracy of two layers on images."""
     pixels, labels = (column.numpy() for column in examples.columns)
     right = 0
     for first in range(0, len(labels), 1_000):
-        scores = outputs_of(parameters, ACTIVATIONS, pixels[first : first + 1_000] / 255)[-1]
+        scores = layer_outputs(parameters, ACTIVATIONS, pixels[first : first + 1_000] / 255)[-1]
         right += (scores.argmax(axis=1) == labels[first : first + 1_000]).sum()
     return float(right / len(labels))

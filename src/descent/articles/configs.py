@@ -1,4 +1,4 @@
-"""The configurations that the runs behind the articles' values were trained with."""
+"""The configurations of the runs behind the articles' values."""
 
 from descent.articles.results import Results
 from descent.core.config import TrainConfig
@@ -11,5 +11,5 @@ def run_config(results: Results, name: str) -> TrainConfig:
 
 
 def seeds_config(results: Results, name: str) -> TrainConfig:
-    """The configuration of an experiment's runs from other seeds, but for their seeds."""
+    """The configuration of an experiment's runs from other seeds, which differ in their seeds only."""
     return TrainConfig.read(results.root / "seeds" / name / CONFIG)

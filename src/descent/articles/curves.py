@@ -6,41 +6,42 @@ from descent.articles.results import Array
 
 
 def distances(curves: Array) -> Array:
-    """How far each of several curves is from the others.
+    """The distance of each curve from the others.
 
-    That is the root mean square, over the points of a curve, of how many standard deviations of the others it is from
-    their mean.
+    At each point it is the deviation from the mean of the other curves, in their standard deviations; the distance of
+    the curve is the root mean square over its points.
 
     Args:
         curves: (curves, points).
     """
-    apart = []
-    with np.errstate(divide="ignore", invalid="ignore"):  # points at which all others are the same
+    root_mean_squares = []
+    with np.errstate(divide="ignore", invalid="ignore"):  # points at which all other curves are the same
         for index, curve in enumerate(curves):
-            others = np.delete(curves, index, axis=0)
-            apart.append(np.sqrt((((curve - others.mean(axis=0)) / others.std(axis=0, ddof=1)) ** 2).mean()))
-    return np.array(apart)
+            other_curves = np.delete(curves, index, axis=0)
+            deviations = (curve - other_curves.mean(axis=0)) / other_curves.std(axis=0, ddof=1)
+            root_mean_squares.append(np.sqrt((deviations**2).mean()))
+    return np.array(root_mean_squares)
 
 
-def is_one_of(curve: Array, runs: Array) -> bool:
-    """Whether a curve is not farther from the rest than every one of some runs is.
+def is_typical(curve: Array, runs: Array) -> bool:
+    """Whether at least one of the runs is as far from the rest as a curve is.
 
     If the same program made all of them, each is as likely as any other to be the farthest: of 20 runs and a curve, the
-    curve is with a chance of 1 in 21. So this is an exact test at that level, whatever the distribution of the curves.
+    curve is with a probability of 1 in 21. So this is an exact test at that level, for any distribution of the curves.
 
     Args:
         curve: (points,).
-        runs: (runs, points); nan where a run was not evaluated.
+        runs: (runs, points); nan if a run was not evaluated at a point.
     """
-    own, *others = distances(np.vstack([curve, runs]))
-    return bool(own <= max(others))  # never of nan
+    curve_distance, *run_distances = distances(np.vstack([curve, runs]))
+    return bool(curve_distance <= max(run_distances))  # false for nan
 
 
 def power(right: Array, runs: Array) -> float:
-    """How often a program's runs are found not to be like the curves of another program.
+    """The share of the right program's curves that are not typical of another program's runs.
 
     Args:
-        right: curves of the one, (curves, points), each held against the runs.
-        runs: curves of the other, (runs, points).
+        right: curves of the right program, (curves, points), each compared with the runs.
+        runs: curves of the other program, (runs, points).
     """
-    return float(np.mean([not is_one_of(curve, runs) for curve in right]))
+    return float(np.mean([not is_typical(curve, runs) for curve in right]))

@@ -1,4 +1,4 @@
-"""What the stages before the report measured: run records, repeats and gradient checks."""
+"""The results of the training stages: run records, runs from other seeds, and gradient checks."""
 
 import csv
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Row = dict[str, str]
 
 @dataclass(frozen=True)
 class Results:
-    """The folders of a project in which they lie."""
+    """The results in the folders of a project."""
 
     root: Path
 
@@ -30,64 +30,64 @@ class Results:
         return RunRecord(folder)
 
     def result(self, name: str) -> str:
-        """How an experiment's run ended."""
+        """The result of an experiment's run."""
         ending = self.record(name).ending()
         assert ending is not None
         return ending.result
 
     def path(self, name: str, components: Sequence[str] = ("x", "y")) -> Array:
-        """The positions of a small problem's run, (steps + 1, components), from the start on; nan without a start."""
+        """The positions of an experiment's run, (steps + 1, components), from the start, which is nan if missing."""
         record = self.record(name)
-        start, steps = (columns(record.read(table), components) for table in (EVALUATIONS, STEPS))
+        start, steps = (table_array(record.read(table), components) for table in (EVALUATIONS, STEPS))
         return np.concatenate([start[:1] if len(start) else np.full((1, len(components)), np.nan), steps])
 
     def losses(self, name: str) -> Array:
-        """The loss that each step of an experiment's run descended from."""
-        return columns(self.record(name).read(STEPS), ["loss/step"])[:, 0]
+        """The loss of each step of an experiment's run."""
+        return table_array(self.record(name).read(STEPS), ["loss/step"])[:, 0]
 
     def gradient_norms(self, name: str) -> Array:
-        """The norm of the gradient that each step of an experiment's run descended along."""
-        return columns(self.record(name).read(STEPS), ["grad_norm"])[:, 0]
+        """The gradient norm of each step of an experiment's run."""
+        return table_array(self.record(name).read(STEPS), ["grad_norm"])[:, 0]
 
     def steps_taken(self, name: str) -> int:
-        """How many steps an experiment's run took."""
+        """The number of steps of an experiment's run."""
         return len(self.record(name).read(STEPS).rows)
 
     def evaluation(self, name: str, metric: str, step: int) -> float:
-        """A metric of an experiment's run after a number of steps; nan if it was not evaluated there."""
-        table = columns(self.record(name).read(EVALUATIONS), ["step", metric])
+        """A metric of an experiment's run after a number of steps; nan if it was not evaluated then."""
+        table = table_array(self.record(name).read(EVALUATIONS), ["step", metric])
         return next((float(value) for steps, value in table if steps == step), np.nan)
 
-    def repeated(self, name: str, table: str = "runs.csv") -> list[Row]:
-        """The rows of an experiment's repeats."""
+    def seed_rows(self, name: str, table: str = "runs.csv") -> list[Row]:
+        """The rows of a table of an experiment's runs from other seeds."""
         return _rows(self.root / "seeds" / name / table)
 
-    def repeated_at(self, name: str, step: int, metric: str) -> list[float]:
-        """A metric of every repeat after a number of steps."""
-        return [float(row[metric]) for row in self.repeated(name, "evaluations.csv") if int(row["step"]) == step]
+    def seed_values(self, name: str, step: int, metric: str) -> list[float]:
+        """A metric after a number of steps, of an experiment's runs from other seeds."""
+        return [float(row[metric]) for row in self.seed_rows(name, "evaluations.csv") if int(row["step"]) == step]
 
     def over_seeds(self, name: str, step: int, metric: str) -> list[float]:
-        """A metric after a number of steps, of an experiment's own run and of its repeats."""
-        return [self.evaluation(name, metric, step), *self.repeated_at(name, step, metric)]
+        """A metric after a number of steps, of an experiment's run and of its runs from other seeds."""
+        return [self.evaluation(name, metric, step), *self.seed_values(name, step, metric)]
 
     def curves(self, name: str, steps: Sequence[int], metrics: Sequence[str]) -> Array:
-        """Metrics of an experiment's own run and of its repeats, (runs, steps, metrics); nan where there is none."""
-        rows = self.repeated(name, "evaluations.csv")
-        at = {(row["seed"], int(row["step"])): row for row in rows}
-        repeats = [
-            [[float(at.get((seed, step), {}).get(metric, np.nan)) for metric in metrics] for step in steps]
+        """Metrics of an experiment's run and of its runs from other seeds, (runs, steps, metrics); nan if missing."""
+        rows = self.seed_rows(name, "evaluations.csv")
+        row_at = {(row["seed"], int(row["step"])): row for row in rows}
+        seed_curves = [
+            [[float(row_at.get((seed, step), {}).get(metric, np.nan)) for metric in metrics] for step in steps]
             for seed in dict.fromkeys(row["seed"] for row in rows)
         ]
-        own = [[self.evaluation(name, metric, step) for metric in metrics] for step in steps]
-        return np.array([own, *repeats])
+        curve = [[self.evaluation(name, metric, step) for metric in metrics] for step in steps]
+        return np.array([curve, *seed_curves])
 
     def gradients(self, name: str) -> list[Row]:
         """The rows of an experiment's gradient check, one for each parameter."""
         return _rows(self.root / "gradients" / name / RECORD / "differences.csv")
 
 
-def columns(table: Table, names: Sequence[str]) -> Array:
-    """Columns of a table, (rows, names)."""
+def table_array(table: Table, names: Sequence[str]) -> Array:
+    """Some columns of a table, (rows, names)."""
     if not table.rows:
         return np.empty((0, len(names)))
     indices = [table.columns.index(name) for name in names]

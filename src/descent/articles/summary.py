@@ -1,4 +1,4 @@
-"""What the report tells beside the published values, in plain numbers and texts: reports/articles.json."""
+"""reports/articles.json: the numbers and texts of the report's sections."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Self
 
 from descent.errors import UserError
-from descent.records.folder import write_whole
+from descent.records.folder import write_atomically
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the report tells beside the published values.
+    """The numbers and texts of the report's sections.
 
     Args:
         rates: for each of two articles, its experiments with their learning rates.
         grid: the coordinates, along both axes, at which article 004 draws the gradient.
         minima: of the noisy polynomial, from left to right.
-        ends: how its descents ended: name, number of runs, share with its interval.
-        diverged: the number of those that diverged.
+        ends: the outcomes of its descents: name, number of runs, share with its interval.
+        diverged: the number of its descents that diverged.
         accuracies: for each network and part of the data: experiment, part, step, mean with interval, range, seeds.
     """
 
@@ -31,11 +31,11 @@ class Summary:
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        write_whole(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+        write_atomically(path, json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The one in a file; UserError where it is missing."""
+        """Read it from a file; raise a UserError if the file is missing."""
         if not path.exists():
             raise UserError(f"{path} is missing; `descent articles` writes it")
         return cls(**json.loads(path.read_text(encoding="utf-8")))

@@ -21,7 +21,7 @@ def write_table(path: Path, values: Sequence[PublishedValue]) -> None:
 
 
 def read_table(path: Path) -> list[PublishedValue]:
-    """The published values of a table; UserError where it is missing."""
+    """Read the published values of a table; raise a UserError if the file is missing."""
     if not path.exists():
         raise UserError(f"{path} is missing; `descent articles` writes it")
     with path.open(encoding="utf-8", newline="") as file:

@@ -27,10 +27,10 @@ def main(words: Sequence[str]) -> None:
     )
     parser.add_argument("--uri", default=DEFAULT_URI, help="the MLflow store (default: %(default)s)")
     arguments = parser.parse_args(words)
-    from descent.compare.picking import picked
+    from descent.compare.selection import select_runs
     from descent.tracking.sweep_sync import sync_sweep
 
-    runs = picked(arguments.picks, arguments.uri)
+    runs = select_runs(arguments.picks, arguments.uri)
     record, comparison = compared(runs)
     where = os.path.relpath(record.folder)
     results = ", ".join(f"{count} {result}" for result, count in sorted(comparison.results.items()))
@@ -47,22 +47,22 @@ def compared(runs: "list[RunRecord]") -> "tuple[SweepRecord, Comparison]":
     Raises:
         UserError: where there are no two that have ended.
     """
-    from descent.compare.comparison import compare
-    from descent.compare.runs import ended, group_runs
+    from descent.compare.comparison import compare_runs
+    from descent.compare.grouping import ended_runs, group_runs
     from descent.records.folder import now
     from descent.records.sweep import SEVERAL, SweepHeader, SweepRecord
 
-    finished = ended(runs)
+    finished = ended_runs(runs)
     if len(finished) < 2:
         raise UserError(f"{len(finished)} of the {len(runs)} runs picked have ended; a comparison takes two")
     key = hashlib.sha256("\0".join(sorted(run.record.header.id for run in finished)).encode()).hexdigest()
     problems = {run.record.header.problem for run in finished}
     problem = problems.pop() if len(problems) == 1 else SEVERAL
-    differ = " × ".join(name.rpartition(".")[2] for name in group_runs(finished).differing)
+    differ = " × ".join(name.rpartition(".")[2] for name in group_runs(finished).differing_params)
     header = SweepHeader(key, f"{problem}: comparison over {differ or 'nothing'}", problem, now(), {}, {})
     record = SweepRecord.create(project_root() / "comparisons" / key[:8], header, "")
     params = finished[0].params
     metric = params.get("objective.metric", "loss/train"), params.get("objective.direction", "minimize")
-    comparison = compare(header.name, [run.record for run in finished], *metric, record.views)
+    comparison = compare_runs(header.name, [run.record for run in finished], *metric, record.views)
     record.stand(comparison.state("FINISHED"))
     return record, comparison

@@ -26,18 +26,18 @@ def _composed(name: str) -> dict[str, str]:
     from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
-    from descent.records.lineage import effective, flat
+    from descent.records.lineage import effective_params, flat
     from descent.runs.hydra_errors import as_user_errors
 
     with as_user_errors(), initialize_config_dir(str(project_root() / "conf"), version_base="1.3"):
         config = OmegaConf.to_container(compose("train", [f"experiment={name}"]), resolve=True)
     assert isinstance(config, dict)
-    return effective(flat({str(key): value for key, value in config.items()}))
+    return effective_params(flat({str(key): value for key, value in config.items()}))
 
 
 def _write(path: Path, config: dict[str, str]) -> None:
     import yaml
 
-    from descent.records.folder import write_whole
+    from descent.records.folder import write_atomically
 
-    write_whole(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    write_atomically(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))

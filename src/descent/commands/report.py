@@ -23,7 +23,7 @@ def main(words: Sequence[str]) -> None:
     from descent.report.cards import cards
     from descent.report.page import write_page
     from descent.report.sections import sections
-    from descent.tracking.lookup import run_ids
+    from descent.tracking.lookup import mlflow_run_ids
     from descent.tracking.store import DEFAULT_URI
 
     root = project_root()
@@ -34,7 +34,7 @@ def main(words: Sequence[str]) -> None:
     runs = [run for run in map(RunRecord, folders) if run.folder.name in experiments and run.ending()]
     ids: dict[str, str] = {}
     try:
-        ids = run_ids(DEFAULT_URI, [run.header.id for run in runs])
+        ids = mlflow_run_ids(DEFAULT_URI, [run.header.id for run in runs])
     except UserError as error:
         print(f"the report is without MLflow's run ids: {error}", file=sys.stderr)
     summary = Summary.load(reports / "articles.json")

@@ -21,8 +21,8 @@ def sync_all(folders: list[Path], uri: str, max_points: int = MAX_POINTS) -> Non
     for folder in folders:
         try:
             synced = sync_record(folder, uri, max_points)
-            done[synced.what] += 1
-            print(f"{folder}: {synced.what}, run {synced.run_id}")
+            done[synced.change] += 1
+            print(f"{folder}: {synced.change}, run {synced.run_id}")
         except UserError as error:
             done["missing"] += 1
             print(f"{folder}: {error}")

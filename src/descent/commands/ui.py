@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from descent.tracking.store import DEFAULT_URI, as_user_errors, connect, resolve
+from descent.tracking.store import DEFAULT_URI, as_user_errors, connect, resolve_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,18 +28,25 @@ def main(words: Sequence[str]) -> None:
         print(f"{name:<{width}}  {server}/{page}")
     sys.stdout.flush()
     if not is_served:
-        serve = ["--backend-store-uri", resolve(arguments.uri), "--host", "127.0.0.1", "--port", str(arguments.port)]
+        serve = [
+            "--backend-store-uri",
+            resolve_uri(arguments.uri),
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(arguments.port),
+        ]
         os.execv(sys.executable, [sys.executable, "-m", "mlflow", "ui", *serve])
 
 
 def pages(client: "MlflowClient") -> list[tuple[str, str]]:
     """What there is to look at, and its page in the UI: all experiments, then each sweep, the latest first."""
-    from descent.tracking.saved_view import page, saved_in
+    from descent.tracking.saved_view import saved_views, view_address
 
     saved = [
-        (when, name, page(experiment.experiment_id, key))
+        (when, name, view_address(experiment.experiment_id, key))
         for experiment in client.search_experiments()
-        for key, name, when in saved_in(experiment.tags)
+        for key, name, when in saved_views(experiment.tags)
     ]
     sweeps = [(name, f"{address}&compareRunsMode=CHART") for _, name, address in sorted(saved, reverse=True)]
     return [("all experiments", "#/experiments?workflowType=machine_learning"), *sweeps]

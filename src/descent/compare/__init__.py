@@ -1,1 +1,1 @@
-"""Runs side by side: what differs between them, how they end, and the pictures that show it."""
+"""Compares runs: the parameters that differ, where the runs end, and the pictures and tables that show it."""

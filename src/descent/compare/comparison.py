@@ -1,4 +1,4 @@
-"""Runs compared: a table, pictures, and the best of them, in a folder."""
+"""Compares runs in a table and in pictures, and picks the best."""
 
 import math
 from collections import Counter
@@ -8,23 +8,23 @@ from pathlib import Path
 
 import yaml
 
-from descent.compare import table
-from descent.compare.pictures import pictures, save
-from descent.compare.runs import Run, ended, group_runs
+from descent.compare.grouping import EndedRun, ended_runs, group_runs
+from descent.compare.pictures import comparison_pictures, save_pictures
+from descent.compare.table import table_rows, write_csv
 from descent.records.run import CONFIG, RunRecord
 from descent.records.sweep import BEST, RUNS, State, Status, SweepRecord
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison came to.
+    """The result of a comparison.
 
     Args:
-        results: how many runs ended how.
-        best: what the best run is called; None where all diverged, or are of several problems.
+        results: how many runs ended with each result.
+        best: the name of the best run; None if all diverged, or if the runs are of several problems.
         best_record: the id of its record.
-        metric: what runs are ranked by.
-        value: the best run's.
+        metric: the metric that ranks the runs.
+        value: the best run's value of it.
     """
 
     results: Counter[str]
@@ -34,42 +34,42 @@ class Comparison:
     value: float
 
     def state(self, status: Status, failed: int = 0) -> State:
-        """How a sweep stands that came to this, `failed` of its jobs having failed."""
+        """The state of a sweep with this result, of which `failed` jobs failed."""
         counts = {f"runs/{result}": float(count) for result, count in self.results.items()}
         best = {f"{BEST}{self.metric}": self.value} if self.best else {}
         return State(status, {**counts, "runs/failed": float(failed), **best}, self.best, self.best_record)
 
     @property
     def best_value(self) -> str:
-        """The best run's metric, in words."""
+        """The metric and its best value, as text."""
         return f"{self.metric} {self.value:.4g}"
 
 
 def compare_sweep(sweep: SweepRecord) -> Comparison:
-    """Compare the runs of a sweep that have ended, by the objective of its configuration, into its views."""
+    """Compare the ended runs of a sweep by the objective of its configuration; write the files into its views."""
     objective = yaml.safe_load((sweep.files / CONFIG).read_text(encoding="utf-8"))["objective"]
-    return compare(sweep.header.name, sweep.runs(), objective["metric"], objective["direction"], sweep.views)
+    return compare_runs(sweep.header.name, sweep.runs(), objective["metric"], objective["direction"], sweep.views)
 
 
-def compare(title: str, records: Sequence[RunRecord], metric: str, direction: str, views: Path) -> Comparison:
-    """Compare the runs that have ended: a table and pictures in a folder of views.
+def compare_runs(title: str, records: Sequence[RunRecord], metric: str, direction: str, views: Path) -> Comparison:
+    """Compare the runs that have ended, and write a table and pictures into a folder.
 
     Args:
         title: of the pictures.
         records: of the runs.
-        metric: what they are ranked by.
-        direction: `minimize` or `maximize` it.
-        views: gets runs.csv and the pictures.
+        metric: ranks the runs.
+        direction: `minimize` or `maximize`.
+        views: the folder for runs.csv and the pictures.
     """
-    runs = ended(records)
+    runs = ended_runs(records)
     if not runs:
         return Comparison(Counter(), None, None, metric, math.nan)
     grouped = group_runs(runs)
     views.mkdir(exist_ok=True)
-    table.write(views / RUNS, table.rows(grouped))
+    write_csv(views / RUNS, table_rows(grouped))
     best = None
-    if len({run.record.header.problem for run in runs}) == 1:  # else their losses have nothing in common
-        save(pictures(title, grouped), views)
+    if len({run.record.header.problem for run in runs}) == 1:  # losses of different problems are not comparable
+        save_pictures(comparison_pictures(title, grouped), views)
         best = _best(runs, metric, direction)
     results: Counter[str] = Counter(run.result for run in runs)
     if best is None:
@@ -78,8 +78,8 @@ def compare(title: str, records: Sequence[RunRecord], metric: str, direction: st
     return Comparison(results, header.name, header.id, metric, best.metrics[metric])
 
 
-def _best(runs: Sequence[Run], metric: str, direction: str) -> Run | None:
-    """The best of those that have the metric and did not diverge; None where there is none."""
+def _best(runs: Sequence[EndedRun], metric: str, direction: str) -> EndedRun | None:
+    """The best run that has the metric and did not diverge, if any."""
     ranked = sorted(
         (run for run in runs if not run.diverged and metric in run.metrics), key=lambda run: run.metrics[metric]
     )

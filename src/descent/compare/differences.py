@@ -1,37 +1,39 @@
-"""What differs between runs, in as few words as tell them apart."""
+"""Finds the parameters in which runs differ, as few as distinguish the runs."""
 
 from collections.abc import Mapping, Sequence
 
 from descent.records.lineage import NO_EFFECT
 
-REPLICATE = "seed"
-"""What tells runs apart that answer the same question: chance."""
-ALWAYS = ("optimizer.lr", REPLICATE)
-"""What is told wherever it differs."""
-NEVER = ("name", "problem_name", "sweep", *NO_EFFECT)
-"""What says nothing, or nothing that makes a difference."""
+SEED = "seed"
+"""The parameter in which replicates differ."""
+ALWAYS_NAMED = ("optimizer.lr", SEED)
+"""Parameters that are named whenever they differ, even if another parameter determines them."""
+NEVER_NAMED = ("name", "problem_name", "sweep", *NO_EFFECT)
+"""Prefixes of parameters that are names or cannot change a result."""
 
 
-def differing(params: Sequence[Mapping[str, str]]) -> list[str]:
-    """The names of the parameters that differ between runs; a choice stands for all that it brings along.
+def differing_params(params: Sequence[Mapping[str, str]]) -> list[str]:
+    """The names of the parameters that differ between runs, without those that another choice determines.
 
-    Where `optimizer` is sgd or adam, `optimizer.betas` differs as well, but never between two runs of adam: that it
-    differs goes without saying.
+    If `optimizer` is sgd or adam, `optimizer.betas` differs as well, but never between two runs of adam: `optimizer`
+    alone is named.
     """
-    names = sorted({name for each in params for name in each if not name.startswith(NEVER)})
-    return [name for name in names if _differs(name, params) and (name in ALWAYS or not _follows(name, params))]
+    names = sorted({name for run_params in params for name in run_params if not name.startswith(NEVER_NAMED)})
+    return [
+        name for name in names if _differs(name, params) and (name in ALWAYS_NAMED or not _is_determined(name, params))
+    ]
 
 
 def _differs(name: str, params: Sequence[Mapping[str, str]]) -> bool:
-    return len({each.get(name) for each in params}) > 1
+    return len({run_params.get(name) for run_params in params}) > 1
 
 
-def _follows(name: str, params: Sequence[Mapping[str, str]]) -> bool:
-    """Whether a parameter is settled by the experiment, or by the choice from the group it belongs to."""
+def _is_determined(name: str, params: Sequence[Mapping[str, str]]) -> bool:
+    """Whether the experiment, or the choice of the parameter's group, determines a parameter."""
     choices = {"experiment", name.partition(".")[0]} - {name}
-    return any(_settles(choice, name, params) for choice in choices)
+    return any(_determines(choice, name, params) for choice in choices)
 
 
-def _settles(choice: str, name: str, params: Sequence[Mapping[str, str]]) -> bool:
-    pairs = {(each.get(choice), each.get(name)) for each in params}
-    return len(pairs) == len({chosen for chosen, _ in pairs})
+def _determines(choice: str, name: str, params: Sequence[Mapping[str, str]]) -> bool:
+    pairs = {(run_params.get(choice), run_params.get(name)) for run_params in params}
+    return len(pairs) == len({value for value, _ in pairs})

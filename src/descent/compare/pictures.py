@@ -1,4 +1,4 @@
-"""The pictures of runs side by side: where they end, how they go, and the paths they take."""
+"""The pictures that compare runs: final metrics, curves over the steps, and paths."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,32 +6,37 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from descent.compare.runs import GroupedRuns, Run, SeedGroup
-from descent.compare.statistics import interquartile_mean, interval
+from descent.compare.grouping import EndedRun, GroupedRuns, SeedGroup
+from descent.compare.statistics import bootstrap_interval, interquartile_mean
 from descent.records.run import EVALUATIONS, STEPS
 from descent.render.bands import Band, bands_picture
 from descent.render.curve import LossCurve
-from descent.render.paths import Ground, LabelledPath, paths_picture
-from descent.render.rates import Line, rates_picture
+from descent.render.paths import Background, LabelledPath, paths_picture
+from descent.render.rates import RateLine, rates_picture
 from descent.render.run_views import field_of, loss_curve_of
 
-ENDS = ("loss/train", "accuracy/test")
-"""The metrics whose ends and curves are shown, as far as the runs have them."""
-LABELS = 12
-"""Up to this many groups each have a colour among the paths; of more, each kind has one."""
+METRICS = ("loss/train", "accuracy/test")
+"""The metrics whose final values and curves are drawn, if the runs have them."""
+MAX_GROUP_COLOURS = 12
+"""Up to this many groups have a colour each in the picture of the paths; if there are more, each kind has one."""
 
 
-def pictures(title: str, grouped: GroupedRuns) -> dict[str, Figure]:
-    """All that the runs have something to show in, by name."""
+def comparison_pictures(title: str, grouped: GroupedRuns) -> dict[str, Figure]:
+    """The pictures that the runs have data for, by name."""
     runs = [run for group in grouped.groups for run in group.runs]
-    metrics = [metric for metric in ENDS if any(metric in run.metrics for run in runs)]
-    drawn = {"ends": _ends(title, grouped, metrics)}
+    metrics = [metric for metric in METRICS if any(metric in run.metrics for run in runs)]
+    pictures = {"ends": _ends(title, grouped, metrics)}
     for metric in metrics:
-        drawn[f"curves_{metric.replace('/', '_')}"] = _curves(title, grouped, metric)
-    small = [run for run in runs if "x" in run.record.read(STEPS).columns]
-    if small:
-        drawn["paths"] = _paths(title, grouped)
-    return drawn
+        pictures[f"curves_{metric.replace('/', '_')}"] = _curves(title, grouped, metric)
+    if any("x" in run.record.read(STEPS).columns for run in runs):
+        pictures["paths"] = _paths(title, grouped)
+    return pictures
+
+
+def save_pictures(pictures: dict[str, Figure], folder: Path) -> None:
+    """Save each picture as NAME.png."""
+    for name, figure in pictures.items():
+        figure.savefig(folder / f"{name}.png")
 
 
 def _ends(title: str, grouped: GroupedRuns, metrics: Sequence[str]) -> Figure:
@@ -41,20 +46,20 @@ def _ends(title: str, grouped: GroupedRuns, metrics: Sequence[str]) -> Figure:
         for group in grouped.groups:
             by_kind.setdefault(group.kind, []).append(group)
         panels[f"{metric} at the end"] = [_line(kind, groups, metric) for kind, groups in by_kind.items()]
-    return rates_picture(title, grouped.number or "", panels)
+    return rates_picture(title, grouped.x_param or "", panels)
 
 
-def _line(kind: str, groups: Sequence[SeedGroup], metric: str) -> Line:
+def _line(kind: str, groups: Sequence[SeedGroup], metric: str) -> RateLine:
     finals = [np.array([run.final(metric) for run in group.runs]) for group in groups]
-    low, high = zip(*(interval(values) for values in finals), strict=True)
-    return Line(
+    low, high = zip(*(bootstrap_interval(values) for values in finals), strict=True)
+    return RateLine(
         label=kind,
-        x=np.array([group.number or 0.0 for group in groups]),
+        x=np.array([group.x or 0.0 for group in groups]),
         y=np.array([interquartile_mean(values) for values in finals]),
         low=np.array(low),
         high=np.array(high),
         diverged=[sum(run.diverged for run in group.runs) for group in groups],
-        of=[len(group.runs) for group in groups],
+        total=[len(group.runs) for group in groups],
     )
 
 
@@ -68,59 +73,53 @@ def _curves(title: str, grouped: GroupedRuns, metric: str) -> Figure:
 
 
 def _band(grouped: GroupedRuns, group: SeedGroup, metric: str) -> Band | None:
-    """The group's middle at all steps at which one of its runs was evaluated; None where none was."""
-    evaluated = [run.evaluations(metric) for run in group.runs]
-    steps = sorted({step for found in evaluated for step in found})
+    """The group's interquartile mean at every step at which one of its runs was evaluated; None if none was."""
+    evaluations = [run.evaluations(metric) for run in group.runs]
+    steps = sorted({step for values_by_step in evaluations for step in values_by_step})
     if not steps:
         return None
     values = np.array(
         [
-            [found.get(step, run.final(metric)) for step in steps]
-            for run, found in zip(group.runs, evaluated, strict=True)
+            [values_by_step.get(step, run.final(metric)) for step in steps]
+            for run, values_by_step in zip(group.runs, evaluations, strict=True)
         ]
     )
-    low, high = interval(values)
-    return Band(_numbered(grouped, group), np.array(steps, float), interquartile_mean(values), low, high)
+    low, high = bootstrap_interval(values)
+    return Band(_x_label(grouped, group), np.array(steps, float), interquartile_mean(values), low, high)
 
 
-def _numbered(grouped: GroupedRuns, group: SeedGroup) -> str:
-    if grouped.number is None or group.number is None:
+def _x_label(grouped: GroupedRuns, group: SeedGroup) -> str:
+    if grouped.x_param is None or group.x is None:
         return group.kind or "all"
-    return f"{grouped.number.rpartition('.')[2]}={group.number:g}"
+    return f"{grouped.x_param.rpartition('.')[2]}={group.x:g}"
 
 
 def _paths(title: str, grouped: GroupedRuns) -> Figure:
-    ground = _ground(grouped.groups[0].runs[0])
-    told_apart = len(grouped.groups) <= LABELS
+    background = _background(grouped.groups[0].runs[0])
+    has_group_colours = len(grouped.groups) <= MAX_GROUP_COLOURS
     paths = []
     for group in grouped.groups:
-        numbered = _numbered(grouped, group)
-        label = " ".join(filter(None, [group.kind, numbered])) if told_apart else group.kind
-        paths += [_labelled(label, run, ground) for run in group.runs]
-    return paths_picture(title, ground, paths)
+        x_label = _x_label(grouped, group)
+        label = " ".join(filter(None, [group.kind, x_label])) if has_group_colours else group.kind
+        paths += [_labelled_path(label, run, background) for run in group.runs]
+    return paths_picture(title, background, paths)
 
 
-def _labelled(label: str, run: Run, ground: Ground) -> LabelledPath:
+def _labelled_path(label: str, run: EndedRun, background: Background) -> LabelledPath:
     path = run.record.path()
     losses = _losses(run)
-    if isinstance(ground, LossCurve):
+    if isinstance(background, LossCurve):
         path = np.column_stack([path[:, 0], losses])
     return LabelledPath(label, path, losses, run.diverged)
 
 
-def _losses(run: Run) -> np.ndarray:
-    """The loss at each position, (steps + 1,): that of the next step, and at the end the last evaluation."""
+def _losses(run: EndedRun) -> np.ndarray:
+    """The loss at each position, (steps + 1,): the loss of the next step, and the last evaluation at the end."""
     steps, evaluations = run.record.read(STEPS), run.record.read(EVALUATIONS)
     return np.append(steps.column("loss/step"), evaluations.column("loss/train")[-1])
 
 
-def _ground(run: Run) -> Ground:
-    """The loss over the parameters of a small problem, in the view that its picture has."""
+def _background(run: EndedRun) -> Background:
+    """The loss over the parameters of a small problem, in the view of the run's own picture."""
     landscape = run.record.landscape()
     return loss_curve_of(landscape) if landscape["kind"] == "curve" else field_of(landscape)
-
-
-def save(drawn: dict[str, Figure], folder: Path) -> None:
-    """Each as a PNG file of its name."""
-    for name, figure in drawn.items():
-        figure.savefig(folder / f"{name}.png")

@@ -1,23 +1,23 @@
-"""Runs side by side as a table: a row for each."""
+"""The table of a comparison, runs.csv: a row for each run."""
 
 import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from descent.compare.runs import GroupedRuns
+from descent.compare.grouping import GroupedRuns
 
 Row = dict[str, Any]
 
 
-def rows(grouped: GroupedRuns) -> list[Row]:
-    """What differs between the runs, how each ended and what it reached."""
+def table_rows(grouped: GroupedRuns) -> list[Row]:
+    """A row for each run: the parameters that differ, its result, and its final metrics."""
     runs = [run for group in grouped.groups for run in group.runs]
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
     return [
         {
             "run": run.record.header.name,
-            **{name: run.params.get(name, "") for name in grouped.differing},
+            **{name: run.params.get(name, "") for name in grouped.differing_params},
             "result": run.result,
             "steps": run.steps,
             **{name: run.metrics.get(name) for name in metrics},
@@ -27,9 +27,9 @@ def rows(grouped: GroupedRuns) -> list[Row]:
     ]
 
 
-def write(path: Path, table: Sequence[Row]) -> None:
-    """The table as CSV."""
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as CSV."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in table for name in row)), lineterminator="\n")
+        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(table)
+        writer.writerows(rows)

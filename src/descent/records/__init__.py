@@ -1,1 +1,1 @@
-"""Runs and sweeps on disk: what training writes and everything else reads."""
+"""The records of runs and sweeps on disk: training writes them, everything else reads them."""

@@ -1,4 +1,4 @@
-"""Where a run comes from: its configuration, its data, the core's source, and the commit."""
+"""The lineage of a run: its configuration, its data, the core's source, and the commit."""
 
 import hashlib
 import json
@@ -10,14 +10,14 @@ from typing import Any
 
 from descent.records.run import Input
 
-ABOUT = ("description", "article", "optimizer.sharing")
-"""What of a configuration describes it, and is no parameter of a run."""
-NO_EFFECT = (*ABOUT, "run_dir", "tracking", "objective", "trainer.chunk_size", "trainer.checkpoint_seconds")
-"""What of a configuration cannot change a result."""
+DESCRIPTIVE = ("description", "article", "optimizer.sharing")
+"""Keys of a configuration that only describe it."""
+NO_EFFECT = (*DESCRIPTIVE, "run_dir", "tracking", "objective", "trainer.chunk_size", "trainer.checkpoint_seconds")
+"""Keys of a configuration that cannot change a result."""
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """A nested configuration as dotted names and texts; texts as they are, all else as JSON."""
+    """A nested configuration flattened to dotted names and texts; texts stay as they are, other values become JSON."""
     texts: dict[str, str] = {}
     for name, value in config.items():
         if isinstance(value, Mapping):
@@ -28,17 +28,17 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def inputs(files: Iterable[Path], root: Path) -> list[Input]:
-    """The files a run is trained on, with the MD5 that DVC has of each."""
-    found = []
+    """The data files of a run, with their MD5, by which DVC knows them."""
+    hashed = []
     for path in files:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "md5").hexdigest()
-        found.append(Input(path.name, path.relative_to(root).as_posix(), digest))
-    return found
+        hashed.append(Input(path.name, path.relative_to(root).as_posix(), digest))
+    return hashed
 
 
 def source_hash() -> str:
-    """SHA-256 over the source of `descent.core`, which is all that can change a number of a run."""
+    """The SHA-256 of the source of `descent.core`; no other source can change a number of a run."""
     package = Path(__file__).resolve().parents[1] / "core"
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
@@ -46,8 +46,8 @@ def source_hash() -> str:
     return digest.hexdigest()
 
 
-def effective(params: Mapping[str, str]) -> dict[str, str]:
-    """What of a flat configuration can change a result."""
+def effective_params(params: Mapping[str, str]) -> dict[str, str]:
+    """The parameters of a flat configuration that can change a result."""
     return without(params, NO_EFFECT)
 
 
@@ -58,34 +58,34 @@ def without(params: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
 
 
 def run_key(params: Mapping[str, str], data: Iterable[Input]) -> str:
-    """What tells what a run computes: equal keys, equal results (on the same machine).
+    """The key of a run: runs with equal keys have equal results (on the same machine).
 
     Args:
-        params: the flat, resolved configuration; what cannot change a result is left out of account.
-        data: the files it is trained on.
+        params: the flat, resolved configuration; parameters that cannot change a result are ignored.
+        data: the data files.
     """
-    identity = {"config": effective(params), "data": [source.digest for source in data], "source": source_hash()}
+    identity = {"config": effective_params(params), "data": [file.digest for file in data], "source": source_hash()}
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
 def dvc_tags(files: Iterable[Input]) -> dict[str, str]:
-    """The hashes that DVC has of the data, and the name of the DVC experiment that this is part of, if it is."""
+    """The tags of a run for DVC: the hashes of its data, and the name of the DVC experiment, if there is one."""
     name = os.environ.get("DVC_EXP_NAME")
-    return {f"dvc.{source.path}": source.digest for source in files} | ({"dvc.experiment": name} if name else {})
+    return {f"dvc.{file.path}": file.digest for file in files} | ({"dvc.experiment": name} if name else {})
 
 
 def git_tags(root: Path) -> dict[str, str]:
-    """The commit that is checked out, under the tag MLflow shows, and whether the work tree differs from it.
+    """The tags of a run for git: the commit, as MLflow shows it, and whether the work tree differs from it.
 
-    dvc.lock doesn't count: it is what a run of the pipeline writes.
+    dvc.lock is ignored, since the pipeline itself writes it.
     """
 
     def git(*arguments: str) -> str | None:
         try:
-            done = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=True)
+            process = subprocess.run(["git", "-C", root, *arguments], capture_output=True, text=True, check=True)
         except (OSError, subprocess.CalledProcessError):
             return None
-        return done.stdout.strip()
+        return process.stdout.strip()
 
     commit = git("rev-parse", "HEAD")
     if commit is None:

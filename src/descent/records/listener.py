@@ -1,21 +1,21 @@
-"""Who hears of records while they are written: the background worker, a sweep's notes, or nobody."""
+"""Listeners that are called when a record changes, such as the background sync."""
 
 from pathlib import Path
 from typing import Protocol
 
 
 class RecordListener(Protocol):
-    """Hears of the folders that hold records. A call neither waits nor raises for what the listener does with it."""
+    """Is called with the folder of a record. A call neither waits nor raises."""
 
     def on_progress(self, folder: Path) -> None:
-        """The record there has new rows, and will have more."""
+        """Called when the record has new rows, and will have more."""
 
     def on_complete(self, folder: Path) -> None:
-        """The record there is whole, or its run has failed."""
+        """Called when the record is complete, or its run has failed."""
 
 
 class NullListener:
-    """A listener where none is wanted."""
+    """A listener that does nothing."""
 
     def on_progress(self, folder: Path) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""Locks among processes, held by the kernel: a process that is killed leaves none."""
+"""Locks between processes. The kernel holds them, so that a killed process leaves none."""
 
 import os
 import sys
@@ -13,9 +13,9 @@ from descent.errors import UserError
 
 @contextmanager
 def folder_lock(folder: Path, message: str, *, wait: bool) -> Iterator[None]:
-    """Hold the only lock on a folder, which may be moved meanwhile, by a file `.NAME.lock` beside it.
+    """Hold an exclusive lock on a folder, which may be moved meanwhile, through a file `.NAME.lock` beside it.
 
-    Where another process holds it, print the message and wait, or raise it as a UserError.
+    If another process holds it, print the message and wait, or raise the message as a UserError.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     path = folder.with_name(f".{folder.name}.lock")
@@ -30,13 +30,13 @@ def folder_lock(folder: Path, message: str, *, wait: bool) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)  # while it is locked: whoever waits opens the path again
+        path.unlink(missing_ok=True)  # while it is locked: a waiting process opens the path again
         lock.release()
 
 
 @contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Wait for the only lock on a file, which may be read-only or be moved, and hold it."""
+    """Wait for an exclusive lock on a file, which may be read-only or be moved, and hold it."""
     handle = os.open(path, os.O_RDONLY)
     try:
         lock_descriptor(handle)

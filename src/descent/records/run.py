@@ -1,18 +1,18 @@
-"""The run record: the files in `record/` of a run's own folder, which are the truth of the run.
+"""The run record: the files in `record/` of a run's folder.
 
-    run.json         who the run is: id, key, name, params, tags, inputs; written once, at the start
+    run.json         what the run is: id, key, name, params, tags, inputs; written once, at the start
     config.yaml      its resolved configuration
     steps.csv        a row for every step
     evaluations.csv  a row for every evaluation
-    trajectory.f32   positions a network passed, all its parameters in float32 each; gone once the run has ended
-    landscape.npz    the loss around the path, which pictures of it need
-    committed.json   up to which byte of each table a checkpoint covers the run; gone once it has ended
-    checkpoint.ckpt  what the run is resumed from, and in the end its final state
+    trajectory.f32   snapshots of a network's parameters, in float32; removed when the run has ended
+    landscape.npz    the loss around the path, for the pictures
+    committed.json   the length in bytes of each table that the last checkpoint covers; removed when the run has ended
+    checkpoint.ckpt  the last checkpoint, from which the run is resumed, and in the end its final state
     metrics.json     the final metrics
-    result.json      how it ended; written last, so that its presence says that the record is whole
-    traceback.txt    the fault that stopped it, if one did; the run can be resumed, and then this is gone
+    result.json      how the run ended; written last, so that its presence means that the record is complete
+    traceback.txt    the error that stopped the run, if one did; removed when the run is resumed
 
-Beside it, in `views/`, stands what is drawn from it.
+The views, which are drawn from the record, are beside it in `views/`.
 """
 
 import csv
@@ -34,7 +34,7 @@ from descent.records.folder import (
     read_arrays,
     read_header,
     write_arrays,
-    write_whole,
+    write_atomically,
 )
 
 if TYPE_CHECKING:
@@ -52,21 +52,21 @@ COMMITTED = "committed.json"
 FAULT = "traceback.txt"
 APPENDED = (".csv", ".f32")
 SWEEP_OF = "descent.sweep"
-"""The tag of a run that is the id of the sweep it is a job of."""
+"""The tag of a run that holds the id of its sweep."""
 
 COORDINATES = ("x", "y")
-"""The columns of a position, for problems small enough to be followed step by step."""
+"""The columns of a position, for problems with one or two parameters."""
 
 Landscape = dict[str, "NDArray[Any]"]
-"""The arrays of landscape.npz, by name; `kind` says which there are (`descent.core.training.landscape`)."""
+"""The arrays of landscape.npz, by name; which ones depends on `kind` (`descent.core.training.landscape`)."""
 Result = Literal["converged", "finished", "diverged"]
 Position = dict[str, int]
-"""The length in bytes of each appended file, by its name."""
+"""The length in bytes of each file that rows are appended to, by its name."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """A file that the run was trained on: its path in the project and the MD5 that DVC knows it by."""
+    """A data file of a run: its path in the project, and its MD5, by which DVC knows it."""
 
     name: str
     path: str
@@ -75,18 +75,18 @@ class Input:
 
 @dataclass(frozen=True)
 class Header:
-    """Who a run is.
+    """The identity of a run.
 
     Args:
-        id: what tells this run from every other, in whichever store it is.
-        key: what tells what it computes (`descent.records.lineage.run_key`).
-        name: the experiment's name.
-        problem: the problem's name, which is the MLflow experiment's.
+        id: unique among all runs.
+        key: equal for runs that compute the same (`descent.records.lineage.run_key`).
+        name: of the experiment.
+        problem: the name of the problem, and of the MLflow experiment.
         created: milliseconds since the epoch.
         params: the resolved configuration, flat.
-        tags: lineage and whatever else describes the run.
-        inputs: the data it is trained on.
-        rows: how many rows each table will have if the run goes to its end.
+        tags: the lineage and other descriptions.
+        inputs: the data files.
+        rows: the number of rows that each table will have if the run takes all of its steps.
         format: the version of the record.
     """
 
@@ -104,7 +104,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Termination:
-    """How a run ended: its result, the number of steps it took, and when (milliseconds since the epoch)."""
+    """The end of a run: its result, the number of steps it took, and the time in milliseconds since the epoch."""
 
     result: Result
     step: int
@@ -113,13 +113,13 @@ class Termination:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of a table: `step`, `timestamp`, then a column for each metric; None where a row has none."""
+    """A table of metrics: the columns `step`, `timestamp` and one for each metric; None for a missing value."""
 
     columns: list[str]
     rows: list[list[float | None]]
 
     def column(self, name: str) -> "NDArray[np.float64]":
-        """The values of a column, (rows,); nan where a row has none."""
+        """The values of a column, (rows,); nan for a missing value."""
         import numpy as np
 
         index = self.columns.index(name)
@@ -127,16 +127,16 @@ class Table:
 
 
 class RunRecord:
-    """A run record on disk, appended to by the run and read by whoever shows it.
+    """A run record on disk.
 
     Attributes:
-        folder: the run's folder.
-        files: the record's part of it.
-        views: what is drawn from the record.
+        folder: of the run.
+        files: the folder of the record.
+        views: the folder of the views.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Open a record that is there; FileNotFoundError where there is none, UserError for another version's."""
+        """Open an existing record; raise FileNotFoundError if there is none, UserError if its format is another."""
         self.folder, self.files, self.views = folder, folder / RECORD, folder / VIEWS
         header = read_header(folder, HEADER)
         header["inputs"] = [Input(**source) for source in header["inputs"]]
@@ -145,11 +145,11 @@ class RunRecord:
 
     @classmethod
     def create(cls, folder: Path, header: Header, config: str) -> Self:
-        """Start a record in a folder of its own; `config` is the resolved configuration as YAML."""
+        """Create a record in a folder; `config` is the resolved configuration as YAML."""
         files = folder / RECORD
         files.mkdir(parents=True, exist_ok=True)
         (files / CONFIG).write_text(config, encoding="utf-8")
-        write_whole(files / HEADER, json.dumps(asdict(header), indent=2, ensure_ascii=False) + "\n")
+        write_atomically(files / HEADER, json.dumps(asdict(header), indent=2, ensure_ascii=False) + "\n")
         return cls(folder)
 
     def __enter__(self) -> Self:
@@ -161,12 +161,12 @@ class RunRecord:
         self.close()
 
     def close(self) -> None:
-        """Write out what was appended, and let go of the files."""
+        """Flush and close the files."""
         for file in self._files.values():
             file.close()
         self._files.clear()
 
-    # What the run writes
+    # Written by the run
 
     def append_bytes(self, name: str, data: bytes) -> None:
         """Append to a file of the record."""
@@ -175,7 +175,7 @@ class RunRecord:
         self._files[name].write(data)
 
     def append(self, table: str, rows: Sequence[Mapping[str, float | None]]) -> None:
-        """Append rows with the same keys, `step` and `timestamp` among them, to a table."""
+        """Append rows to a table; they have the same keys, including `step` and `timestamp`."""
         if not rows:
             return
         lines = [",".join("" if value is None else repr(value) for value in row.values()) for row in rows]
@@ -184,17 +184,17 @@ class RunRecord:
         self.append_bytes(table, "".join(f"{line}\n" for line in lines).encode())
 
     def position(self) -> Position:
-        """How long each appended file is, all that was appended written out."""
+        """The length of each file that rows are appended to, after a flush."""
         for file in self._files.values():
             file.flush()
         return {path.name: path.stat().st_size for path in sorted(self.files.iterdir()) if path.suffix in APPENDED}
 
     def commit(self, position: Position) -> None:
-        """Let readers see the tables up to here: a checkpoint that resumes the run from here is on disk."""
-        write_whole(self.files / COMMITTED, json.dumps(position))
+        """Show readers the tables up to a position, from which a checkpoint on disk can resume the run."""
+        write_atomically(self.files / COMMITTED, json.dumps(position))
 
     def rewind(self, position: Position) -> None:
-        """Forget whatever was appended after a position, and the fault that stopped the run there."""
+        """Remove everything that was appended after a position, and the error that stopped the run."""
         self.close()
         (self.files / FAULT).unlink(missing_ok=True)
         for path in self.files.iterdir():
@@ -205,54 +205,54 @@ class RunRecord:
                     path.unlink()
 
     def save_landscape(self, landscape: Landscape) -> None:
-        """Write down the loss around the path."""
+        """Write the loss around the path."""
         write_arrays(self.files / LANDSCAPE, landscape)
 
     def fail(self, trace: str) -> None:
-        """Write down the fault that stopped the run."""
+        """Write the traceback of the error that stopped the run."""
         self.close()
-        write_whole(self.files / FAULT, trace)
+        write_atomically(self.files / FAULT, trace)
 
     def finish(self, result: Result, step: int, metrics: Mapping[str, float]) -> None:
-        """Close the record: its last word."""
+        """Write the final metrics and the result, which completes the record."""
         self.close()
-        write_whole(self.files / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+        write_atomically(self.files / "metrics.json", json.dumps(metrics, indent=2) + "\n")
         (self.files / COMMITTED).unlink(missing_ok=True)
-        write_whole(self.files / RESULT, json.dumps(asdict(Termination(result, step, now())), indent=2) + "\n")
+        write_atomically(self.files / RESULT, json.dumps(asdict(Termination(result, step, now())), indent=2) + "\n")
 
-    # What others read
+    # Read by everything else
 
     def ending(self) -> Termination | None:
-        """How the run ended, or None while it has not."""
+        """How the run ended; None if it has not."""
         path = self.files / RESULT
         return Termination(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
     def failed(self) -> bool:
-        """Whether a fault stopped the run, and it has not been taken up again."""
+        """Whether an error stopped the run, and it has not been resumed."""
         return (self.files / FAULT).exists()
 
     def metrics(self) -> dict[str, float]:
-        """The final metrics of a run that has ended."""
+        """The final metrics of an ended run."""
         metrics: dict[str, float] = json.loads((self.files / "metrics.json").read_text(encoding="utf-8"))
         return metrics
 
     def read(self, table: str) -> Table:
-        """The rows that are certain: all of an ended run, else those that its last checkpoint covers."""
-        # What is certain is asked first: the run goes on writing, and may end, while its table is read.
-        certain = None if self.ending() else self._committed().get(table, 0)
+        """The committed rows of a table: all rows of an ended run, else those that its last checkpoint covers."""
+        # The committed length is read first, since the run may write more rows, or end, while the table is read.
+        committed = None if self.ending() else self._committed().get(table, 0)
         path = self.files / table
         if not path.exists():
             return Table([], [])
-        lines = csv.reader(io.StringIO(path.read_bytes()[:certain].decode()))
+        lines = csv.reader(io.StringIO(path.read_bytes()[:committed].decode()))
         columns = next(lines, [])
         return Table(columns, [[float(value) if value else None for value in line] for line in lines])
 
     def landscape(self) -> Landscape:
-        """The loss around the path of a run that has ended."""
+        """The loss around the path of an ended run."""
         return read_arrays(self.files / LANDSCAPE)
 
     def path(self) -> "NDArray[np.float64]":
-        """Where a small problem was, (steps + 1, components): at its start, and after every step."""
+        """The positions of a problem with one or two parameters, (steps + 1, components), from the start."""
         import numpy as np
 
         evaluations, steps = self.read(EVALUATIONS), self.read(STEPS)
@@ -269,5 +269,5 @@ class RunRecord:
 
 
 def records(folders: Iterable[Path]) -> list[Path]:
-    """The folders that hold a run record, at or below the given ones, in order of their names."""
+    """The folders of all run records at or below some folders, sorted."""
     return folders_with(HEADER, folders)

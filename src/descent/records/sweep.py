@@ -1,12 +1,12 @@
-"""The sweep record: the files in `record/` of a sweep's folder, which say what its jobs are and what became of them.
+"""The sweep record: the files in `record/` of a sweep's folder.
 
-    sweep.json    who the sweep is: id, name, problem, params, tags; written once, at the start
+    sweep.json    what the sweep is: id, name, problem, params, tags; written once, at the start
     config.yaml   the configuration that its jobs have in common
-    jobs/*.json   each job as far as it is: written by the job itself, in whichever process
-    basins.npz    where the sweep is a map: what became of every start at every learning rate
-    state.json    how the sweep stands: its status, its numbers, its best run
+    jobs/*.json   the state of each job; written by the process of the job
+    basins.npz    the outcomes for every start at every learning rate, if the sweep is a map
+    state.json    the state of the sweep: its status, its metrics, its best run
 
-In `views/` stand the table and the pictures that compare the runs. The runs have records of their own.
+The table and the pictures that compare the runs are in `views/`. Each run has a record of its own.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ from descent.records.folder import (
     read_arrays,
     read_header,
     write_arrays,
-    write_whole,
+    write_atomically,
 )
 from descent.records.run import CONFIG, HEADER, RunRecord
 
@@ -40,26 +40,26 @@ BASINS = "basins.npz"
 SEVERAL = "several problems"
 """The MLflow experiment of a sweep whose runs are not all of one problem."""
 SWEPT = "sweep."
-"""What the names of the parameters that are swept begin with, where they stand beside the common ones."""
+"""The prefix of swept parameters among the parameters of a sweep."""
 BEST = "best/"
-"""What the name begins with of the metric that the best run has."""
+"""The prefix of the metric that holds the best run's value."""
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
-"""As MLflow has it."""
+"""The status of a sweep, in MLflow's terms."""
 Stage = Literal["running", "trained", "resumed", "skipped", "failed"]
 
 
 @dataclass(frozen=True)
 class SweepHeader:
-    """Who a sweep is.
+    """The identity of a sweep.
 
     Args:
-        id: its key, the same whenever it is issued.
-        name: what it is called.
+        id: its key, the same each time that the sweep is started.
+        name: of the sweep.
         problem: the name of the MLflow experiment.
         created: milliseconds since the epoch.
-        params: what its jobs have in common, flat, and what is swept.
-        tags: whatever else describes it.
+        params: the parameters that its jobs have in common, flat, and the swept ones.
+        tags: other descriptions.
         format: the version of the record.
     """
 
@@ -74,16 +74,16 @@ class SweepHeader:
 
 @dataclass(frozen=True)
 class Job:
-    """A job of a sweep as far as it is.
+    """The state of a job of a sweep.
 
     Args:
-        overrides: what it overrides, in Hydra's words.
-        name: what tells it from the others.
-        stage: how far it is; `skipped` where its run was finished before, `resumed` where it was begun before.
-        folder: of its run's record, seen from the project if it is in there; None while there is none.
-        record: the record's id.
-        reason: why it failed, in a line.
-        when: milliseconds since the epoch.
+        overrides: its Hydra overrides.
+        name: unique in the sweep.
+        stage: its progress; `skipped` if its run was finished before, `resumed` if its run was started before.
+        folder: of its run, relative to the project if it is inside; None if there is none yet.
+        record: the id of the run's record.
+        reason: why it failed, in one line.
+        when: the time of this state, in milliseconds since the epoch.
     """
 
     overrides: list[str]
@@ -95,14 +95,14 @@ class Job:
     when: int = field(default_factory=now)
 
     def seen_from(self, start: int) -> Self:
-        """The same as a sweep sees it that was issued at `start`, and may have found it finished."""
+        """The job as a sweep that was started at `start` reports it: `skipped` if it was finished before."""
         was_finished = self.when < start and self.stage in ("trained", "resumed")
         return replace(self, stage="skipped") if was_finished else self
 
 
 @dataclass(frozen=True)
 class State:
-    """How a sweep stands: its status, its numbers, what its best run is called, that run's record, and since when."""
+    """The state of a sweep at a time: its status, its metrics, and the name and the record id of its best run."""
 
     status: Status
     metrics: dict[str, float] = field(default_factory=dict)
@@ -115,62 +115,62 @@ class SweepRecord:
     """A sweep record on disk.
 
     Attributes:
-        folder: the sweep's folder.
-        files: the record's part of it.
-        views: what is drawn from the record and those of the runs.
+        folder: of the sweep.
+        files: the folder of the record.
+        views: the folder of the views.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Open a record that is there; FileNotFoundError where there is none, UserError for another version's."""
+        """Open an existing record; raise FileNotFoundError if there is none, UserError if its format is another."""
         self.folder, self.files, self.views = folder, folder / RECORD, folder / VIEWS
         self.header = SweepHeader(**read_header(folder, SWEEP))
 
     @classmethod
     def create(cls, folder: Path, header: SweepHeader, config: str) -> Self:
-        """Start a record in a folder of its own; `config` is the common configuration as YAML."""
+        """Create a record in a folder; `config` is the common configuration as YAML."""
         files = folder / RECORD
         (files / "jobs").mkdir(parents=True, exist_ok=True)
         (files / CONFIG).write_text(config, encoding="utf-8")
-        write_whole(files / SWEEP, json.dumps(asdict(header), indent=2, ensure_ascii=False) + "\n")
+        write_atomically(files / SWEEP, json.dumps(asdict(header), indent=2, ensure_ascii=False) + "\n")
         return cls(folder)
 
     @property
     def swept(self) -> list[str]:
-        """The names of the parameters that are swept."""
+        """The names of the swept parameters."""
         return [name.removeprefix(SWEPT) for name in self.header.params if name.startswith(SWEPT)]
 
     def note(self, job: Job) -> None:
-        """Write down how far a job is, over what was written of it before."""
+        """Write the state of a job; it replaces the state that was written before."""
         digest = hashlib.sha256("\0".join(sorted(job.overrides)).encode()).hexdigest()
-        write_whole(self.files / "jobs" / f"{digest[:16]}.json", json.dumps(asdict(job), indent=2) + "\n")
+        write_atomically(self.files / "jobs" / f"{digest[:16]}.json", json.dumps(asdict(job), indent=2) + "\n")
 
     def jobs(self) -> list[Job]:
-        """All jobs that were begun, by name."""
-        found = [json.loads(path.read_text(encoding="utf-8")) for path in (self.files / "jobs").glob("*.json")]
-        return sorted((Job(**job) for job in found), key=lambda job: job.name)
+        """All jobs that were started, sorted by name."""
+        states = [json.loads(path.read_text(encoding="utf-8")) for path in (self.files / "jobs").glob("*.json")]
+        return sorted((Job(**state) for state in states), key=lambda job: job.name)
 
     def runs(self) -> list[RunRecord]:
-        """The records of the jobs' runs, as far as they are there."""
+        """The existing records of the jobs' runs."""
         folders = [project_root() / job.folder for job in self.jobs() if job.folder is not None]
         return [RunRecord(folder) for folder in folders if (folder / RECORD / HEADER).exists()]
 
     def save_basins(self, **arrays: "NDArray[Any]") -> None:
-        """Write down a map of basins, by name."""
+        """Write the arrays of a map of basins, by name."""
         write_arrays(self.files / BASINS, arrays)
 
     def basins(self) -> "dict[str, NDArray[Any]] | None":
-        """The map of basins, if the sweep is one."""
+        """The arrays of the map of basins; None if the sweep is no map."""
         return read_arrays(self.files / BASINS) if (self.files / BASINS).exists() else None
 
     def stand(self, state: State) -> None:
-        """Write down how the sweep stands."""
-        write_whole(self.files / STATE, json.dumps(asdict(state), indent=2) + "\n")
+        """Write the state of the sweep."""
+        write_atomically(self.files / STATE, json.dumps(asdict(state), indent=2) + "\n")
 
     def state(self) -> State:
-        """How it stands."""
+        """The state of the sweep."""
         return State(**json.loads((self.files / STATE).read_text(encoding="utf-8")))
 
 
 def sweeps(folders: Iterable[Path]) -> list[Path]:
-    """The folders that hold a sweep record, at or below the given ones, in order of their names."""
+    """The folders of all sweep records at or below some folders, sorted."""
     return folders_with(SWEEP, folders)

@@ -1,1 +1,1 @@
-"""Pictures from arrays; knows nothing of training or MLflow."""
+"""Pictures and players, drawn from records and arrays."""

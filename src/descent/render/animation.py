@@ -9,27 +9,27 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from descent.render.trail import Array, Indices, Range, spread
+from descent.render.trail import Array, Indices, Range, sample_path
 
-FRAMES = 60
+MAX_FRAMES = 60
 """The most frames of an animation."""
 
 
-def frames_along(path: Array, *view: Range) -> Indices:
-    """The positions of a path, (positions, components), that an animation of it shows: FRAMES of them at most."""
-    return spread(path, FRAMES, *view)
+def frame_indices(path: Array, *view: Range) -> Indices:
+    """The indices of the positions of a path, (positions, components), that its animation shows, MAX_FRAMES at most."""
+    return sample_path(path, MAX_FRAMES, *view)
 
 
-Draw = Callable[[int], None]
-"""Puts what moves where it is in a frame."""
+UpdateFrame = Callable[[int], None]
+"""Sets the data of the moving artists for a frame."""
 
 
-class Ground:
-    """What of a figure stands still, drawn once: which is some twenty times as fast as `matplotlib.animation`.
+class BlittedFigure:
+    """A figure whose static part is drawn only once, which is some twenty times faster than `matplotlib.animation`.
 
     Args:
-        figure: what is drawn on.
-        artists: what it leaves out.
+        figure: the figure.
+        artists: the artists that are not part of the static background.
     """
 
     def __init__(self, figure: Figure, artists: Sequence[Artist]) -> None:
@@ -37,29 +37,29 @@ class Ground:
         for artist in artists:
             artist.set_animated(True)
         self.canvas.draw()
-        self.drawn = self.canvas.copy_from_bbox(figure.bbox)
+        self.background = self.canvas.copy_from_bbox(figure.bbox)
 
-    def under(self, artists: Sequence[Artist]) -> Image.Image:
-        """The figure with some of the artists."""
-        self.canvas.restore_region(self.drawn)
+    def render(self, artists: Sequence[Artist]) -> Image.Image:
+        """The background with some of the artists."""
+        self.canvas.restore_region(self.background)
         for artist in artists:
             self.figure.draw_artist(artist)
         return Image.fromarray(np.array(self.canvas.buffer_rgba())).convert("RGB")
 
     def save(self, path: Path, artists: Sequence[Artist]) -> None:
-        """Save the figure with some of the artists as a PNG file."""
-        self.under(artists).save(path, dpi=(self.figure.dpi, self.figure.dpi))
+        """Save the background with some of the artists as a PNG file."""
+        self.render(artists).save(path, dpi=(self.figure.dpi, self.figure.dpi))
 
-    def animate(self, path: Path, artists: Sequence[Artist], draw: Draw, frames: int, seconds: float) -> None:
+    def animate(self, path: Path, artists: Sequence[Artist], update: UpdateFrame, frames: int, seconds: float) -> None:
         """Save frames 0 ... frames - 1, in which some of the artists move, as a GIF file.
 
-        The animation takes `seconds` before its last frame, which stands for two more.
+        The animation takes `seconds`, and then shows its last frame for two seconds.
         """
         images = []
         for frame in range(frames):
-            draw(frame)
-            images.append(self.under(artists))
-        # The other methods spend their colours on what is large, and lose that of a small mark.
+            update(frame)
+            images.append(self.render(artists))
+        # The other methods spend the palette on large areas, and lose the colour of a small mark.
         palette = images[-1].quantize(128, Image.Quantize.MAXCOVERAGE)
         first, *rest = (image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images)
         durations = [round(1000 * seconds / frames)] * (frames - 1) + [2000]

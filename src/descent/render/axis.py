@@ -1,4 +1,4 @@
-"""An axis of a picture in a web page: where on the page its values lie, and its ticks."""
+"""Axes of pictures in a web page: the scale from values to coordinates on the page, and the ticks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from matplotlib.ticker import AsinhLocator, Locator, LogLocator, MaxNLocator
 from descent.render.trail import Array, Range
 
 TICKS = 6
-"""About how many ticks an axis has."""
+"""About the number of ticks of an axis."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How values spread along an axis: what is evenly spaced on it, and where its ticks are."""
+    """The scale of an axis: a transform after which values are evenly spaced, and the locator of its ticks."""
 
-    spread: Callable[[Array], Array]
+    transform: Callable[[Array], Array]
     locator: Locator
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A marked value: where it lies on the page, and how it reads."""
+    """A tick: its coordinate on the page, and its label."""
 
-    at: float
+    coordinate: float
     label: str
 
 
@@ -33,42 +33,42 @@ LINEAR = Scale(lambda values: values, MaxNLocator(TICKS, steps=[1, 2, 5, 10]))
 
 @dataclass(frozen=True)
 class Axis:
-    """An axis across the page.
+    """An axis on the page.
 
     Args:
-        values: the lowest and the highest value on it.
-        ends: where these lie on the page, in its units.
-        scale: how the values spread between them.
+        values: the lowest and the highest value.
+        ends: their coordinates on the page.
+        scale: the scale between them.
     """
 
     values: Range
     ends: Range
     scale: Scale = LINEAR
 
-    def at(self, values: Array) -> Array:
-        """Where values lie on the page; beyond its ends as well, and nan where they are not finite."""
-        low, high = self.scale.spread(np.array(self.values, dtype=np.float64))
+    def to_page(self, values: Array) -> Array:
+        """The coordinates of values on the page, also beyond the ends; nan for values that are not finite."""
+        low, high = self.scale.transform(np.array(self.values, dtype=np.float64))
         start, end = self.ends
         with np.errstate(invalid="ignore", over="ignore"):
-            page = start + (self.scale.spread(values) - low) / (high - low) * (end - start)
+            page = start + (self.scale.transform(values) - low) / (high - low) * (end - start)
         return np.where(np.isfinite(values), page, np.nan)
 
     def ticks(self) -> list[Tick]:
-        """The ticks from end to end."""
+        """The ticks between the ends."""
         low, high = self.values
         values = np.array([value for value in self.scale.locator.tick_values(low, high) if low <= value <= high])
-        places = self.at(values).tolist()
-        return [Tick(place, tick_label(value)) for place, value in zip(places, values.tolist(), strict=True)]
+        coordinates = self.to_page(values).tolist()
+        return [Tick(at, tick_label(value)) for at, value in zip(coordinates, values.tolist(), strict=True)]
 
 
 def tick_label(value: float) -> str:
-    """A value in three figures, as short as it goes."""
+    """A value in three significant digits, as short as possible."""
     label = f"{float(f'{value:.3g}'):,g}" if abs(value) < 1e6 else f"{value:.3g}"
     return label.replace("e+0", "e").replace("e+", "e").replace("e-0", "e-").replace("-", "−")
 
 
 def linear_axis(values: Array, ends: Range) -> Axis:
-    """A linear axis for all values that are finite."""
+    """A linear axis over all finite values."""
     finite = values[np.isfinite(values)]
     if not finite.size:
         return Axis((0.0, 1.0), ends)
@@ -78,10 +78,10 @@ def linear_axis(values: Array, ends: Range) -> Axis:
 
 
 def loss_axis(losses: Array, ends: Range) -> Axis:
-    """An axis for losses: logarithmic where they are positive and of several magnitudes, else linear.
+    """An axis for losses: logarithmic if they are positive and of several magnitudes, else linear.
 
-    Losses of several magnitudes and of both signs spread as their inverse hyperbolic sine: linearly around zero, and
-    as their logarithms away from it.
+    For losses of several magnitudes and of both signs the scale is the inverse hyperbolic sine: linear around zero, and
+    logarithmic away from it.
     """
     finite = np.unique(losses[np.isfinite(losses)])
     positive = finite[finite > 0]
@@ -99,5 +99,5 @@ def loss_axis(losses: Array, ends: Range) -> Axis:
 
 def _logarithmic(low: float, high: float) -> Scale:
     digits = (1.0,) if high > 300 * low else (1.0, 3.0)
-    # A loss of zero lies at the lower end: there is no logarithm of it.
+    # A loss of zero has no logarithm, and is drawn at the lower end.
     return Scale(lambda values: np.log10(np.maximum(values, low)), LogLocator(subs=digits, numticks=TICKS))

@@ -1,4 +1,4 @@
-"""How runs go: a metric over the steps, a line for each group, with a band that holds its middle."""
+"""The picture of a metric over the steps: a line and a band for each group of runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ COLUMNS = 3
 
 @dataclass(frozen=True)
 class Band:
-    """A group of runs.
+    """A metric of a group of runs over the steps.
 
     Args:
-        label: what tells them from the others in their panel.
-        steps: (points,), the steps taken where the metric is known.
-        middle: (points,), what the group comes to there; not finite where it has diverged.
-        low: (points,), the lower edge of its band.
+        label: the group's label in its panel.
+        steps: (points,), the steps at which the metric is known.
+        middle: (points,), the group's mean of the metric; not finite after it has diverged.
+        low: (points,), the lower edge of the band.
         high: (points,), the upper edge.
     """
 
@@ -34,14 +34,14 @@ class Band:
 
 
 def bands_picture(title: str, metric: str, panels: Mapping[str, Sequence[Band]]) -> Figure:
-    """A panel for each kind of run, by its name, with its groups, from dark to light in their order."""
+    """A panel for each kind of run, by its name, with the bands of its groups, from dark to light in their order."""
     columns = min(len(panels), COLUMNS)
     rows = -(-len(panels) // columns)
     figure = new_figure(5.2 * columns + 0.8, 4 * rows + 0.8)
     figure.suptitle(title, fontsize=12)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    shown = np.concatenate([band.middle for bands in panels.values() for band in bands])
-    shown = shown[np.isfinite(shown)]
+    values = np.concatenate([band.middle for bands in panels.values() for band in bands])
+    values = values[np.isfinite(values)]
     for axes, (kind, bands) in zip(grid.flat, panels.items(), strict=False):
         axes.set_title(kind, fontsize=11)
         axes.grid(color="#e6e6e6", linewidth=0.6)
@@ -54,7 +54,7 @@ def bands_picture(title: str, metric: str, panels: Mapping[str, Sequence[Band]])
         axes.legend(fontsize=8, title_fontsize=8)
     for axes in grid.flat[len(panels) :]:
         axes.remove()
-    if shown.size and (shown > 0).all() and shown.max() >= 100 * shown.min():
+    if values.size and (values > 0).all() and values.max() >= 100 * values.min():
         grid[0, 0].set_yscale("log")
     figure.supxlabel("step", fontsize=10)
     figure.supylabel(metric, fontsize=10)

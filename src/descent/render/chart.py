@@ -1,4 +1,4 @@
-"""Charts of a web page: measures over the steps."""
+"""Charts in a web page: loss and accuracy over the steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,24 +7,24 @@ import numpy as np
 
 from descent.render.axis import Axis, linear_axis, loss_axis
 from descent.render.plane import Curve
-from descent.render.shapes import line
+from descent.render.shapes import svg_line
 from descent.render.trail import Array, Indices
 
 LEFT, TOP, RIGHT = 44.0, 18.0, 388.0
-"""The sides of a chart on its page, 400 units wide; the name stands above."""
+"""The sides of a chart on its page, which is 400 units wide; the name is above."""
 BINS = 300
-"""Of how many equal parts of a curve the lowest and the highest value are drawn."""
+"""A long curve is reduced to the lowest and the highest value of each of this many parts."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A measure over the steps.
+    """A metric over the steps.
 
     Args:
-        name: of the measure.
+        name: of the metric.
         x: the axis of the steps.
-        y: the axis of the measure.
-        lines: SVG paths by what they are the measure of.
+        y: the axis of the metric.
+        lines: SVG paths by their labels.
         bottom: the chart's lower side on its page; values lie a little above it.
     """
 
@@ -36,23 +36,23 @@ class Chart:
 
 
 def chart(name: str, curves: Mapping[str, Curve], steps: int, height: float) -> Chart:
-    """The chart of a measure, by its name, of a run of so many steps."""
+    """The chart of a metric of a run of so many steps."""
     bottom = TOP + height
     values = np.concatenate([values for _, values in curves.values()])
     ends = bottom - 6, TOP + 6
     y = loss_axis(values, ends) if name == "loss" else linear_axis(values, ends)
     x = Axis((0.0, float(max(steps, 1))), (LEFT, RIGHT))
 
-    def drawn(curve: Curve) -> str:
-        positions, heights = curve
-        kept = envelope(heights)
-        return line(np.column_stack([x.at(positions[kept]), y.at(heights[kept])]))
+    def svg_path(curve: Curve) -> str:
+        steps, values = curve
+        kept = envelope(values)
+        return svg_line(np.column_stack([x.to_page(steps[kept]), y.to_page(values[kept])]))
 
-    return Chart(name, x, y, {label: drawn(curve) for label, curve in curves.items()}, bottom)
+    return Chart(name, x, y, {label: svg_path(curve) for label, curve in curves.items()}, bottom)
 
 
 def envelope(values: Array) -> Indices:
-    """The values that stand for a long curve, in order: the first, the last, the extremes of each part between."""
+    """The indices of the values that a long curve is reduced to: the first, the last, and the extremes of each part."""
     indices = np.arange(len(values))
     if len(values) <= 2 * BINS:
         return indices

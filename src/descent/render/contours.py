@@ -1,4 +1,4 @@
-"""Contours of a web page: areas of equal height as the text of SVG paths."""
+"""Filled contours in a web page: for each level, the SVG path of the area above it."""
 
 from typing import cast
 
@@ -7,51 +7,51 @@ from contourpy import FillType, contour_generator
 
 from descent.render.axis import Axis
 from descent.render.field import height_levels
-from descent.render.shapes import rings
+from descent.render.shapes import svg_rings
 from descent.render.trail import Array, Indices
 
-BUDGET = 62_000
-"""About how many characters all contours have at most."""
-FINENESS = ((1, 24), (1, 12), (1, 8), (2, 8), (4, 6), (8, 6))
-"""Which points of a grid contours are taken from, each or each second ..., and how many bands of height they bound."""
+MAX_CHARACTERS = 62_000
+"""About the most characters of all contours together."""
+RESOLUTIONS = ((1, 24), (1, 12), (1, 8), (2, 8), (4, 6), (8, 6))
+"""The stride through the grid and the number of bands, from fine to coarse."""
 
 
-def bands(x: Axis, y: Axis, grid: tuple[Array, Array], heights: Array) -> tuple[list[str], Array]:
-    """Areas on the page, each of what is above a level, to be painted one over the other; and the levels.
+def contour_areas(x: Axis, y: Axis, grid: tuple[Array, Array], heights: Array) -> tuple[list[str], Array]:
+    """The area above each level, as SVG paths to be painted one over the other, and the levels.
 
-    Where the contours are too many for the page, as over a rugged loss, they are taken from a coarser grid.
+    If the contours of a rugged loss take too many characters, they are taken from a coarser grid.
 
     Args:
-        x: the axis across.
-        y: the axis upwards.
+        x: the horizontal axis.
+        y: the vertical axis.
         grid: (first,) and (second,), coordinates at which the heights are known.
         heights: (second, first).
 
     Returns:
-        The areas, the lowest first, and (areas + 1,) levels: between each two lies a band.
+        The areas, the lowest first, and (areas + 1,) levels, which bound the bands between them.
     """
     areas: list[str] = []
     levels = np.empty(0)
-    for stride, count in FINENESS:
-        first, second = (_each(stride, len(side)) for side in grid)
+    for stride, count in RESOLUTIONS:
+        first, second = (_strided(stride, len(side)) for side in grid)
         levels = height_levels(heights, count)
-        places = x.at(grid[0][first]), y.at(grid[1][second])
-        areas = _areas(*places, heights[np.ix_(second, first)], levels[:-1])
+        page_grid = x.to_page(grid[0][first]), y.to_page(grid[1][second])
+        areas = _areas(*page_grid, heights[np.ix_(second, first)], levels[:-1])
         if len(areas) == len(levels) - 1:
             break
     return areas, levels[: len(areas) + 1]
 
 
-def _areas(across: Array, upwards: Array, heights: Array, levels: Array) -> list[str]:
-    """What is above each level, as far as the budget goes."""
-    generator = contour_generator(across, upwards, np.ma.masked_invalid(heights), fill_type=FillType.OuterOffset)
+def _areas(horizontal: Array, vertical: Array, heights: Array, levels: Array) -> list[str]:
+    """The areas above the levels, the lowest first, until they take too many characters."""
+    generator = contour_generator(horizontal, vertical, np.ma.masked_invalid(heights), fill_type=FillType.OuterOffset)
     areas: list[str] = []
-    left = BUDGET
+    left = MAX_CHARACTERS
     for level in levels.tolist():
         filled = cast("tuple[list[Array], list[Indices]]", generator.filled(level, np.inf))
         pieces = []
         for points, offsets in zip(*filled, strict=True):
-            pieces.append(rings(np.split(points, offsets[1:-1].astype(np.intp))))
+            pieces.append(svg_rings(np.split(points, offsets[1:-1].astype(np.intp))))
             left -= len(pieces[-1])
             if left < 0:
                 return areas
@@ -59,6 +59,6 @@ def _areas(across: Array, upwards: Array, heights: Array, levels: Array) -> list
     return areas
 
 
-def _each(stride: int, count: int) -> Indices:
-    """Every so many of the indices, evenly, the first and the last among them."""
+def _strided(stride: int, count: int) -> Indices:
+    """About every `stride`-th of `count` indices, evenly spaced, including the first and the last."""
     return np.linspace(0, count - 1, -(-(count - 1) // stride) + 1).round().astype(np.intp)

@@ -1,4 +1,4 @@
-"""Descent pictures for one parameter: the path on the curve of the loss."""
+"""Descent pictures of problems with one parameter: the path on the curve of the loss."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from descent.render.animation import Ground
+from descent.render.animation import BlittedFigure
 from descent.render.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure
-from descent.render.trail import Array, Range, drawn, mark_end, mark_start, up_to
+from descent.render.trail import Array, Range, drawn_indices, mark_end, mark_start, path_until
 
-RIMMED = 200
+MAX_RIMMED = 200
 """The most positions whose dots have a rim."""
 
 
@@ -22,7 +22,7 @@ class LossCurve:
     Args:
         x: the range of the parameter that is shown.
         y: the range of the loss that is shown.
-        grid: (points,), where the loss is known.
+        grid: (points,), values of the parameter.
         heights: (points,), the loss there.
     """
 
@@ -32,7 +32,7 @@ class LossCurve:
     heights: Array
 
     def draw(self, axes: Axes) -> None:
-        """The curve, in its view."""
+        """Draw the curve, and set the limits and labels of the axes."""
         axes.set(xlim=self.x, ylim=self.y, xlabel="x", ylabel="loss")
         axes.grid(color="#e6e6e6", linewidth=0.6)
         axes.plot(self.grid, self.heights, color=BLUE, linewidth=1.5, label="loss")
@@ -46,13 +46,12 @@ class CurveDescent:
         title: of the picture.
         x: the range of x that is shown.
         y: the range of y that is shown.
-        grid: (points,), where the curves are known.
-        curve: (points,), the loss over all examples.
-        path: (steps + 1, 2), x and the loss there, from the start on.
+        grid: (points,), values of x.
+        curve: (points,), the loss over all examples there.
+        path: (steps + 1, 2), x and the loss there, from the start.
         diverged: whether the path diverged at its end.
-        examples: x and y of the data, which lie in the same plane as the curve; None where the loss needs no data.
-        frames: for some steps, in order, the number of steps taken before it and the curve, (points,), that it
-            descended on.
+        examples: x and y of the data, which are in the same plane as the curve; None if the loss has no data.
+        frames: for some steps, in order: the number of steps before it, and the loss of its minibatch, (points,).
     """
 
     title: str
@@ -78,21 +77,21 @@ def _axes(figure: Figure, descent: CurveDescent) -> Axes:
 
 
 def curve_pictures(descent: CurveDescent, still: Path, animation: Path | None) -> None:
-    """The whole path on the curve as a PNG file and, if one is wanted, its animation as a GIF file."""
+    """Save the still picture as a PNG file and, if a path is given, the animation as a GIF file."""
     curve_picture(descent).savefig(still)
     if animation is not None:
         curve_animation(descent, animation)
 
 
 def curve_picture(descent: CurveDescent) -> Figure:
-    """The curve, the positions on it, the start and the end."""
+    """The curve with the positions of the whole path, its start and its end."""
     figure = new_figure(8, 5)
     axes = _axes(figure, descent)
     view = descent.x, descent.y
-    steps = drawn(descent.path, *view)
+    steps = drawn_indices(descent.path, *view)
     x, y = descent.path[steps].T
     axes.plot(x, y, color=ORANGE, linewidth=0.8, alpha=0.7, zorder=3)
-    rims = 0.4 if len(steps) <= RIMMED else 0  # those of many would hide the colours
+    rims = 0.4 if len(steps) <= MAX_RIMMED else 0  # many rims would hide the colours
     dots = axes.scatter(x, y, c=steps, cmap="YlOrRd", s=28, edgecolors="0.3", linewidths=rims, zorder=4)
     figure.colorbar(dots, ax=axes, label="step", shrink=0.9)
     mark_start(axes, descent.path[0])
@@ -102,27 +101,27 @@ def curve_picture(descent: CurveDescent) -> Figure:
 
 
 def curve_animation(descent: CurveDescent, path: Path) -> None:
-    """The curve that each step descends on, with the position on it, as a GIF file."""
+    """Save the loss of each step's minibatch, with the position on it, as a GIF file."""
     figure = new_figure(8, 5)
     axes = _axes(figure, descent)
-    steps = drawn(descent.path, descent.x, descent.y)
-    (seen,) = axes.plot([], [], color=GREEN, linewidth=2)
-    if descent.examples is not None:  # without data it is the curve that is drawn already
-        seen.set_label("loss the step sees")
+    steps = drawn_indices(descent.path, descent.x, descent.y)
+    (step_curve,) = axes.plot([], [], color=GREEN, linewidth=2)
+    if descent.examples is not None:  # without data every step has the same curve, which is drawn already
+        step_curve.set_label("loss the step sees")
     (trail,) = axes.plot([], [], "o-", color=ORANGE, markersize=3, linewidth=0.8, alpha=0.6)
-    (here,) = axes.plot([], [], "o", color=RED, markersize=13, label="position")
+    (position,) = axes.plot([], [], "o", color=RED, markersize=13, label="position")
     text = axes.text(0.02, 0.04, "", transform=axes.transAxes, fontsize=11)
     axes.legend(loc="upper center", ncols=4, fontsize=9)
 
-    def draw(frame: int) -> None:
+    def update(frame: int) -> None:
         step, curve = descent.frames[frame]
         x, _ = descent.path[step]
         if descent.examples is not None:
-            seen.set_data(descent.grid, curve)
-        trail.set_data(*up_to(step, descent.path, steps).T)
-        here.set_data([x], [np.interp(x, descent.grid, curve, left=np.nan, right=np.nan)])
+            step_curve.set_data(descent.grid, curve)
+        trail.set_data(*path_until(step, descent.path, steps).T)
+        position.set_data([x], [np.interp(x, descent.grid, curve, left=np.nan, right=np.nan)])
         text.set_text(f"step {step:,}   x = {x:.4g}")
 
     frames = len(descent.frames)
-    moving = [seen, trail, here, text]
-    Ground(figure, moving).animate(path, moving, draw, frames, seconds=frames / 5)
+    moving = [step_curve, trail, position, text]
+    BlittedFigure(figure, moving).animate(path, moving, update, frames, seconds=frames / 5)

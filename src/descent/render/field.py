@@ -1,4 +1,4 @@
-"""Descent pictures for two parameters: the path on the contours of the loss, among its negative gradients."""
+"""Descent pictures of problems with two parameters: the path on contours of the loss, with negative gradients."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,26 +8,26 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from descent.render.animation import Ground, frames_along
+from descent.render.animation import BlittedFigure, frame_indices
 from descent.render.style import GREEN, RED, band_colours, new_figure
-from descent.render.trail import Array, Range, drawn, last_inside, mark_end, mark_start, up_to
+from descent.render.trail import Array, Range, drawn_indices, last_in_view, mark_end, mark_start, path_until
 
-LEVELS = 24
-"""How many bands of height there are."""
+BANDS = 24
+"""The number of filled contour bands."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """The loss over two parameters, and where it falls.
+    """The loss over two parameters, and its negative gradients.
 
     Args:
-        x: the range of the first that is shown.
-        y: the range of the second that is shown.
+        x: the range of the first parameter that is shown.
+        y: the range of the second parameter that is shown.
         grid: (first,) and (second,), coordinates at which the loss is known.
         heights: (second, first), the loss there.
         arrows: (arrows, 2), positions evenly over the view.
         downhill: (arrows, 2), the negative gradients there.
-        minima: the positions of the lowest points, as far as they are known.
+        minima: the positions of the known minima.
     """
 
     x: Range
@@ -39,7 +39,7 @@ class Field:
     minima: Sequence[Sequence[float]]
 
     def draw(self, axes: Axes) -> None:
-        """Contours, negative gradients and minima; one unit on both axes, so that arrows stand upright on contours."""
+        """Draw contours, arrows and minima on axes of equal aspect, so that arrows are perpendicular to contours."""
         axes.set(xlim=self.x, ylim=self.y, xlabel="x", ylabel="y", aspect="equal")
         levels = height_levels(self.heights)
         if len(levels) > 1:
@@ -63,8 +63,8 @@ class FieldDescent:
 
     Args:
         title: of the picture.
-        field: what it leads through.
-        path: (steps + 1, 2), the positions, from the start on.
+        field: the loss around it.
+        path: (steps + 1, 2), the positions, from the start.
         diverged: whether the path diverged at its end.
     """
 
@@ -74,23 +74,23 @@ class FieldDescent:
     diverged: bool
 
 
-def height_levels(heights: Array, bands: int = LEVELS) -> Array:
-    """Heights with as much of the view between each two: evenly apart in a bowl, close together along a valley."""
+def height_levels(heights: Array, bands: int = BANDS) -> Array:
+    """Contour levels at quantiles, so that bands have equal areas: evenly spaced in a bowl, close along a valley."""
     finite = heights[np.isfinite(heights)]
     return np.unique(np.quantile(finite, np.linspace(0, 1, bands + 1))) if finite.size else finite
 
 
 def arrow_vectors(field: Field) -> tuple[Array, Array]:
-    """The positions and the vectors of a field's arrows as they are drawn, (arrows, 2) each, where there is a slope."""
+    """The positions and the drawn vectors of the arrows, (arrows, 2) each, without those of zero or infinite slope."""
     slopes = np.hypot(*field.downhill.T)
     kept = np.isfinite(slopes) & (slopes > 0)
     if not kept.any():
         return np.empty((0, 2)), np.empty((0, 2))
     slopes = slopes[kept, None]
-    # Nearly as the slope where that is gentle, as its logarithm where it is steep: one picture has both.
+    # Proportional to gentle slopes, logarithmic in steep ones: one picture can have both.
     lengths = np.arcsinh(slopes / np.median(slopes))
-    apart = np.sqrt(np.ptp(field.x) * np.ptp(field.y) / len(field.arrows))
-    return field.arrows[kept], field.downhill[kept] / slopes * lengths * 0.9 * apart / lengths.max()
+    spacing = np.sqrt(np.ptp(field.x) * np.ptp(field.y) / len(field.arrows))
+    return field.arrows[kept], field.downhill[kept] / slopes * lengths * 0.9 * spacing / lengths.max()
 
 
 def _draw_arrows(axes: Axes, field: Field) -> None:
@@ -121,38 +121,38 @@ def _figure(descent: FieldDescent) -> tuple[Figure, Axes]:
 
 
 def field_pictures(descent: FieldDescent, still: Path, animation: Path | None) -> Figure:
-    """The whole path, with its start and its end, and the path as it grows until it ends or leaves the view for good.
+    """Save the still picture of the whole path and, if a path is given, the animation until the path leaves the view.
 
     Args:
-        descent: what is drawn.
+        descent: the descent to draw.
         still: the PNG file.
-        animation: the GIF file, if one is wanted.
+        animation: the GIF file, or None.
 
     Returns:
-        What both were drawn on.
+        The figure of both.
     """
     figure, axes = _figure(descent)
     view = descent.field.x, descent.field.y
-    steps = drawn(descent.path, *view)
-    frames = frames_along(descent.path[: last_inside(descent.path, *view) + 2], *view)
-    (whole,) = axes.plot(*descent.path[steps].T, ".-", color=RED, markersize=5, linewidth=1.2)
+    steps = drawn_indices(descent.path, *view)
+    frames = frame_indices(descent.path[: last_in_view(descent.path, *view) + 2], *view)
+    (full_path,) = axes.plot(*descent.path[steps].T, ".-", color=RED, markersize=5, linewidth=1.2)
     (trail,) = axes.plot([], [], ".-", color=RED, markersize=5, linewidth=1.2)
-    (here,) = axes.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
+    (position,) = axes.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
     end = mark_end(axes, descent.path, *view, diverged=descent.diverged)
     text = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=11, bbox={"facecolor": "white", "alpha": 0.8})
     figure.legend(loc="outside lower center", ncols=3, fontsize=9)
 
-    def draw(frame: int) -> None:
+    def update(frame: int) -> None:
         step = frames[frame]
         x, y = descent.path[step]
-        trail.set_data(*up_to(step, descent.path, steps).T)
-        here.set_data([x], [y])
+        trail.set_data(*path_until(step, descent.path, steps).T)
+        position.set_data([x], [y])
         end.set_visible(frame == len(frames) - 1)
         text.set_text(f"step {step:,}   x = {x:.4g}   y = {y:.4g}")
 
-    moving = [trail, here, end, text]
-    ground = Ground(figure, [whole, *moving])
-    ground.save(still, [whole, end])
+    moving = [trail, position, end, text]
+    blitted = BlittedFigure(figure, [full_path, *moving])
+    blitted.save(still, [full_path, end])
     if animation is not None:
-        ground.animate(animation, moving, draw, len(frames), seconds=len(frames) / 10)
+        blitted.animate(animation, moving, update, len(frames), seconds=len(frames) / 10)
     return figure

@@ -1,4 +1,4 @@
-"""The picture of a gradient check: gradients found in one way over those found in another, on the diagonal if equal."""
+"""The picture of a gradient check: central differences against backpropagation, on the diagonal if they are equal."""
 
 import math
 from collections.abc import Sequence
@@ -7,40 +7,39 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from descent.records.folder import RECORD, VIEWS, read_arrays
 from descent.render.style import BLUE, GREY, RED, new_figure
+from descent.render.trail import Array
 
 GRADIENTS, PICTURE = "gradients.npz", "gradients.png"
-Components = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Gradients:
-    """The gradient of one parameter in two ways, (components,) each.
+    """The gradient of one parameter by both estimators, (components,) each.
 
     Args:
         title: of its panel.
-        backpropagation: along x.
-        difference: along y.
-        agree: whether they are the same.
+        backpropagation: on the x axis.
+        difference: the central differences, on the y axis.
+        agree: whether they agree.
     """
 
     title: str
-    backpropagation: Components
-    difference: Components
+    backpropagation: Array
+    difference: Array
     agree: bool
 
 
 def gradients_picture(title: str, panels: Sequence[Gradients]) -> Figure:
-    """A panel for each parameter, with every one of its components: the one that is off shall not be thinned out."""
+    """A panel for each parameter, with all of its components, so that a single wrong one is visible."""
     columns = math.ceil(math.sqrt(len(panels)))
     rows = math.ceil(len(panels) / columns)
     figure = new_figure(max(6.4, 4.2 * columns), 4.2 * rows + 0.4)
     figure.suptitle(f"{title}: backpropagation against central difference", fontsize=12)
-    for place, panel in enumerate(panels, start=1):
-        axes = figure.add_subplot(rows, columns, place, aspect="equal")
+    for index, panel in enumerate(panels, start=1):
+        axes = figure.add_subplot(rows, columns, index, aspect="equal")
         components = np.concatenate([panel.backpropagation, panel.difference])
         extent = 1.1 * np.abs(components, where=np.isfinite(components), out=np.zeros_like(components)).max() or 1.0
         axes.plot([-extent, extent], [-extent, extent], color=GREY, linewidth=0.8)
@@ -56,7 +55,7 @@ def gradients_picture(title: str, panels: Sequence[Gradients]) -> Figure:
 
 
 def draw_gradients(folder: Path) -> None:
-    """Draw the gradient check of a folder, from its record into its views."""
+    """Draw the picture of a gradient check from its record into its views."""
     arrays = read_arrays(folder / RECORD / GRADIENTS)
     title, agrees = str(arrays.pop("title")), arrays.pop("agrees").tolist()
     panels = [

@@ -1,4 +1,4 @@
-"""Descent pictures for networks: the path in the plane it spans, beside loss and accuracy over the steps."""
+"""Descent pictures of networks: the path in the plane that it spans, beside loss and accuracy over the steps."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,31 +8,30 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import NDArray
 
-from descent.render.animation import FRAMES, Ground
+from descent.render.animation import MAX_FRAMES, BlittedFigure
 from descent.render.style import BLUE, GREY, ORANGE, RED, new_figure
+from descent.render.trail import Array
 
-Array = NDArray[np.float64]
 Curve = tuple[Array, Array]
 """Step numbers and values, (points,) each."""
 
 
 @dataclass(frozen=True)
 class PlaneDescent:
-    """A path in a plane, and what was reached along it.
+    """A path in a plane, with its losses and accuracies.
 
     Args:
         title: of the picture.
         grid: (first,) and (second,), coordinates of the plane at which the loss is known.
-        losses: (second, first).
-        losses_of: what the losses are the mean over.
+        losses: (second, first), the loss there.
+        losses_of: the examples that the losses are averaged over.
         path: (positions, 2).
         steps: (positions,), the number of steps taken at each position.
-        explained: (2,), the share of the path's extent along each direction.
+        explained: (2,), the share of the path's squared distances along each direction.
         diverged: whether the path diverged at its end.
-        loss: every step's loss and, by their names, the evaluations'.
-        accuracy: the evaluations', by their names; none for a problem without accuracies.
+        loss: curves of the loss: `step`, and a curve for each part that was evaluated.
+        accuracy: curves of the accuracy for each part; empty for a problem without accuracies.
     """
 
     title: str
@@ -50,7 +49,7 @@ class PlaneDescent:
 LINES: dict[str, dict[str, Any]] = {
     "step": {"color": "#c9c9c9", "linewidth": 0.5},
     "train": {"color": BLUE, "linewidth": 1.8},
-    "test": {"color": ORANGE, "linewidth": 1.8, "linestyle": (0, (3, 1.5))},  # both are seen where they agree
+    "test": {"color": ORANGE, "linewidth": 1.8, "linestyle": (0, (3, 1.5))},  # dashed, so that both are visible
 }
 
 
@@ -90,39 +89,39 @@ def _mark_ends(plane: Axes, descent: PlaneDescent) -> list[Line2D]:
 
 
 def plane_pictures(descent: PlaneDescent, still: Path, animation: Path | None) -> Figure:
-    """The whole path on the contours of the loss, and the path as it grows, the curves marked at the same step.
+    """Save the still picture and, if a path is given, the animation, which marks the step in the curves as well.
 
     Args:
-        descent: what is drawn.
+        descent: the descent to draw.
         still: the PNG file.
-        animation: the GIF file, if one is wanted.
+        animation: the GIF file, or None.
 
     Returns:
-        What both were drawn on.
+        The figure of both.
     """
     figure, plane, panels = _figure(descent)
-    (whole,) = plane.plot(*descent.path.T, ".-", color=RED, markersize=4, linewidth=1.2)
+    (full_path,) = plane.plot(*descent.path.T, ".-", color=RED, markersize=4, linewidth=1.2)
     (track,) = plane.plot(*descent.path.T, color=GREY, linewidth=0.6)
     (trail,) = plane.plot([], [], ".-", color=RED, markersize=4, linewidth=1.4)
-    (here,) = plane.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
+    (position,) = plane.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
     ends = _mark_ends(plane, descent)
     marks = [panel.axvline(0, color=RED, linewidth=1) for panel in panels]
     heading = plane.text(
         0.02, 0.02, "", transform=plane.transAxes, fontsize=11, bbox={"facecolor": "white", "alpha": 0.8}
     )
-    frames = np.unique(np.linspace(0, len(descent.path) - 1, FRAMES).round().astype(int))
+    frames = np.unique(np.linspace(0, len(descent.path) - 1, MAX_FRAMES).round().astype(int))
 
-    def draw(frame: int) -> None:
+    def update(frame: int) -> None:
         last = frames[frame]
         trail.set_data(*descent.path[: last + 1].T)
-        here.set_data(*descent.path[last][:, None])
+        position.set_data(*descent.path[last][:, None])
         for mark in marks:
             mark.set_xdata([descent.steps[last]] * 2)
         heading.set_text(f"step {descent.steps[last]:,.0f}")
 
-    moving = [track, *ends, trail, here, *marks, heading]
-    ground = Ground(figure, [whole, *moving])
-    ground.save(still, [whole, *ends])
+    moving = [track, *ends, trail, position, *marks, heading]
+    blitted = BlittedFigure(figure, [full_path, *moving])
+    blitted.save(still, [full_path, *ends])
     if animation is not None:
-        ground.animate(animation, moving, draw, len(frames), seconds=6)
+        blitted.animate(animation, moving, update, len(frames), seconds=6)
     return figure

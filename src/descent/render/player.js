@@ -5,11 +5,11 @@
   const [play, slider, speed] = ["play", "slider", "speed"].map(element);
   const figures = [...document.querySelectorAll("[data-figure]")];
   const marks = document.querySelectorAll(".mark");
-  // Its attributes, not its box: a page that is not on the screen yet has none.
+  // Read the attributes, not the bounding box, which a hidden page does not have.
   const view = document.querySelector("#view rect");
   const [left, top, width, height] = ["x", "y", "width", "height"].map((name) => Number(view.getAttribute(name)));
   const last = frames.path.length - 1;
-  // The whole path takes some twelve seconds, a frame half a second at most.
+  // The whole path takes about twelve seconds, and a frame at most half a second.
   const period = Math.min(500, 12000 / (last + 1));
   let frame = last;
   let since = null;
@@ -25,12 +25,12 @@
     for (const figure of figures) figure.textContent = frames.figures[figure.dataset.figure][frame];
     slider.value = frame;
     slider.setAttribute("aria-valuetext", figures.map((figure) => `${figure.dataset.figure} ${figure.textContent}`).join(", "));
-    const at = (frames.dots ?? frames.path)[frame];
-    const seen = at !== null && inside(at);
-    put(element("dot"), seen ? at : null);
-    element("outside").setAttribute("visibility", seen ? "hidden" : "visible");
+    const position = (frames.dots ?? frames.path)[frame];
+    const isInside = position !== null && inside(position);
+    put(element("dot"), isInside ? position : null);
+    element("outside").setAttribute("visibility", isInside ? "hidden" : "visible");
     element("trail").setAttribute("points", frames.path.slice(0, frame + 1).filter(Boolean).join(" "));
-    element("seen")?.setAttribute("d", frames.seen[frame]);
+    element("step-curve")?.setAttribute("d", frames.stepCurves[frame]);
     element("reached")?.setAttribute("visibility", frame >= frames.end ? "visible" : "hidden");
     for (const mark of marks) put(mark, [frames.marks[frame], 0]);
     const loss = frames.losses[frame];
@@ -53,10 +53,10 @@
 
   function tick(now) {
     if (since === null) return;
-    const gone = Math.floor((now - since) / (period / speed.value));
-    if (gone > 0) {
-      since += gone * (period / speed.value);
-      show(frame + gone);
+    const elapsedFrames = Math.floor((now - since) / (period / speed.value));
+    if (elapsedFrames > 0) {
+      since += elapsedFrames * (period / speed.value);
+      show(frame + elapsedFrames);
     }
     if (frame === last) pause();
     else requestAnimationFrame(tick);
@@ -79,14 +79,14 @@
   slider.addEventListener("input", () => jump(Number(slider.value)));
   document.addEventListener("keydown", (event) => {
     const action = keys[event.key];
-    // The speed has keys of its own, and a focused button takes the space for a click.
+    // The speed menu handles its own keys, and a focused button takes the space key as a click.
     if (!action || event.target === speed || (event.target === play && event.key === " ")) return;
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     action();
   });
 
-  // Out of sight no frame is drawn, and the time that passes is not the path's.
+  // A hidden page draws no frames, so that time must not pass.
   document.addEventListener("visibilitychange", pause);
   addEventListener("beforeprint", () => jump(last));
   document.body.classList.add("moves");

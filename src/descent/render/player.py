@@ -1,6 +1,6 @@
 """The player of a descent: one HTML file, in which the position moves along its path, step by step.
 
-It needs no network and keeps nothing in the browser, so that it plays from a disk and in a sandboxed frame alike.
+It needs no network and no browser storage, so that it works from a local file and in a sandboxed frame.
 """
 
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from descent.render.scene import Scene, scene_of
 from descent.render.style import PALETTES, band_colours
 from descent.render.trail import Array
 
-NOTHING = "–"
-"""What stands for a value that there is none of: at its start a run has taken no step that saw a loss."""
+NO_VALUE = "–"
+"""Shown at the start, where no step has computed a loss yet."""
 
 
 @dataclass(frozen=True)
-class Series:
-    """What the record has of every step, the first one's at index 0.
+class StepSeries:
+    """The recorded values of every step, the first step at index 0.
 
     Args:
-        loss: (steps,), the loss that each step saw before it moved.
+        loss: (steps,), the loss of each step's minibatch, before the step.
         gradient_norm: (steps,), the norm of its gradient.
     """
 
@@ -50,8 +50,8 @@ def _template() -> Template:
     return templates.get_template("player.html.j2")
 
 
-def player(descent: CurveDescent | FieldDescent | PlaneDescent, series: Series) -> str:
-    """The text of an HTML file that plays a descent."""
+def player(descent: CurveDescent | FieldDescent | PlaneDescent, series: StepSeries) -> str:
+    """The HTML of the player of a descent."""
     steps = len(series.loss)
     scene = scene_of(descent, steps)
     charts = _charts(descent, series)
@@ -61,58 +61,58 @@ def player(descent: CurveDescent | FieldDescent | PlaneDescent, series: Series) 
         frames=_frames(scene, series, charts[0]),
         steps=steps,
         palettes=PALETTES,
-        colours={ground: band_colours(len(scene.areas), ground) for ground in PALETTES},
+        colours={theme: band_colours(len(scene.areas), theme) for theme in PALETTES},
         tick_label=tick_label,
     )
 
 
-def _charts(descent: CurveDescent | FieldDescent | PlaneDescent, series: Series) -> list[Chart]:
-    """The loss over the steps and, of a network, the evaluations' too; the chart of the loss comes first."""
+def _charts(descent: CurveDescent | FieldDescent | PlaneDescent, series: StepSeries) -> list[Chart]:
+    """The chart of the loss and, for a network, that of the accuracy."""
     steps = len(series.loss)
-    every = {"step": (np.arange(1.0, steps + 1), series.loss)}
+    step_losses = {"step": (np.arange(1.0, steps + 1), series.loss)}
     if not isinstance(descent, PlaneDescent):
-        return [chart("loss", every, steps, height=210)]
-    evaluations = {label: curve for label, curve in descent.loss.items() if label not in every}
-    curves = {"loss": {**every, **evaluations}, "accuracy": descent.accuracy}
+        return [chart("loss", step_losses, steps, height=210)]
+    evaluations = {label: curve for label, curve in descent.loss.items() if label not in step_losses}
+    curves = {"loss": {**step_losses, **evaluations}, "accuracy": descent.accuracy}
     return [chart(name, lines, steps, height=130) for name, lines in curves.items() if lines]
 
 
 def _at_frames(scene: Scene, values: Array) -> Array:
-    """Values of every step, those of the scene's frames; nan at the start."""
+    """The values of all steps at the scene's frames; nan at the start."""
     return np.concatenate([[np.nan], values])[scene.steps]
 
 
-def _figures(scene: Scene, series: Series) -> dict[str, list[str]]:
-    """What is read at each frame, in six figures, by what it is."""
-    measured = {"loss": series.loss, "gradient norm": series.gradient_norm}
+def _figures(scene: Scene, series: StepSeries) -> dict[str, list[str]]:
+    """The texts of the values at each frame, in six significant digits, by name."""
+    step_values = {"loss": series.loss, "gradient norm": series.gradient_norm}
     return {
         "step": [f"{step:,}" for step in scene.steps.tolist()],
         **{
             name: [
-                f"{value:.6g}" if step else NOTHING
+                f"{value:.6g}" if step else NO_VALUE
                 for step, value in zip(scene.steps.tolist(), _at_frames(scene, values).tolist(), strict=True)
             ]
-            for name, values in measured.items()
+            for name, values in step_values.items()
         },
         **{f"position {name}": [f"{value:.6g}" for value in values.tolist()] for name, values in scene.values.items()},
     }
 
 
-def _frames(scene: Scene, series: Series, losses: Chart) -> dict[str, Any]:
-    """Where everything that moves is at each frame, in units of the page; None where it is nowhere."""
+def _frames(scene: Scene, series: StepSeries, losses: Chart) -> dict[str, Any]:
+    """The data of each frame, as the player's script reads it, in units of the page; None for what is not drawn."""
     return {
         "figures": _figures(scene, series),
         "path": _points(scene.path),
         "dots": None if scene.dots is None else _points(scene.dots),
-        "seen": scene.seen,
+        "stepCurves": scene.step_curves,
         "end": scene.end,
-        "marks": losses.x.at(scene.steps.astype(np.float64)).round(1).tolist(),
-        "losses": [_place(place) for place in losses.y.at(_at_frames(scene, series.loss)).tolist()],
+        "marks": losses.x.to_page(scene.steps.astype(np.float64)).round(1).tolist(),
+        "losses": [_rounded(y) for y in losses.y.to_page(_at_frames(scene, series.loss)).tolist()],
     }
 
 
 def _points(points: Array) -> list[tuple[float, float] | None]:
-    """Points, (points, 2), on the page: those far out of it nearer, in the same direction from its middle."""
+    """Points, (points, 2), rounded; those far outside the page are moved nearer, towards its middle."""
     middle = np.array([200.0, 200.0])
     offsets = points - middle
     with np.errstate(invalid="ignore"):
@@ -121,5 +121,5 @@ def _points(points: Array) -> list[tuple[float, float] | None]:
     return [(x, y) if np.isfinite(x) and np.isfinite(y) else None for x, y in rounded]
 
 
-def _place(value: float) -> float | None:
+def _rounded(value: float) -> float | None:
     return round(value, 1) if np.isfinite(value) else None

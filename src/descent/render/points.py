@@ -1,23 +1,19 @@
-"""The picture of noisy points: the points, the polynomial they lie along, and what that was fitted to."""
+"""The picture of the noisy points: the points, the polynomial, and the control points that it was fitted to."""
 
 from collections.abc import Callable
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from descent.render.style import BLUE, GREEN, RED, new_figure
-
-Column = NDArray[np.float64]
+from descent.render.trail import Array
 
 X_RANGE, Y_RANGE = (-7, 7), (-5, 10)
-"""What the article's animation shows."""
+"""The view of the article's animation."""
 
 
 def points_picture(
-    points: tuple[Column, Column],
-    polynomial: Callable[[Column], Column],
-    control_points: tuple[Column, Column],
+    points: tuple[Array, Array], polynomial: Callable[[Array], Array], control_points: tuple[Array, Array]
 ) -> Figure:
     """Points and control points, x and y of (points,) each, on the curve of the polynomial."""
     figure = new_figure()

@@ -1,4 +1,4 @@
-"""Where runs end, against a number they differ in: a line for each kind of run, an interval for each group."""
+"""The picture of final metrics against the learning rate: a line for each kind of run, an interval for each group."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from matplotlib.figure import Figure
 from descent.render.style import COLOURS, GREY, new_figure
 from descent.render.trail import Array
 
-ROW = 0.045
-"""How far below the marks of one line those of the next stand, of the height: they may have diverge at one rate."""
-SPAN = 10
-"""From how many times the least number on the greatest is so far away that the axis is logarithmic."""
+MARK_SPACING = 0.045
+"""The vertical distance between the marks of two lines, as a share of the height, so that none hides another."""
+LOG_RATIO = 10
+"""An axis is logarithmic if its largest value is at least this many times its smallest."""
 
 
 @dataclass(frozen=True)
-class Line:
-    """Runs of one kind, a group at each of some numbers.
+class RateLine:
+    """The groups of runs of one kind, such as of one optimizer, along the learning rate or another number.
 
     Args:
-        label: what tells them from the others.
+        label: its label in the legend.
         x: (points,), the numbers, in order.
-        y: (points,), what a group comes to; not finite where it diverged.
+        y: (points,), the mean of each group; not finite if it diverged.
         low: (points,), the lower end of its interval.
         high: (points,), the upper end.
-        diverged: (points,), how many of a group did.
-        of: (points,), how many runs it has.
+        diverged: (points,), the number of runs that diverged.
+        total: (points,), the number of all runs.
     """
 
     label: str
@@ -38,20 +38,20 @@ class Line:
     low: Array
     high: Array
     diverged: Sequence[int]
-    of: Sequence[int]
+    total: Sequence[int]
 
 
-def rates_picture(title: str, x: str, panels: Mapping[str, Sequence[Line]]) -> Figure:
-    """A panel for each metric, by its name, with its lines; x is the name of the number."""
+def rates_picture(title: str, x_label: str, panels: Mapping[str, Sequence[RateLine]]) -> Figure:
+    """A panel for each metric, by its name, with its lines."""
     figure = new_figure(6.2 * len(panels), 5)
     figure.suptitle(title, fontsize=12)
     for axes, (metric, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
-        axes.set(xlabel=x, ylabel=metric)
+        axes.set(xlabel=x_label, ylabel=metric)
         axes.grid(color="#e6e6e6", linewidth=0.6)
-        _scale(axes, lines)
-        rows = cycle(np.arange(0.97, 0.0, -ROW))
+        _set_scales(axes, lines)
+        heights = cycle(np.arange(0.97, 0.0, -MARK_SPACING))
         for line, colour in zip(lines, cycle(COLOURS)):
-            _draw(axes, line, colour, next(rows) if any(line.diverged) else 0.0)
+            _draw(axes, line, colour, next(heights) if any(line.diverged) else 0.0)
     handles, labels = axes.get_legend_handles_labels()
     if any(any(line.diverged) for lines in panels.values() for line in lines):
         handles += axes.plot([], [], "X", color=GREY, markersize=8)
@@ -60,28 +60,29 @@ def rates_picture(title: str, x: str, panels: Mapping[str, Sequence[Line]]) -> F
     return figure
 
 
-def _scale(axes: Axes, lines: Sequence[Line]) -> None:
-    """Logarithmic axes where numbers are of different orders, and the view on what is finite."""
-    across = np.concatenate([line.x for line in lines])
-    if (across > 0).all() and across.max() >= SPAN * across.min():
+def _set_scales(axes: Axes, lines: Sequence[RateLine]) -> None:
+    """Make an axis logarithmic if its finite values are positive and of different magnitudes."""
+    x = np.concatenate([line.x for line in lines])
+    if (x > 0).all() and x.max() >= LOG_RATIO * x.min():
         axes.set_xscale("log")
-    up = np.concatenate([np.concatenate([line.y, line.low, line.high]) for line in lines])
-    up = up[np.isfinite(up)]
-    if up.size and (up > 0).all() and up.max() >= SPAN * up.min():
+    y = np.concatenate([np.concatenate([line.y, line.low, line.high]) for line in lines])
+    y = y[np.isfinite(y)]
+    if y.size and (y > 0).all() and y.max() >= LOG_RATIO * y.min():
         axes.set_yscale("log")
 
 
-def _draw(axes: Axes, line: Line, colour: str, gone: float) -> None:
-    """A line with its intervals; what diverged is marked at the height `gone` of the axes, from 0 to 1."""
+def _draw(axes: Axes, line: RateLine, colour: str, mark_height: float) -> None:
+    """Draw a line with its intervals, and marks for diverged runs at a height of the axes, from 0 to 1."""
     finite = np.isfinite(line.y)
     top = np.where(np.isfinite(line.high), line.high, line.y)  # an interval that reaches infinity ends at its mean
     x, y = line.x[finite], line.y[finite]
     span = np.stack([y - line.low[finite], top[finite] - y]).clip(0)
     axes.errorbar(x, y, span, fmt="o-", color=colour, markersize=5, linewidth=1.4, capsize=3, label=line.label)
-    for at, count, of in zip(line.x, line.diverged, line.of, strict=True):
-        if count:
-            along_top = axes.get_xaxis_transform()
-            axes.plot([at], [gone], "X", color=colour, markersize=8, transform=along_top, clip_on=False, zorder=5)
-            if count < of:
-                aside: dict[str, Any] = {"xytext": (6, -3), "textcoords": "offset points", "fontsize": 8}
-                axes.annotate(f"{count} of {of}", (at, gone), xycoords=along_top, **aside)
+    x_data = axes.get_xaxis_transform()
+    for at, diverged, total in zip(line.x, line.diverged, line.total, strict=True):
+        if diverged:
+            mark = at, mark_height
+            axes.plot(*mark, "X", color=colour, markersize=8, transform=x_data, clip_on=False, zorder=5)
+            if diverged < total:
+                style: dict[str, Any] = {"xytext": (6, -3), "textcoords": "offset points", "fontsize": 8}
+                axes.annotate(f"{diverged} of {total}", mark, xycoords=x_data, **style)

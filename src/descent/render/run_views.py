@@ -1,4 +1,4 @@
-"""The views of a run, drawn from its record alone: the still picture of its descent, a player and, if asked, a GIF."""
+"""Draws the views of a run from its record: the still picture of its descent, the player and, on request, a GIF."""
 
 import hashlib
 from collections.abc import Callable
@@ -12,27 +12,27 @@ import numpy as np
 
 from descent.errors import UserError
 from descent.records.run import EVALUATIONS, STEPS, Landscape, RunRecord
-from descent.render.animation import frames_along
+from descent.render.animation import frame_indices
 from descent.render.curve import CurveDescent, LossCurve, curve_pictures
 from descent.render.field import Field, FieldDescent, field_pictures
 from descent.render.plane import Curve, PlaneDescent, plane_pictures
-from descent.render.player import Series, player
-from descent.render.trail import Range, last_inside
+from descent.render.player import StepSeries, player
+from descent.render.trail import Range, last_in_view
 
 STILL, PLAYER, ANIMATION = "descent.png", "descent.html", "descent.gif"
-DRAWN = "drawn.txt"
-"""Which record the views show, and the source that drew them."""
+STAMP = "drawn.txt"
+"""The file that says which record the views show, and by which source they were drawn."""
 
 
 def draw(folder: Path, *, animate: bool = False) -> bool:
-    """Draw the views of a finished run, unless they are up to date; whether there was something to draw.
+    """Draw the views of an ended run, unless they are up to date; return whether they were drawn.
 
     Args:
-        folder: the run's.
+        folder: of the run.
         animate: draw the GIF as well.
 
     Raises:
-        UserError: for a run that has not ended.
+        UserError: if the run has not ended.
     """
     record = RunRecord(folder)
     stamp = _stamp(record)
@@ -40,14 +40,16 @@ def draw(folder: Path, *, animate: bool = False) -> bool:
         return False
     descent, pictures = _descent(record)
     record.views.mkdir(exist_ok=True)
-    with TemporaryDirectory(prefix=".drawing-", dir=record.views) as made:  # from which a rename brings a file whole
-        pictures(descent, Path(made) / STILL, Path(made) / ANIMATION if animate else None)
-        (Path(made) / PLAYER).write_text(_player(record, descent), encoding="utf-8")
-        (Path(made) / DRAWN).write_text(stamp, encoding="utf-8")
-        (record.views / ANIMATION).unlink(missing_ok=True)  # it may show what the run no longer is
-        for name in (STILL, PLAYER, ANIMATION, DRAWN):
-            if (Path(made) / name).exists():
-                (Path(made) / name).replace(record.views / name)
+    # Files are renamed into the views, so that a reader sees whole files only.
+    with TemporaryDirectory(prefix=".drawing-", dir=record.views) as name:
+        drawing = Path(name)
+        pictures(descent, drawing / STILL, drawing / ANIMATION if animate else None)
+        (drawing / PLAYER).write_text(_player(record, descent), encoding="utf-8")
+        (drawing / STAMP).write_text(stamp, encoding="utf-8")
+        (record.views / ANIMATION).unlink(missing_ok=True)  # it may be out of date
+        for view in (STILL, PLAYER, ANIMATION, STAMP):
+            if (drawing / view).exists():
+                (drawing / view).replace(record.views / view)
     return True
 
 
@@ -71,18 +73,18 @@ def _descent(record: RunRecord) -> tuple[Any, Callable[[Any, Path, Path | None],
 
 def _player(record: RunRecord, descent: Any) -> str:
     steps = record.read(STEPS)
-    return player(descent, Series(steps.column("loss/step"), steps.column("grad_norm")))
+    return player(descent, StepSeries(steps.column("loss/step"), steps.column("grad_norm")))
 
 
 def _is_current(views: Path, stamp: str, *, animate: bool) -> bool:
-    wanted = (STILL, PLAYER, DRAWN, *([ANIMATION] if animate else []))
-    return all((views / name).exists() for name in wanted) and (views / DRAWN).read_text(encoding="utf-8") == stamp
+    required = (STILL, PLAYER, STAMP, *([ANIMATION] if animate else []))
+    return all((views / name).exists() for name in required) and (views / STAMP).read_text(encoding="utf-8") == stamp
 
 
 def _stamp(record: RunRecord) -> str:
     ending = record.ending()
     if ending is None:
-        raise UserError(f"{record.folder} holds no finished run; the command that began it finishes it")
+        raise UserError(f"{record.folder} holds no finished run; repeat the command that started it to finish it")
     return f"record {record.header.id} of {ending.ended}\nsource {source_hash()}\n"
 
 
@@ -97,7 +99,7 @@ def source_hash() -> str:
 
 
 def title_of(record: RunRecord) -> str:
-    """What a picture of a finished run is called."""
+    """The title of the picture of an ended run."""
     params, ending = record.header.params, record.ending()
     assert ending is not None
     rate = f", lr {float(params['optimizer.lr']):g}" if "optimizer.lr" in params else ""
@@ -105,16 +107,17 @@ def title_of(record: RunRecord) -> str:
 
 
 def has_diverged(record: RunRecord) -> bool:
-    """Whether a finished run ended so."""
+    """Whether a run ended by diverging."""
     ending = record.ending()
     return ending is not None and ending.result == "diverged"
 
 
 def curve_descent(record: RunRecord, landscape: Landscape) -> CurveDescent:
     """The path of one parameter on the curve of its loss."""
-    shown = loss_curve_of(landscape)
+    loss_curve = loss_curve_of(landscape)
+    view = loss_curve.x, loss_curve.y
     path = np.column_stack([record.path(), landscape["losses"]])
-    end = last_inside(path, shown.x, shown.y) + 2
+    end = last_in_view(path, *view) + 2
     if "seen" in landscape:  # each step has a curve of its own
         frames = [
             (step, curve)
@@ -122,13 +125,13 @@ def curve_descent(record: RunRecord, landscape: Landscape) -> CurveDescent:
             if step < end
         ]
     else:
-        frames = [(step, shown.heights) for step in frames_along(path[:end], shown.x, shown.y).tolist()]
+        frames = [(step, loss_curve.heights) for step in frame_indices(path[:end], *view).tolist()]
     return CurveDescent(
         title=title_of(record),
-        x=shown.x,
-        y=shown.y,
-        grid=shown.grid,
-        curve=shown.heights,
+        x=loss_curve.x,
+        y=loss_curve.y,
+        grid=loss_curve.grid,
+        curve=loss_curve.heights,
         path=path,
         diverged=has_diverged(record),
         examples=(landscape["examples"][0], landscape["examples"][1]) if "examples" in landscape else None,
@@ -137,12 +140,12 @@ def curve_descent(record: RunRecord, landscape: Landscape) -> CurveDescent:
 
 
 def loss_curve_of(landscape: Landscape) -> LossCurve:
-    """The loss over one parameter."""
+    """The loss over one parameter, from a landscape."""
     return LossCurve(_range(landscape["x"]), _range(landscape["y"]), landscape["grid"], landscape["heights"])
 
 
 def field_of(landscape: Landscape) -> Field:
-    """The loss over two parameters, and where it falls."""
+    """The loss over two parameters and its negative gradients, from a landscape."""
     return Field(
         x=_range(landscape["x"]),
         y=_range(landscape["y"]),
@@ -155,7 +158,7 @@ def field_of(landscape: Landscape) -> Field:
 
 
 def plane_descent(record: RunRecord, landscape: Landscape) -> PlaneDescent:
-    """The path of a network in the plane that it spans, and its losses and accuracies."""
+    """The path of a network in the plane that it spans, with its losses and accuracies."""
     evaluations, steps = record.read(EVALUATIONS), record.read(STEPS)
 
     def curves(measure: str) -> dict[str, Curve]:
@@ -177,13 +180,18 @@ def plane_descent(record: RunRecord, landscape: Landscape) -> PlaneDescent:
 
 
 def field_descent(record: RunRecord, landscape: Landscape) -> FieldDescent:
-    """The path of two parameters on the contours of their loss."""
+    """The path of two parameters on contours of their loss."""
     return FieldDescent(title_of(record), field_of(landscape), record.path(), has_diverged(record))
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of landscape: what a run on it is to its pictures, and what draws the still and the animation."""
+    """A kind of landscape.
+
+    Args:
+        descent: reads the descent that the pictures show from a record and its landscape.
+        pictures: draws the still picture and, if a path is given, the animation.
+    """
 
     descent: Callable[[RunRecord, Landscape], Any]
     pictures: Callable[[Any, Path, Path | None], object]

@@ -1,4 +1,4 @@
-"""Shapes as the text of an SVG path: in tenths of a unit, each point relative to the one before."""
+"""SVG path data for lines, rings and arrows: in tenths of a unit, each point relative to the one before."""
 
 from collections.abc import Sequence
 
@@ -7,16 +7,16 @@ import numpy as np
 from descent.render.trail import Array
 
 PRECISION = 0.35
-"""By how many units a simplified line may be off."""
-FAR = 1e5
-"""How far out of a page of some hundred units a point may lie."""
+"""The largest distance of a simplified line from the original, in units."""
+MAX_COORDINATE = 1e5
+"""Points farther out are clipped; a page has some hundred units."""
 
 
-def line(points: Array) -> str:
-    """The line through points, (points, 2), broken where one is nan."""
+def svg_line(points: Array) -> str:
+    """The line through points, (points, 2), interrupted at nan."""
     parts: list[str] = []
     last: tuple[int, int] | None = None
-    for x, y in points.clip(-FAR, FAR).tolist():
+    for x, y in points.clip(-MAX_COORDINATE, MAX_COORDINATE).tolist():
         if np.isnan(x) or np.isnan(y):
             last = None
             continue
@@ -29,18 +29,18 @@ def line(points: Array) -> str:
     return "".join(parts)
 
 
-def rings(polygons: Sequence[Array]) -> str:
+def svg_rings(polygons: Sequence[Array]) -> str:
     """Closed lines, each through points (points, 2) of which the last is the first."""
-    return "".join(f"{line(simplified(points))}z" for points in polygons if len(points) > 3)
+    return "".join(f"{svg_line(simplify(points))}z" for points in polygons if len(points) > 3)
 
 
-def arrows(positions: Array, vectors: Array) -> str:
-    """Arrows around positions, (arrows, 2), along vectors on the page, as lines with a head."""
-    turned = np.stack([-vectors[:, 1], vectors[:, 0]], axis=1)
+def svg_arrows(positions: Array, vectors: Array) -> str:
+    """Arrows centred at positions, (arrows, 2), along vectors on the page, as lines with a head."""
+    normals = np.stack([-vectors[:, 1], vectors[:, 0]], axis=1)
     tails, tips = positions - vectors / 2, positions + vectors / 2
-    left, right = (tips - 0.35 * vectors + side * turned for side in (0.2, -0.2))
+    left, right = (tips - 0.35 * vectors + side * normals for side in (0.2, -0.2))
     strokes = np.stack([tails, tips, left, tips, right], axis=1)
-    return "".join(line(stroke) for stroke in strokes)
+    return "".join(svg_line(stroke) for stroke in strokes)
 
 
 def _pair(x: int, y: int) -> str:
@@ -53,8 +53,8 @@ def _tenths(number: int) -> str:
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
 
 
-def simplified(points: Array) -> Array:
-    """Those of the points, (points, 2), that a line needs to be off by PRECISION at most (Douglas and Peucker)."""
+def simplify(points: Array) -> Array:
+    """The points, (points, 2), that keep a line within PRECISION of the original (Douglas and Peucker)."""
     kept = np.zeros(len(points), dtype=bool)
     kept[[0, -1]] = True
     spans = [(0, len(points) - 1)]
@@ -64,8 +64,8 @@ def simplified(points: Array) -> Array:
             continue
         chord, offsets = points[last] - points[first], points[first + 1 : last] - points[first]
         length = np.hypot(*chord)
-        across = offsets[:, 0] * chord[1] - offsets[:, 1] * chord[0]
-        distances = np.abs(across) / length if length > 0 else np.hypot(*offsets.T)
+        cross = offsets[:, 0] * chord[1] - offsets[:, 1] * chord[0]
+        distances = np.abs(cross) / length if length > 0 else np.hypot(*offsets.T)
         farthest = first + 1 + int(distances.argmax())
         if distances[farthest - first - 1] > PRECISION:
             kept[farthest] = True

@@ -1,4 +1,4 @@
-"""A path as pictures draw it: as few positions as tell its story, where it starts, and how it ends in their view."""
+"""Draws a path in a view: fewer positions than steps, a mark at the start, and a mark where it ends or leaves."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,59 +11,59 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Range = tuple[float, float]
 
-DRAWN = 1_000
-"""About how many positions of a path are drawn: more would be slow, and not be visible."""
+MAX_DRAWN = 1_000
+"""About the most positions of a path that are drawn: more would be slow, and not be visible."""
 
 
-def last_inside(path: Array, *view: Range) -> int:
-    """The last position of a path, (positions, components), in view: a range for each component; 0 where none is."""
+def last_in_view(path: Array, *view: Range) -> int:
+    """The index of the last position of a path, (positions, components), within the range of each component; else 0."""
     low, high = np.transpose(view)
-    inside = ((low <= path) & (path <= high)).all(axis=1)
-    return int(np.flatnonzero(inside)[-1]) if inside.any() else 0
+    in_view = ((low <= path) & (path <= high)).all(axis=1)
+    return int(np.flatnonzero(in_view)[-1]) if in_view.any() else 0
 
 
-def spread(path: Array, count: int, *view: Range) -> Indices:
-    """At most `count` positions of a path, (positions, components), in order; the first and the last among them.
+def sample_path(path: Array, count: int, *view: Range) -> Indices:
+    """The indices of at most `count` positions of a path, (positions, components), including the first and the last.
 
-    Many descents go far in their first steps and hardly move in the others. So the positions are spread evenly over
-    the mean of the share of the steps taken and the share of the way gone, as far as that is in view.
+    Many descents go far in their first steps and hardly move afterwards. So the samples are spaced evenly in the mean
+    of two shares: of the steps, and of the distance within the view.
     """
     if len(path) <= count:
         return np.arange(len(path))
     low, high = np.transpose(view)
     moves = np.diff((path.clip(low, high) - low) / (high - low), axis=0)
-    way = np.concatenate([[0.0], np.nan_to_num(np.hypot.reduce(moves, axis=1)).cumsum()])
-    shares = np.linspace(0, 1, len(path)) + way / max(way[-1], np.finfo(float).tiny)
+    distance = np.concatenate([[0.0], np.nan_to_num(np.hypot.reduce(moves, axis=1)).cumsum()])
+    shares = np.linspace(0, 1, len(path)) + distance / max(distance[-1], np.finfo(float).tiny)
     return np.unique(np.searchsorted(shares, np.linspace(0, shares[-1], count)))
 
 
-def drawn(path: Array, *view: Range) -> Indices:
-    """The positions that stand for a path, as far as the first out of view from which it never comes back."""
-    leaves = last_inside(path, *view)
-    return np.union1d(spread(path[: leaves + 2], DRAWN, *view), [leaves])
+def drawn_indices(path: Array, *view: Range) -> Indices:
+    """The indices of the positions to draw, up to the first position after the path has left the view for good."""
+    last = last_in_view(path, *view)
+    return np.union1d(sample_path(path[: last + 2], MAX_DRAWN, *view), [last])
 
 
-def up_to(step: int, path: Array, positions: Indices) -> Array:
-    """The path as far as a step, through those of its positions that are drawn."""
-    return path[[*positions[positions < step], step]]
+def path_until(step: int, path: Array, indices: Indices) -> Array:
+    """The path up to a step, through those of its positions that are drawn."""
+    return path[[*indices[indices < step], step]]
 
 
 def mark_start(axes: Axes, position: Array) -> None:
-    """A circle, open, so that what happens there is seen."""
+    """Mark the start with an open circle, which hides nothing."""
     axes.plot(*position, "o", markersize=11, markerfacecolor="none", markeredgecolor="black", label="start", zorder=5)
 
 
 def end_label(path: Array, *view: Range, diverged: bool) -> str:
-    """What became of a path at its last position in view: "end", or why it cannot be seen any further."""
-    last = last_inside(path, *view)
+    """The label of a path's last position in view: "end", or why the path is not drawn any further."""
+    last = last_in_view(path, *view)
     if diverged or last < len(path) - 1:
         return f"{'diverged' if diverged else 'left the view'} after step {last:,}"
     return "end"
 
 
 def mark_end(axes: Axes, path: Array, *view: Range, diverged: bool) -> Line2D:
-    """A star at the end or, where that is out of view, a cross at the last position in it, and what became of it."""
-    last = last_inside(path, *view)
+    """Mark the last position in view, with a star if it is the end, else with a cross."""
+    last = last_in_view(path, *view)
     label = end_label(path, *view, diverged=diverged)
     marker, size = ("*", 16) if label == "end" else ("X", 13)
     (mark,) = axes.plot(

@@ -1,1 +1,1 @@
-"""The report: the published figures beside ours, as a page and as a table; knows nothing of training."""
+"""The report page: the published figures beside ours, sections, and a card for each run."""

@@ -1,4 +1,4 @@
-"""The report page: one HTML file that needs nothing else, with the figures, sections, and a card a run."""
+"""The report page: one self-contained HTML file with the published figures, sections, and a card for each run."""
 
 import io
 from base64 import b64encode
@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from descent.articles.published_value import PublishedValue
-from descent.records.folder import write_whole
+from descent.records.folder import write_atomically
 from descent.records.run import Result
 
 
@@ -20,29 +20,29 @@ class Card:
     """An experiment's run.
 
     Args:
-        name: the experiment's.
-        about: what it is.
-        article: the number of the source article that it follows, if it follows one.
-        result: how it ended.
-        steps: how many it took.
-        metrics: the final ones.
+        name: of the experiment.
+        description: of the experiment.
+        article: the number of its source article; None if it has none.
+        result: how the run ended.
+        steps: the number of steps it took.
+        metrics: its final metrics.
         picture: the PNG file of its descent.
-        player: the HTML page that plays its descent.
-        shows: what the picture shows, for who does not see them.
+        player: the HTML of its player.
+        alt: the alternative text of the picture.
         config: its resolved configuration as YAML.
-        run_id: of its MLflow run, if there is one.
-        command: what reruns it.
+        run_id: of its MLflow run; None if there is none.
+        command: repeats the run.
     """
 
     name: str
-    about: str
+    description: str
     article: str | None
     result: Result
     steps: int
     metrics: dict[str, float]
     picture: Path
     player: str
-    shows: str
+    alt: str
     config: str
     run_id: str | None
     command: str
@@ -50,15 +50,15 @@ class Card:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of a section: a PNG file's bytes, and what it shows for who does not see it."""
+    """The picture of a section: the bytes of a PNG file, and its alternative text."""
 
     png: bytes
     alt: str
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table of a section; the first cell of a row is its heading."""
+class SectionTable:
+    """The table of a section; the first cell of a row is its heading."""
 
     caption: str
     header: Sequence[str]
@@ -67,18 +67,18 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """What there is to tell beside the figures; the id is what links to it name."""
+    """A section of the page; links to it use its id."""
 
     id: str
     title: str
     paragraphs: Sequence[str]
     picture: Picture | None = None
-    table: Table | None = None
+    table: SectionTable | None = None
 
 
 @dataclass(frozen=True)
 class Article:
-    """A source article: its title, the language of that, and what to say of it in English."""
+    """A source article: its title, the language of the title, and a note in English."""
 
     title: str
     lang: str
@@ -95,26 +95,26 @@ ARTICLES = {
 
 
 @dataclass(frozen=True)
-class Embedded:
-    """An image as the page holds it: within its own address."""
+class EmbeddedImage:
+    """An image as a data URI, with its size in pixels, for which the page reserves space."""
 
     uri: str
     width: int
     height: int
 
 
-def embedded(image: Path | bytes) -> Embedded:
-    """An image file as a data URI, with its size in pixels, so that a page keeps its place for it."""
-    data = image if isinstance(image, bytes) else image.read_bytes()
-    with Image.open(io.BytesIO(data)) as opened:
-        kind = Image.MIME[opened.format or ""]
-        return Embedded(f"data:{kind};base64,{b64encode(data).decode()}", *opened.size)
+def embed_image(file: Path | bytes) -> EmbeddedImage:
+    """Read an image, from a path or from the bytes of a file, into a data URI."""
+    data = file if isinstance(file, bytes) else file.read_bytes()
+    with Image.open(io.BytesIO(data)) as image:
+        mime_type = Image.MIME[image.format or ""]
+        return EmbeddedImage(f"data:{mime_type};base64,{b64encode(data).decode()}", *image.size)
 
 
 def write_page(
     path: Path, figures: Sequence[PublishedValue], sections: Sequence[Section], cards: Sequence[Card]
 ) -> None:
-    """Write the report as one file that can be read offline."""
+    """Write the page."""
     templates = Environment(
         loader=PackageLoader("descent", "report"),
         autoescape=True,
@@ -128,7 +128,7 @@ def write_page(
         articles=ARTICLES,
         sections=sections,
         cards=cards,
-        embedded=embedded,
+        embed_image=embed_image,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, page)
+    write_atomically(path, page)

@@ -1,4 +1,4 @@
-"""What the report tells beside the figures, from what the stages measured."""
+"""Makes the sections of the report from the results of the stages."""
 
 import io
 from dataclasses import replace
@@ -14,23 +14,23 @@ from descent.render.histogram import histogram_picture
 from descent.render.paths import LabelledPath, paths_picture
 from descent.render.run_views import field_of
 from descent.render.style import new_figure
-from descent.report.page import Picture, Section, Table
+from descent.report.page import Picture, Section, SectionTable
 
 HIMMELBLAU = (
-    "Himmelblau's surface has four minima, all equally deep. At small rates a descent comes to the one that lies "
-    "downhill of its start, or is still on its way after 200 steps; at larger ones the first steps throw it from one "
-    "basin into another, and where basins meet a little more or less decides between them."
+    "Himmelblau's surface has four equally deep minima. At small rates a descent reaches the one downhill of its "
+    "start, or is still on its way after 200 steps; at larger rates the first steps take it from one basin into "
+    "another, and near the boundary of two basins a small change of the start or the rate changes the result."
 )
 NOISY_POLYNOMIAL = (
-    "The same for article 000, whose steps draw their data: in each cell the rates over 20 seeds, new noise and new "
-    "draws each, the same in all cells. The best minimum is reached surely from the middle at any small rate. From the "
-    "article's start at 3.5 it takes a rate that is large enough to be thrown out of the local minimum and, at that "
-    "rate, some luck not to be thrown out of everything."
+    "The same for article 000, whose steps draw their data at random: each cell is a rate over 20 seeds, with other "
+    "noise and other draws for each seed; the seeds are the same in all cells. From starts in the middle every small "
+    "rate reaches the best minimum. From the article's start at 3.5 the rate must be large enough to leave the local "
+    "minimum and, at that rate, some runs diverge."
 )
 
 
 def sections(results: Results, summary: Summary) -> list[Section]:
-    """All of them, in the order of the page."""
+    """All sections, in the order of the page."""
     return [
         _rates(results, "rates-001", "001", summary.rates["001"]),
         _rates(results, "rates-004", "004", summary.rates["004"]),
@@ -61,8 +61,8 @@ def _rates(results: Results, identity: str, article: str, rates: dict[str, float
         paragraphs=[
             f"x² + y² from ({start[0]:g}, {start[1]:g}), 100 steps. Each step multiplies the position by 1 - 2 lr, "
             "so that the descent converges for rates between 0 and 1: without overshooting up to 0.5, where one step "
-            "is enough, and from side to side above. At exactly 1 it steps to the opposite point for ever, neither "
-            "nearer nor farther, and only above 1 does it diverge.",
+            "is enough, and alternating between two sides above. At exactly 1 every step leads to the opposite point, "
+            "at the same distance, and only above 1 does it diverge.",
         ],
         picture=_picture(
             paths_picture(f"x² + y² at the learning rates of article {article}", field, paths),
@@ -84,37 +84,37 @@ def _field(results: Results, summary: Summary) -> Section:
         id="field-004",
         title="The gradient as a field: article 004",
         paragraphs=[
-            "An arrow at every point of the article's grid, from -2 to 2.25 by 0.25, along the negative gradient: "
-            "the way down that is steepest there. On a round bowl all of them point at the minimum; where contours "
-            "are not round they don't, and descent by steps of any rate takes a detour."
+            "An arrow at every point of the article's grid, from -2 to 2.25 by 0.25, along the negative gradient, "
+            "the direction of steepest descent. On a round bowl all of them point at the minimum; if contours are not "
+            "round, they don't, and the descent takes a detour at any rate."
         ],
         picture=_picture(figure, "Arrows on a grid over the contours of x² + y², all of them pointing to the middle"),
     )
 
 
 def _noisy_polynomial(results: Results, summary: Summary) -> Section:
-    rows = results.repeated("noisy_polynomial")
-    inside = np.array([float(row["x"]) for row in rows if row["result"] != "diverged"])
+    rows = results.seed_rows("noisy_polynomial")
+    ends = np.array([float(row["x"]) for row in rows if row["result"] != "diverged"])
     plot = histogram_picture(
         f"Where {len(rows):,} descents on the noisy polynomial ended",
         "x after 100 steps",
-        inside,
+        ends,
         np.linspace(-7, 7, 141),
         dict(zip(("local minimum", "best minimum", "local minimum "), summary.minima, strict=True)),
         [f"{summary.diverged:,} more diverged"],
     )
     return Section(
         id="chance-000",
-        title=f"How surely: article 000 from {len(rows):,} seeds",
+        title=f"How reliably: article 000 from {len(rows):,} seeds",
         paragraphs=[
             "The article shows one descent that leaves the local minimum near 4 for the best one near 0, and says "
-            "that it may not work. Here it is repeated with new noise and new draws for every seed. What throws it "
-            "out of the local minimum is the fit of a polynomial to ten points alone; what makes it diverge is the "
-            "same: once in a while the fitted curve is steep, and one step at rate 0.3 leads far out, where every "
-            "curve is steeper still.",
+            "that it may not work. Here it is repeated with new noise and new draws for every seed. A descent leaves "
+            "the local minimum because each step fits a polynomial to only ten points, and diverges for the same "
+            "reason: sometimes the fitted curve is steep, and one step at rate 0.3 leads far out, where every curve "
+            "is steeper still.",
         ],
-        picture=_picture(plot, "A histogram of where the runs that did not diverge ended, with peaks at the minima"),
-        table=Table(
+        picture=_picture(plot, "A histogram of the ends of the runs that did not diverge, with peaks at the minima"),
+        table=SectionTable(
             caption="How the runs ended, with 95 % intervals (Wilson)",
             header=["end", "runs", "rate"],
             rows=[[name, f"{count:,}", share] for name, count, share in summary.ends],
@@ -129,7 +129,7 @@ def _basins(results: Results, name: str, text: str) -> Section:
         paragraphs=[text, f"`descent train sweep=basin experiment={name}` draws such a map."],
         picture=Picture(
             (results.root / "sweeps" / f"basin_{name}" / VIEWS / basins.PICTURE).read_bytes(),
-            "A map of what becomes of descents, by colour: starts from left to right, learning rates upwards",
+            "A map of the outcomes of descents, by colour: starts from left to right, learning rates upwards",
         ),
     )
 
@@ -137,14 +137,14 @@ def _basins(results: Results, name: str, text: str) -> Section:
 def _networks(summary: Summary) -> Section:
     return Section(
         id="seeds-mnist",
-        title="How surely: the networks on MNIST from other seeds",
+        title="How reliably: the networks on MNIST from other seeds",
         paragraphs=[
-            "A seed draws the initial weights and, with two layers, the minibatches. One published run is one draw; "
-            "these are the means over the seeds, with 95 % intervals (Student), and what they range over. With three "
+            "A seed determines the initial weights and, with two layers, the minibatches. A published run is a single "
+            "sample; these are the means over the seeds, with 95 % intervals (Student), and the ranges. With three "
             "layers they are those after ten of the hundred epochs, which take minutes for each seed: "
-            "`descent seeds --count 4 experiment=mnist_three_layer` goes all the way."
+            "`descent seeds --count 4 experiment=mnist_three_layer` trains all hundred."
         ],
-        table=Table(
+        table=SectionTable(
             caption="Accuracies over the seeds",
             header=["experiment", "images", "step", "mean", "range", "seeds"],
             rows=[
@@ -161,15 +161,15 @@ def _gradients(results: Results) -> Section:
         id="gradient-check",
         title="Backpropagation against central differences",
         paragraphs=[
-            "Every one of the 79,510 components of the gradient of article 004's two layers, by backpropagation and by "
-            f"evaluating the loss to both sides: `descent check-gradient experiment={name}`."
+            "All 79,510 components of the gradient of article 004's two layers, by backpropagation and by central "
+            f"differences: `descent check-gradient experiment={name}`."
         ],
         picture=Picture(
             (results.root / "gradients" / name / VIEWS / gradients.PICTURE).read_bytes(),
             "Four panels, one a parameter: central difference against backpropagation, all on the diagonal",
         ),
-        table=Table(
-            caption="How far the two are apart",
+        table=SectionTable(
+            caption="The differences between the two",
             header=["parameter", "shape", "components", "largest difference", "relative to the largest component"],
             rows=[
                 [

@@ -6,7 +6,7 @@ import numpy as np
 
 from descent.core.build import problem_of
 from descent.core.config import TrainConfig
-from descent.records.folder import write_whole
+from descent.records.folder import write_atomically
 from descent.records.run import COORDINATES
 from descent.records.sweep import SweepRecord
 from descent.render.basins import PICTURE, draw_basins
@@ -38,7 +38,7 @@ def train_map(config: TrainConfig, sweep: SweepRecord) -> None:
         counts=result.counts,
         experiment=np.array([position[0], config.optimizer.lr]),
     )
-    write_whole(sweep.files / TABLE, result.table())  # last, since it is the sign that the map is whole
+    write_atomically(sweep.files / TABLE, result.table())  # last, since it is the sign that the map is whole
     draw_basins(sweep)
     runs = result.counts.sum()
     for ending, count in zip(result.outcomes, result.counts.sum(axis=(1, 2)).tolist(), strict=True):

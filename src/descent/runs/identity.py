@@ -11,7 +11,7 @@ from descent.core.config import TrainConfig
 from descent.errors import UserError
 from descent.project import project_root
 from descent.records.folder import RECORD, VIEWS, refuse_first_version
-from descent.records.lineage import ABOUT, flat, inputs, run_key, without
+from descent.records.lineage import DESCRIPTIVE, flat, inputs, run_key, without
 from descent.records.run import HEADER, RESULT, Header, Result, RunRecord
 
 LEFT_BY_DVC = {VIEWS, ".gitignore"}
@@ -72,7 +72,7 @@ def result_of_record(record: RunRecord, *, was_finished: bool = False, was_begun
 def params_of(config: TrainConfig, accelerator: str) -> dict[str, str]:
     """The flat parameters of a run that is computed on an accelerator: `cpu`, `cuda` or `mps`."""
     # Descriptions of the run are in its config.yaml; params are what runs are compared by.
-    return {**without(flat(config.to_dict()), ABOUT), "trainer.accelerator": accelerator}
+    return {**without(flat(config.to_dict()), DESCRIPTIVE), "trainer.accelerator": accelerator}
 
 
 def folder_of(config: TrainConfig, key: str) -> Path:

@@ -5,7 +5,7 @@ import json
 
 from omegaconf import DictConfig, OmegaConf
 
-from descent.compare.runs import run_label
+from descent.compare.grouping import run_label
 from descent.errors import UserError
 from descent.records.folder import now
 from descent.records.lineage import NO_EFFECT, flat, source_hash

@@ -1,1 +1,1 @@
-"""The run record, its lineage, and its way to MLflow; knows nothing of training."""
+"""Syncs records and views to MLflow, in a background process or on request."""

@@ -1,4 +1,4 @@
-"""The trainer's end of the sync worker: it names records to a process that draws them and brings them to MLflow."""
+"""The background sync: sends the folders of records to a worker process, which draws them and syncs them to MLflow."""
 
 import math
 import os
@@ -13,31 +13,31 @@ from typing import Self
 
 from descent.records.folder import RECORD
 from descent.records.run import RESULT
-from descent.tracking.store import resolve
+from descent.tracking.store import resolve_uri
 
-EVERY = 20.0
-"""Seconds between two syncs, and before the first."""
+SYNC_INTERVAL = 20.0
+"""Seconds before the first sync, and between two."""
 
 
 class BackgroundSync:
-    """A process that draws runs and brings them to MLflow, so that training never waits for or dies of a store.
+    """A process that draws runs and syncs them to MLflow, so that training never waits for a store or fails with it.
 
     Args:
-        uri: the store; None to draw alone.
-        max_points: of a metric, at most.
+        uri: the store; None only to draw.
+        max_points: the most points of a metric.
         flush_timeout: seconds to wait in `finish`.
-        every: seconds before the first sync, and between two.
+        interval: seconds before the first sync, and between two.
     """
 
-    def __init__(self, uri: str | None, max_points: int, flush_timeout: float, every: float = EVERY) -> None:
+    def __init__(self, uri: str | None, max_points: int, flush_timeout: float, interval: float = SYNC_INTERVAL) -> None:
         self._command = [sys.executable, "-m", "descent.tracking.sync_worker", str(max_points)]
         if uri is not None:
-            self._command.append(resolve(uri))
-        self._flush_timeout, self._every = math.inf if uri is None else flush_timeout, every
-        self._due = time.monotonic() + every
+            self._command.append(resolve_uri(uri))
+        self._flush_timeout, self._interval = math.inf if uri is None else flush_timeout, interval
+        self._next_sync = time.monotonic() + interval
         self._process: subprocess.Popen[bytes] | None = None
-        self._named = False
-        self._unheard: list[Path] = []
+        self._has_sent = False
+        self._unsent: list[Path] = []
         self._complete: list[Path] = []
 
     def __enter__(self) -> Self:
@@ -46,88 +46,88 @@ class BackgroundSync:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finish, and tell on stderr what is not in MLflow; whoever pressed Ctrl-C does not wait for it."""
+        """Finish, and print to stderr what is not in MLflow; do not wait after Ctrl-C."""
         if kind is not KeyboardInterrupt:
             for reason in self.finish():
-                print(f"not in MLflow yet: {reason} (the run record is whole)", file=sys.stderr)
+                print(f"not in MLflow yet: {reason} (the run record is complete)", file=sys.stderr)
 
     def start(self) -> subprocess.Popen[bytes]:
-        """The process, started if it is not; at the latest it ends soon after this one.
+        """Start the process, unless it runs already; it ends soon after this one at the latest.
 
-        To import MLflow takes it seconds, for which training does better not to wait.
+        It takes seconds to import MLflow, while training continues.
         """
         if self._process is None:
-            self._says = tempfile.TemporaryFile()  # noqa: SIM115  (a pipe that nobody reads could fill up)
+            self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (a pipe that is not read could fill up)
             self._process = subprocess.Popen(
                 self._command,
                 bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                stderr=self._says,
-                # A Ctrl-C in the terminal is for the trainer alone. In a session of its own the process would also be
-                # out of its reach, but Linux gives every session the same share of the cores, however nice.
+                stderr=self._stderr,
+                # Ctrl-C in the terminal must reach only the trainer. A session of its own would do as well, but Linux
+                # shares the cores equally between sessions, whatever their niceness.
                 process_group=0,
             )
             assert self._process.stdin is not None
-            self._names = self._process.stdin
-            os.set_blocking(self._names.fileno(), False)
+            self._stdin = self._process.stdin
+            os.set_blocking(self._stdin.fileno(), False)
         return self._process
 
     def on_progress(self, folder: Path) -> None:
-        """Say that a record has something new; never waits, never raises, and may go unheard."""
-        if time.monotonic() >= self._due:
-            self._due = time.monotonic() + self._every
+        """Send a record with new rows, if a sync is due; never waits, never raises, and may be lost."""
+        if time.monotonic() >= self._next_sync:
+            self._next_sync = time.monotonic() + self._interval
             self.start()
-            self._name(folder)
+            self._send(folder)
 
     def on_complete(self, folder: Path) -> None:
-        """Say that a record is whole; never waits, never raises, and is heard at the latest in `finish`."""
+        """Send a complete record; never waits, never raises, and is sent in `finish` at the latest."""
         self.start()
-        self._unheard.append(folder)
+        self._unsent.append(folder)
         self._complete.append(folder)
-        self._name_unheard()
+        self._send_unsent()
 
     def finish(self) -> list[str]:
-        """Wait until every record that was named is in MLflow, and end the process; the reasons why some aren't."""
+        """Wait until all records are in MLflow, end the process, and return the reasons why some are not."""
         if self._process is None:
             return []
-        if not self._named:
+        if not self._has_sent:
             self._process.terminate()
         deadline = time.monotonic() + self._flush_timeout
-        while not self._name_unheard() and time.monotonic() < deadline:
+        while not self._send_unsent() and time.monotonic() < deadline:
             time.sleep(0.01)
-        self._names.close()
-        with self._says:
+        self._stdin.close()
+        with self._stderr:
             try:
-                left = max(0.0, deadline - time.monotonic())
-                code = self._process.wait(left if left < math.inf else None)
+                timeout = max(0.0, deadline - time.monotonic())
+                code = self._process.wait(timeout if timeout < math.inf else None)
             except subprocess.TimeoutExpired:
                 self._draw()
-                return [f"MLflow has not got it all after {self._flush_timeout:g} s; the background sync goes on"]
-            self._says.seek(0)
-            lines = self._says.read().decode(errors="replace").splitlines()
-        if code == 0 or not self._named:
+                return [f"the sync was not complete after {self._flush_timeout:g} s, and continues in the background"]
+            self._stderr.seek(0)
+            lines = self._stderr.read().decode(errors="replace").splitlines()
+        if code == 0 or not self._has_sent:
             return []
         self._draw()
         return lines or [f"the background sync died ({code}); run `descent sync`"]
 
     def _draw(self) -> None:
-        """Draw what the process has not come to: a run is over when its views are there."""
+        """Draw the views that the process has not drawn."""
         from descent.render import run_views
 
         for folder in self._complete:
             if (folder / RECORD / RESULT).exists():
                 run_views.draw(folder)
 
-    def _name_unheard(self) -> bool:
-        """Name what has not been heard of yet; False if there is no room for all of it."""
-        while self._unheard and self._name(self._unheard[0]):
-            self._unheard.pop(0)
-        return not self._unheard
+    def _send_unsent(self) -> bool:
+        """Send the complete records that have not been sent; return False if the pipe is full."""
+        while self._unsent and self._send(self._unsent[0]):
+            self._unsent.pop(0)
+        return not self._unsent
 
-    def _name(self, folder: Path) -> bool:
-        """Write a folder's name to the process; False if the pipe is full."""
-        self._named = True
-        with suppress(BrokenPipeError):  # the process is gone, and `finish` says why
-            return self._names.write(f"{folder.absolute()}\n".encode()) is not None
+    def _send(self, folder: Path) -> bool:
+        """Write a folder to the process's stdin; return False if the pipe is full."""
+        self._has_sent = True
+        with suppress(BrokenPipeError):  # the process has died, and `finish` says why
+            return self._stdin.write(f"{folder.absolute()}\n".encode()) is not None
         return True

@@ -1,37 +1,39 @@
-"""A view of a sweep's runs, saved where MLflow's UI keeps the views that its users save (Runs > Views, MLflow 3.17).
+"""The saved view of a sweep in MLflow's UI, stored like the views that its users save (Runs > Views, MLflow 3.17).
 
-It opens with the parameters that are swept beside the metrics, the curves, and the pictures side by side.
+It shows the swept parameters beside the metrics, the curves, and the pictures side by side.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-SAVED_VIEW = "mlflow.sharedViewState."
-"""What the tags of an experiment begin with that hold its saved views; the rest is the view's key."""
-TRACKED = "loss/step"
+VIEW_TAG = "mlflow.sharedViewState."
+"""The prefix of the tags of an experiment that hold its saved views; the rest of the name is the view's key."""
+STEP_LOSS = "loss/step"
 
 
-def view(name: str, when: int, parent: str, params: Sequence[str], metrics: Iterable[str], objective: str) -> str:
-    """The value of the tag that saves a view of a sweep's runs.
+def view_tag_value(
+    name: str, when: int, parent: str, params: Sequence[str], metrics: Iterable[str], objective: str
+) -> str:
+    """The value of the tag that saves the view of a sweep.
 
     Args:
-        name: the view's, and the sweep's.
-        when: the sweep ended, in milliseconds since the epoch.
-        parent: the id of the sweep's run in MLflow.
-        params: the names of those that are swept.
-        metrics: the names of all that its runs have.
-        objective: the metric that they are ranked by.
+        name: of the view and of the sweep.
+        when: the end of the sweep, in milliseconds since the epoch.
+        parent: the MLflow run id of the sweep.
+        params: the names of the swept parameters.
+        metrics: the names of all metrics of its runs.
+        objective: the metric that ranks the runs.
     """
-    reached = sorted(name for name in metrics if name.startswith(("loss/", "accuracy/")) and name != TRACKED)
-    curves = [_curve(metric) for metric in (TRACKED, *reached)]
+    evaluated = sorted(name for name in metrics if name.startswith(("loss/", "accuracy/")) and name != STEP_LOSS)
+    curves = [_curve(metric) for metric in (STEP_LOSS, *evaluated)]
     pictures = _chart("descent", "IMAGE", "descents", imageKeys=["descent"], showRunParams=False)
     state = {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'",
-        # In any order but that of time, the UI shows runs without their parents, which it would not open.
+        # Sorted by anything but time, the UI shows the runs without their parents, which would be collapsed.
         "orderByKey": f"metrics.`{objective}`",
         "orderByAsc": not objective.startswith("accuracy/"),
-        "selectedColumns": [f"params.`{name}`" for name in params] + [f"metrics.`{name}`" for name in reached],
+        "selectedColumns": [f"params.`{name}`" for name in params] + [f"metrics.`{name}`" for name in evaluated],
         "compareRunCharts": [*curves, pictures],
         "compareRunSections": [_section("curves", 2, 400), _section("descents", 1, 800)],
         "runsHiddenMode": "SHOW_ALL",
@@ -39,37 +41,39 @@ def view(name: str, when: int, parent: str, params: Sequence[str], metrics: Iter
     return json.dumps({"name": name, "createdAt": when, "updatedAt": when, "state": json.dumps(state)})
 
 
-def page(experiment: str, key: str) -> str:
-    """The page of the UI that shows a view."""
+def view_address(experiment: str, key: str) -> str:
+    """The address of a saved view, relative to that of the UI."""
     return f"#/experiments/{experiment}/runs?viewStateShareKey={key}&workflowType=machine_learning"
 
 
-def saved_in(tags: Mapping[str, str]) -> list[tuple[str, str, int]]:
-    """The key of each view saved in the tags of an experiment, its name, and when it was saved."""
-    # What a user shares without a name is there as well, in another form.
-    views = {name.removeprefix(SAVED_VIEW): value for name, value in tags.items() if name.startswith(SAVED_VIEW)}
-    named = {key: json.loads(value) for key, value in views.items() if value.startswith('{"name"')}
-    return [(key, value["name"], value["createdAt"]) for key, value in named.items()]
+def saved_views(tags: Mapping[str, str]) -> list[tuple[str, str, int]]:
+    """The key, the name and the time of each view that is saved in the tags of an experiment."""
+    # Views that a user shares without a name have the same prefix, and another form.
+    views = {name.removeprefix(VIEW_TAG): value for name, value in tags.items() if name.startswith(VIEW_TAG)}
+    saved = {key: json.loads(value) for key, value in views.items() if value.startswith('{"name"')}
+    return [(key, value["name"], value["createdAt"]) for key, value in saved.items()]
 
 
 def _curve(metric: str) -> dict[str, Any]:
-    """A curve as it is: the UI would smooth it."""
-    as_it_is = {"useGlobalLineSmoothing": False, "lineSmoothness": 0}
+    """A chart of a metric, which the UI would smooth by default."""
+    unsmoothed = {"useGlobalLineSmoothing": False, "lineSmoothness": 0}
     scale = "log" if metric.startswith("loss/") else "linear"
-    return _chart(metric, "LINE", "curves", metricKey=metric, selectedMetricKeys=[metric], scaleType=scale, **as_it_is)
+    return _chart(
+        metric, "LINE", "curves", metricKey=metric, selectedMetricKeys=[metric], scaleType=scale, **unsmoothed
+    )
 
 
-def _chart(name: str, kind: str, section: str, **more: Any) -> dict[str, Any]:
+def _chart(name: str, kind: str, section: str, **options: Any) -> dict[str, Any]:
     return {
         "uuid": f"descent-{name}",
         "type": kind,
         "metricSectionId": section,
         "displayName": name,
         "runsCountToCompare": 100,
-        **more,
+        **options,
     }
 
 
 def _section(name: str, columns: int, height: int) -> dict[str, Any]:
-    """A section of charts, so many abreast, each so many pixels high."""
+    """A section of charts, in columns, each `height` pixels high."""
     return {"uuid": name, "name": name, "display": True, "isReordered": True, "columns": columns, "cardHeight": height}

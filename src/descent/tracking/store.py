@@ -1,4 +1,4 @@
-"""The MLflow store: where it is, the first contact with it, and its experiments."""
+"""The MLflow store: its address, its client, and its experiments."""
 
 import logging
 import os
@@ -20,42 +20,42 @@ if TYPE_CHECKING:
 DEFAULT_URI = "sqlite:///mlflow.db"
 SQLITE = "sqlite:///"
 ENVIRONMENT = {
-    # A server that is away is to be told of in seconds; whoever syncs tries again later.
+    # Report an unreachable server within seconds; the next sync tries again.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    # Every error that MLflow logs is raised as well, and told in a line.
+    # Every error that MLflow logs is raised as well, and reported in one line.
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
 
 
-def resolve(uri: str) -> str:
-    """The URI, a relative SQLite path taken from the project's root, whichever folder one is in."""
-    path = database(uri)
+def resolve_uri(uri: str) -> str:
+    """The URI with an absolute SQLite path; a relative one is relative to the project's root."""
+    path = sqlite_path(uri)
     return f"{SQLITE}{path}" if path else uri
 
 
-def database(uri: str) -> Path | None:
+def sqlite_path(uri: str) -> Path | None:
     """The file of a SQLite store; None for any other store."""
     return shared_root() / uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else None
 
 
 @contextmanager
 def as_user_errors(uri: str) -> Iterator[None]:
-    """Tell whatever goes wrong with a store in one line: a UserError."""
+    """Raise any error of a store as a UserError of one line."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        store = re.sub("//[^/@]*@", "//", uri)  # a password is not to be told
+        store = re.sub("//[^/@]*@", "//", uri)  # without a password
         raise UserError(f"MLflow store {store}: {_reason(error)}; `descent sync` tries again") from error
 
 
 def client_class() -> type["MlflowClient"]:
-    """MLflow's client, imported, which takes seconds."""
+    """Import MLflow's client, which takes seconds."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
@@ -65,18 +65,18 @@ def client_class() -> type["MlflowClient"]:
 
 
 def connect(uri: str) -> "MlflowClient":
-    """A client of a store that answers; UserError where none does."""
-    new_client = client_class()
-    uri = resolve(uri)
-    path = database(uri)
-    with as_user_errors(uri), _first_contact(path) if path else nullcontext():
-        client = new_client(uri)
+    """A client of a store; raises a UserError if the store does not answer."""
+    client_type = client_class()
+    uri = resolve_uri(uri)
+    path = sqlite_path(uri)
+    with as_user_errors(uri), _schema_lock(path) if path else nullcontext():
+        client = client_type(uri)
         client.search_experiments(max_results=1)
         return client
 
 
 def experiment_id(client: "MlflowClient", name: str) -> str:
-    """The id of the experiment of that name, created where there is none."""
+    """The id of the experiment of that name, which is created if it does not exist."""
     from mlflow.exceptions import MlflowException
 
     experiment = client.get_experiment_by_name(name)
@@ -84,7 +84,7 @@ def experiment_id(client: "MlflowClient", name: str) -> str:
         try:
             return client.create_experiment(name, _artifact_location(client.tracking_uri, name))
         except MlflowException as error:
-            # Another run of the same problem may have been quicker.
+            # Another process may have created it meanwhile.
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         experiment = client.get_experiment_by_name(name)
@@ -94,24 +94,24 @@ def experiment_id(client: "MlflowClient", name: str) -> str:
 
 
 @contextmanager
-def _first_contact(path: Path) -> Iterator[None]:
-    """One process at a time: the first creates the schema, and a half-made one is no store."""
+def _schema_lock(path: Path) -> Iterator[None]:
+    """Let only one process at a time open a SQLite store, since the first one creates the schema."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(path.name + ".lock")):
-        # MLflow would try again for minutes to open what is not a database.
+        # Fail at once for a file that is not a database, which MLflow would try to open for minutes.
         with closing(sqlite3.connect(path)) as probe:
             probe.execute("PRAGMA schema_version")
         yield
 
 
 def _artifact_location(uri: str, experiment: str) -> str | None:
-    """A folder beside a SQLite store; any other store knows its own."""
-    path = database(uri)
+    """The folder of an experiment's artifacts beside a SQLite store; None for any other store, which has a default."""
+    path = sqlite_path(uri)
     return (path.parent / "mlartifacts" / re.sub(r"[^\w.-]+", "-", experiment)).as_uri() if path else None
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what lies at the root of an error."""
+    """The first line of the root cause of an error."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
     return next(iter(str(error).splitlines()), "") or type(error).__name__

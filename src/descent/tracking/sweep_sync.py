@@ -1,4 +1,4 @@
-"""Bringing a sweep record to MLflow: a parent run, with the runs of its jobs as its children."""
+"""Syncs a sweep record to MLflow: a parent run, whose children are the runs of its jobs."""
 
 import csv
 import json
@@ -8,131 +8,143 @@ from typing import TYPE_CHECKING
 from descent.records.folder import RECORD
 from descent.records.locks import file_lock
 from descent.records.sweep import BEST, RUNS, SWEEP, State, SweepRecord
-from descent.tracking.saved_view import SAVED_VIEW, page, view
+from descent.tracking.saved_view import VIEW_TAG, view_address, view_tag_value
 from descent.tracking.store import as_user_errors, connect, experiment_id
-from descent.tracking.sync import RECORD_ID, RESULT, Synced, bring_views, files_in, find, fitting_tags, log_params, sync
+from descent.tracking.sync import (
+    RECORD_TAG,
+    RESULT_TAG,
+    SyncResult,
+    artifact_files,
+    find_run,
+    log_params,
+    log_views,
+    shortened_tags,
+    sync,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-STOOD = "descent.stood"
+STATE_TAG = "descent.stood"
+"""The tag that holds the state of the sweep that was synced last."""
 TABLE = "runs.json"
 
 
-def sync_sweep(folder: Path, uri: str) -> Synced:
-    """Bring how a sweep stands to its run in MLflow, and the runs of its jobs under it; again is as good as once."""
+def sync_sweep(folder: Path, uri: str) -> SyncResult:
+    """Sync the state of a sweep to its MLflow run, and make the runs of its jobs its children; idempotent."""
     sweep = SweepRecord(folder)
     client = connect(uri)
     with file_lock(sweep.files / SWEEP), as_user_errors(uri):
         experiment = experiment_id(client, sweep.header.problem)
-        run = find(client, sweep.header.id, experiment)
+        run = find_run(client, sweep.header.id, experiment)
         is_new = run is None
         if run is None:
             run = client.create_run(
                 experiment,
                 start_time=sweep.header.created,
-                tags=fitting_tags({**sweep.header.tags, RECORD_ID: sweep.header.id}),
+                tags=shortened_tags({**sweep.header.tags, RECORD_TAG: sweep.header.id}),
                 run_name=sweep.header.name,
             )
-        changed = _bring(client, run, sweep)
-        return Synced("new" if is_new else "updated" if changed else "unchanged", run.info.run_id)
+        changed = _update(client, run, sweep)
+        return SyncResult("new" if is_new else "updated" if changed else "unchanged", run.info.run_id)
 
 
-def sync_record(folder: Path, uri: str, max_points: int) -> Synced:
-    """Bring the record in a folder, be it of a run or of a sweep."""
+def sync_record(folder: Path, uri: str, max_points: int) -> SyncResult:
+    """Sync the record of a run or of a sweep."""
     return sync_sweep(folder, uri) if (folder / RECORD / SWEEP).exists() else sync(folder, uri, max_points)
 
 
-def _bring(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
-    """Bring the sweep to its run; False where there was nothing to bring."""
+def _update(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
+    """Update the MLflow run of a sweep; return whether anything was new."""
     run_id, state = run.info.run_id, sweep.state()
-    if run.data.tags.get(STOOD) == _stood(state, len(_records(sweep))):  # only how it is drawn may have changed
-        return state.status != "RUNNING" and bring_views(client, run, sweep.views)
-    if STOOD not in run.data.tags:
+    if run.data.tags.get(STATE_TAG) == _state_tag_value(state, len(_records(sweep))):  # only views may have changed
+        return state.status != "RUNNING" and log_views(client, run, sweep.views)
+    if STATE_TAG not in run.data.tags:
         log_params(client, run_id, sweep.header.params)
-    children = _adopt(client, run_id, sweep)
+    children = _adopt_children(client, run_id, sweep)
     if state.status == "RUNNING":
         client.update_run(run_id, status="RUNNING")
     else:
         _close(client, run, sweep, state, children)
-    # Fewer than are recorded, where the background sync has yet to bring some: then this is done again.
-    client.set_tag(run_id, STOOD, _stood(state, len(children)))
+    # If the background sync has yet to create some of the runs, the number differs, and the next sync continues.
+    client.set_tag(run_id, STATE_TAG, _state_tag_value(state, len(children)))
     return True
 
 
-def _stood(state: State, runs: int) -> str:
+def _state_tag_value(state: State, runs: int) -> str:
     return f"{state.status} {state.when} {runs} runs"
 
 
 def _records(sweep: SweepRecord) -> list[str]:
-    """The records of the jobs' runs, as far as those were begun."""
+    """The ids of the records of the jobs' runs that were started."""
     return sorted({job.record for job in sweep.jobs() if job.record is not None})
 
 
-def _adopt(client: "MlflowClient", run_id: str, sweep: SweepRecord) -> "dict[str, Run]":
-    """Put the jobs' runs under the sweep's, but for those that are under another's already.
+def _adopt_children(client: "MlflowClient", run_id: str, sweep: SweepRecord) -> "dict[str, Run]":
+    """Make the jobs' runs children of the sweep's run, unless they have another parent.
 
     Returns:
-        From the records of those that are in MLflow to their runs there.
+        The MLflow runs by the ids of their records; runs that are not in MLflow yet are left out.
     """
     from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-    found: dict[str, Run] = {}
+    children: dict[str, Run] = {}
     for record in _records(sweep):
-        child = find(client, record)
+        child = find_run(client, record)
         if child is not None:
-            found[record] = child
+            children[record] = child
             if MLFLOW_PARENT_RUN_ID not in child.data.tags:
                 client.set_tag(child.info.run_id, MLFLOW_PARENT_RUN_ID, run_id)
-    return found
+    return children
 
 
 def _close(client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State, children: "dict[str, Run]") -> None:
-    """Bring the numbers, the table and the pictures of a sweep that has come to an end, for now."""
+    """Log the metrics, the table and the pictures of a sweep that has ended, and set its status."""
     from mlflow.entities import Metric
 
     run_id = run.info.run_id
     client.log_batch(run_id, [Metric(key, value, state.when, 0) for key, value in state.metrics.items()])
     if state.best is not None and state.best_record is not None:
         client.set_tag(run_id, "descent.best", state.best)
-        best = children.get(state.best_record) or find(client, state.best_record)
+        best = children.get(state.best_record) or find_run(client, state.best_record)
         if best is not None:
             client.set_tag(run_id, "descent.best_run_id", best.info.run_id)
-    for path in files_in(sweep.files):
+    for path in artifact_files(sweep.files):
         client.log_artifact(run_id, str(path), path.parent.relative_to(sweep.folder).as_posix())
     if (sweep.views / RUNS).exists():
         _log_table(client, run_id, sweep.views / RUNS)
-    bring_views(client, run, sweep.views)
+    log_views(client, run, sweep.views)
     if children:
         _save_view(client, run, sweep, state, children)
-    client.set_tag(run_id, RESULT, state.status.lower())
+    client.set_tag(run_id, RESULT_TAG, state.status.lower())
     client.set_terminated(run_id, state.status, state.when)
 
 
 def _save_view(
     client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State, children: "dict[str, Run]"
 ) -> None:
-    """Save how the runs are best looked at, and tell of it in the sweep's description."""
+    """Save a view of the runs, and link to it in the sweep's description."""
     from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
     metrics = {metric for child in children.values() for metric in child.data.metrics}
     best = [name.removeprefix(BEST) for name in state.metrics if name.startswith(BEST)]
-    saved = view(sweep.header.name, state.when, run.info.run_id, sweep.swept, metrics, *(best or ["loss/train"]))
+    objective, *_ = best or ["loss/train"]
+    value = view_tag_value(sweep.header.name, state.when, run.info.run_id, sweep.swept, metrics, objective)
     experiment, key = run.info.experiment_id, sweep.header.id[:16]
-    client.set_experiment_tag(experiment, SAVED_VIEW + key, saved)
-    address = page(experiment, key)
+    client.set_experiment_tag(experiment, VIEW_TAG + key, value)
+    address = view_address(experiment, key)
     note = f"Its runs: [table]({address}), [curves and pictures]({address}&compareRunsMode=CHART)"
     client.set_tag(run.info.run_id, MLFLOW_RUN_NOTE, note)
 
 
 def _log_table(client: "MlflowClient", run_id: str, path: Path) -> None:
-    """The table as MLflow's own, which its UI shows; `log_table` would add the rows to those of an earlier time."""
+    """Log a table in MLflow's own format, which its UI shows; `log_table` would append to rows of an earlier sync."""
     from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
     with path.open(newline="", encoding="utf-8") as file:
         columns, *data = csv.reader(file)
-    # The UI leaves a column empty that has a dot in its name.
+    # The UI shows a column as empty if its name has a dot.
     short = [name.rpartition(".")[2] for name in columns]
     names = short if len(set(short)) == len(short) else [name.replace(".", "_") for name in columns]
     client.log_text(run_id, json.dumps({"columns": names, "data": data}), TABLE)

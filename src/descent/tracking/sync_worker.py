@@ -1,9 +1,9 @@
-"""`python -m descent.tracking.sync_worker MAX_POINTS [URI]`: draw runs, and bring them to MLflow, beside training.
+"""`python -m descent.tracking.sync_worker MAX_POINTS [URI]`: draw runs and sync them to MLflow, beside training.
 
-A line of stdin is the folder in which the record of a run or a sweep stands now, and says that it has something new.
-The views of a run that has ended are drawn; then its record and views go to the store, if there is one. What fails is
-tried again when it is named again, and at the end of stdin. With that the process ends: with 0 when all is done, else
-with 1 and a line on stderr for each record of which something is missing.
+Each line of stdin is the folder of a run or a sweep whose record has changed. The worker draws the views of a run that
+has ended, and then syncs record and views to the store, if one is given. What fails is tried again when the folder is
+received again, and at the end of stdin. Then the worker exits: with 0 if all is done, else with 1 and a line on stderr
+for each record that is not complete in MLflow.
 """
 
 import os
@@ -22,82 +22,82 @@ from descent.render import run_views
 from descent.tracking.store import client_class
 from descent.tracking.sweep_sync import sync_record
 
-Inbox = SimpleQueue[Path | None]  # None says that there is no more
+Queue = SimpleQueue[Path | None]  # None marks the end
 
 
-def follow(lines: Iterable[str], uri: str | None, max_points: int) -> list[str]:
-    """Draw and sync each record whenever a line names it; the reasons why something is missing in the end."""
-    inbox: Inbox = SimpleQueue()
-    Thread(target=_read, args=(lines, inbox), daemon=True).start()
-    reasons: dict[Path, str | None] = {}
-    more = True
-    while more:
-        said = _drain(inbox)
-        more = said[-1] is not None
-        # Each once, and where it was named last: a sweep takes in the runs that were named before it.
-        named = list(reversed(dict.fromkeys(name for name in reversed(said) if name is not None)))
-        # All are drawn before any is synced: training waits for the views, and not for a store that does not answer.
-        undrawn = {folder: _draw(folder) for folder in named}
-        for folder in named:
-            reasons[folder] = _sync(folder, uri, max_points) or undrawn[folder]
-    # A record that is no longer where it was named has been named since where it went to.
-    again = [folder for folder, reason in reasons.items() if reason is not None and folder.exists()]
-    last = [_draw(folder) or _sync(folder, uri, max_points) for folder in again]
-    return list(dict.fromkeys(reason for reason in last if reason is not None))
+def process_records(lines: Iterable[str], uri: str | None, max_points: int) -> list[str]:
+    """Draw and sync the record of each line; return the errors that remain at the end."""
+    queue: Queue = SimpleQueue()
+    Thread(target=_read, args=(lines, queue), daemon=True).start()
+    errors: dict[Path, str | None] = {}
+    is_open = True
+    while is_open:
+        received = _drain(queue)
+        is_open = received[-1] is not None
+        # Without duplicates, in the order of the last occurrences: a sweep adopts the runs that came before it.
+        folders = list(reversed(dict.fromkeys(folder for folder in reversed(received) if folder is not None)))
+        # All are drawn before any is synced: training waits for the views, but not for a store that does not answer.
+        drawing_errors = {folder: _draw(folder) for folder in folders}
+        for folder in folders:
+            errors[folder] = _sync(folder, uri, max_points) or drawing_errors[folder]
+    # A folder that no longer exists was moved, and has been received again under its new name.
+    failed = [folder for folder, error in errors.items() if error is not None and folder.exists()]
+    remaining = [_draw(folder) or _sync(folder, uri, max_points) for folder in failed]
+    return list(dict.fromkeys(error for error in remaining if error is not None))
 
 
-def _read(lines: Iterable[str], inbox: Inbox) -> None:
-    """Keep the pipe empty, however long a sync takes."""
+def _read(lines: Iterable[str], queue: Queue) -> None:
+    """Empty the pipe into a queue, even while a sync takes long."""
     for line in lines:
-        inbox.put(Path(line.rstrip("\n")))
-    inbox.put(None)
+        queue.put(Path(line.rstrip("\n")))
+    queue.put(None)
 
 
-def _drain(inbox: Inbox) -> list[Path | None]:
-    """Wait for a name, and take those that came since."""
-    said = [inbox.get()]
+def _drain(queue: Queue) -> list[Path | None]:
+    """Wait for an item, and take all that are in the queue."""
+    items = [queue.get()]
     with suppress(Empty):
         while True:
-            said.append(inbox.get_nowait())
-    return said
+            items.append(queue.get_nowait())
+    return items
 
 
 def _draw(folder: Path) -> str | None:
-    """Draw the views of a run that has ended; why it could not be done, if it could not."""
+    """Draw the views of a run that has ended; return the error, if there was one."""
 
     def draw() -> None:
         if (folder / RECORD / RESULT).exists():
             run_views.draw(folder)
 
-    return _reason(draw, folder)
+    return _error_of(draw, folder)
 
 
 def _sync(folder: Path, uri: str | None, max_points: int) -> str | None:
-    return None if uri is None else _reason(partial(sync_record, folder, uri, max_points), folder)
+    return None if uri is None else _error_of(partial(sync_record, folder, uri, max_points), folder)
 
 
-def _reason(task: Callable[[], object], folder: Path) -> str | None:
-    """Why a task failed, if it did."""
+def _error_of(task: Callable[[], object], folder: Path) -> str | None:
+    """Run a task; return its error in one line, if it raised one."""
     try:
         task()
     except UserError as error:
         return str(error)
-    except Exception as error:  # among others, the record may have moved meanwhile: the next line says where to
+    except Exception as error:  # for example, if the record was moved meanwhile; the next line has its new folder
         return f"{folder}: {type(error).__name__}: {' '.join(str(error).split())}"
     return None
 
 
 def main() -> None:
-    """Follow stdin."""
+    """Process the records that stdin names."""
     os.nice(19)
     max_points, *uris = sys.argv[1:]
     uri = uris[0] if uris else None
     if uri is not None:
-        client_class()  # before there is anything to bring
-    reasons = follow(sys.stdin, uri, int(max_points))
-    for reason in reasons:
-        print(reason, file=sys.stderr)
-    sys.exit(bool(reasons))
+        client_class()  # import it before the first record arrives
+    errors = process_records(sys.stdin, uri, int(max_points))
+    for error in errors:
+        print(error, file=sys.stderr)
+    sys.exit(bool(errors))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a right program gives: closed forms, and training in plain NumPy, which share no code with Descent's."""
+"""References for Descent's results: closed forms, and training in plain NumPy that shares no code with Descent."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -11,39 +11,39 @@ from descent.articles.results import Array
 from descent.core.data.examples import Data
 from descent.core.training.training_run import RunComponents
 
-EPSILON = float(np.finfo(np.float64).eps)
-SINGLE = float(np.finfo(np.float32).eps)
+FLOAT64_EPSILON = float(np.finfo(np.float64).eps)
+FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
 
 Labels = NDArray[np.int64]
 Minibatch = tuple[Array, Labels]
 """Inputs, (examples, inputs), and labels, (examples,)."""
 Update = Callable[[list[Array], list[Array]], list[Array]]
-"""Where an optimizer takes parameters of which it is given the gradients."""
+"""A step of an optimizer: takes parameters and their gradients, and returns the new parameters."""
 
 
-def on_bowl(start: Sequence[float], lr: float, steps: int, divergence_threshold: float) -> tuple[Array, Array]:
-    """Gradient descent on x² + y² by central differences, until it goes beyond a threshold.
+def bowl_path(start: Sequence[float], lr: float, steps: int, divergence_threshold: float) -> tuple[Array, Array]:
+    """Gradient descent on x² + y² by central differences, until it exceeds a threshold.
 
-    Each step multiplies the position by 1 - 2 lr, since central differences of squares are exact but for rounding.
+    Each step multiplies the position by 1 - 2 lr, since central differences of squares are exact except for rounding.
 
     Returns:
-        The positions, (steps + 1, 2), and how far rounding may put each off.
+        The positions, (steps + 1, 2), and a bound on the rounding error of each.
     """
     path, rounding = [np.array(start, dtype=np.float64)], [np.zeros(2)]
     while len(path) <= steps and np.abs(path[-1]).max() <= divergence_threshold:
         position = path[-1]
-        # Two heights are rounded, and where they are taken; their difference is divided by 2 h.
-        of_gradient = 4 * EPSILON * (position @ position + STEP**2) / STEP
+        # Two heights and their positions are rounded; the difference of the heights is divided by 2 h.
+        gradient_error = 4 * FLOAT64_EPSILON * (position @ position + STEP**2) / STEP
         path.append((1 - 2 * lr) * position)
-        rounding.append(abs(1 - 2 * lr) * rounding[-1] + lr * of_gradient + 2 * EPSILON * np.abs(position))
+        rounding.append(abs(1 - 2 * lr) * rounding[-1] + lr * gradient_error + 2 * FLOAT64_EPSILON * np.abs(position))
     return np.array(path), np.array(rounding)
 
 
-def on_parabola(start: float, lr: float, steps: int) -> tuple[Array, Array]:
-    """Gradient descent on x²: start (1 - 2 lr)^step, and how far rounding may put each position off."""
+def parabola_path(start: float, lr: float, steps: int) -> tuple[Array, Array]:
+    """Gradient descent on x²: start (1 - 2 lr)^step, and a bound on the rounding error of each position."""
     count = np.arange(steps + 1, dtype=np.float64)
     path: Array = np.power(1 - 2 * lr, count) * start
-    return path, 2 * EPSILON * count * np.abs(path)
+    return path, 2 * FLOAT64_EPSILON * count * np.abs(path)
 
 
 class Momentum:
@@ -54,14 +54,14 @@ class Momentum:
         self.velocity: list[Array] | None = None
 
     def __call__(self, parameters: list[Array], gradients: list[Array]) -> list[Array]:
-        """Where a step leads."""
+        """The parameters after a step."""
         before = self.velocity or [np.zeros_like(gradient) for gradient in gradients]
         self.velocity = [self.momentum * v + g for v, g in zip(before, gradients, strict=True)]
         return [p - self.lr * v for p, v in zip(parameters, self.velocity, strict=True)]
 
 
 class Adam:
-    """Adam with its defaults but for the rate."""
+    """Adam with default settings except for the learning rate."""
 
     def __init__(self, lr: float) -> None:
         self.lr, self.step = lr, 0
@@ -69,7 +69,7 @@ class Adam:
         self.squares: list[Array] | None = None
 
     def __call__(self, parameters: list[Array], gradients: list[Array]) -> list[Array]:
-        """Where a step leads."""
+        """The parameters after a step."""
         self.step += 1
         means = self.means or [np.zeros_like(gradient) for gradient in gradients]
         squares = self.squares or means
@@ -89,7 +89,7 @@ class AdaGrad:
         self.squares: list[Array] | None = None
 
     def __call__(self, parameters: list[Array], gradients: list[Array]) -> list[Array]:
-        """Where a step leads."""
+        """The parameters after a step."""
         before = self.squares or [np.zeros_like(gradient) for gradient in gradients]
         self.squares = [s + g**2 for s, g in zip(before, gradients, strict=True)]
         return [
@@ -97,8 +97,8 @@ class AdaGrad:
         ]
 
 
-def descend_by(update: Update, slope: Callable[[Array], Array], start: float, steps: int) -> Array:
-    """Descent along a curve of which the slope is given: its positions, (steps + 1,)."""
+def descend_with(update: Update, slope: Callable[[Array], Array], start: float, steps: int) -> Array:
+    """The positions, (steps + 1,), of a descent on a curve with a given slope."""
     path = [np.array(start)]
     for _ in range(steps):
         path += update([path[-1]], [slope(path[-1])])
@@ -110,15 +110,15 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]
     "relu": (lambda value: np.maximum(value, 0), lambda output: (output > 0).astype(np.float64)),
     "sigmoid": (lambda value: 1 / (1 + np.exp(-value)), lambda output: output * (1 - output)),
 }
-"""What follows a layer, and its derivative as a function of what it gives."""
+"""Activations, and their derivatives as functions of their outputs."""
 
 
-def outputs_of(parameters: list[Array], activations: Sequence[str], inputs: Array) -> list[Array]:
-    """What each layer of a perceptron gives, the inputs first.
+def layer_outputs(parameters: list[Array], activations: Sequence[str], inputs: Array) -> list[Array]:
+    """The inputs of a perceptron, followed by the outputs of its layers.
 
     Args:
         parameters: the weights, (outputs, inputs), of each layer, each followed by the biases if there are any.
-        activations: what follows each layer.
+        activations: the name of each layer's activation.
         inputs: (examples, inputs).
     """
     outputs = [inputs]
@@ -132,9 +132,9 @@ def outputs_of(parameters: list[Array], activations: Sequence[str], inputs: Arra
 def backpropagate(
     parameters: list[Array], activations: Sequence[str], minibatch: Minibatch
 ) -> tuple[float, list[Array]]:
-    """The softmax cross entropy of a perceptron, and its gradients; parameters as `outputs_of` takes them."""
+    """The softmax cross entropy of a perceptron, and its gradients; parameters as `layer_outputs` takes them."""
     inputs, labels = minibatch
-    outputs = outputs_of(parameters, activations, inputs)
+    outputs = layer_outputs(parameters, activations, inputs)
     size = len(parameters) // len(activations)
     examples = np.arange(len(labels))
     scores = outputs[-1] - outputs[-1].max(axis=1, keepdims=True)
@@ -152,10 +152,10 @@ def backpropagate(
     return float(loss), gradients
 
 
-def train(
+def train_perceptron(
     parameters: list[Array], activations: Sequence[str], minibatches: Iterable[Minibatch], update: Update
 ) -> tuple[Array, list[Array]]:
-    """Train a perceptron, a step for each minibatch: the loss of each and the final parameters."""
+    """Train a perceptron, one step for each minibatch: the loss of each step, and the final parameters."""
     losses = []
     for minibatch in minibatches:
         loss, gradients = backpropagate(parameters, activations, minibatch)
@@ -164,34 +164,34 @@ def train(
     return np.array(losses), parameters
 
 
-def parameters_of(parts: RunComponents) -> list[Array]:
-    """Those that a run starts from, in float64."""
+def initial_parameters(parts: RunComponents) -> list[Array]:
+    """The initial parameters of a run, in float64."""
     return [parameter.detach().double().numpy() for parameter in parts.problem.parameters()]
 
 
-def of_mnist(data: Data, indices: NDArray[np.int64]) -> Iterator[Minibatch]:
-    """BatchSampler, (steps, batch) indices, from the bytes that MNIST is stored in."""
+def mnist_minibatches(data: Data, indices: NDArray[np.int64]) -> Iterator[Minibatch]:
+    """Minibatches of MNIST, read from its bytes, by their indices, (steps, batch)."""
     pixels, labels = (column.numpy() for column in data.train.columns)
     for rows in indices:
         yield pixels[rows] / 255, labels[rows].astype(np.int64)
 
 
 def first_losses(parts: RunComponents, losses: Array, steps: int, activations: Sequence[str], update: Update) -> Check:
-    """The losses that a run on MNIST recorded of its first steps, held against those of plain NumPy.
+    """Compare the losses of the first steps of a run on MNIST with those of plain NumPy.
 
     Args:
-        parts: of the run, which say from which parameters it starts and which images each step takes.
+        parts: the run's components, with its initial parameters and minibatches.
         losses: of all its steps.
-        steps: how many are looked at.
-        activations: what follows each layer.
+        steps: the number of steps to compare.
+        activations: the name of each layer's activation.
         update: the optimizer.
     """
-    minibatches = of_mnist(parts.data, parts.sampler.chunk(0, steps).numpy())
-    expected, _ = train(parameters_of(parts), activations, minibatches, update)
+    minibatches = mnist_minibatches(parts.data, parts.sampler.chunk(0, steps).numpy())
+    expected, _ = train_perceptron(initial_parameters(parts), activations, minibatches, update)
     return Check(losses[:steps], expected, float32_rounding(expected))
 
 
 def float32_rounding(losses: Array) -> Array:
-    """How far a rounding to float32 in every step may put the losses of a run's steps off."""
-    rounding: Array = np.arange(1, len(losses) + 1) * SINGLE * losses.max(initial=0)
+    """A bound on the error of the losses of a run's steps, if every step rounds to float32."""
+    rounding: Array = np.arange(1, len(losses) + 1) * FLOAT32_EPSILON * losses.max(initial=0)
     return rounding

@@ -1,0 +1,136 @@
+"""Reads ended runs from their records, and groups them by everything except the seed."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from descent.compare.differences import SEED, differing_params
+from descent.records.run import EVALUATIONS, Result, RunRecord
+
+MAX_NUMBER_LENGTH = 7
+"""Longer numbers are rounded to four digits in the label of a run."""
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that has ended, as its record describes it.
+
+    Args:
+        record: its record.
+        params: its parameters, flat.
+        result: how it ended.
+        steps: the number of steps it took.
+        metrics: its final metrics.
+    """
+
+    record: RunRecord
+    params: dict[str, str]
+    result: Result
+    steps: int
+    metrics: dict[str, float]
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it diverged."""
+        return self.result == "diverged"
+
+    def final(self, metric: str) -> float:
+        """The final value of a metric: nan if the run lacks it, infinitely bad if the run diverged."""
+        if not self.diverged:
+            return self.metrics.get(metric, math.nan)
+        return -math.inf if higher_is_better(metric) else math.inf
+
+    def evaluations(self, metric: str) -> dict[int, float]:
+        """The values of a metric, by the number of steps taken before the evaluation."""
+        table = self.record.read(EVALUATIONS)
+        if metric not in table.columns:
+            return {}
+        step, column = table.columns.index("step"), table.columns.index(metric)
+        return {int(row[step] or 0): value for row in table.rows if (value := row[column]) is not None}
+
+
+def ended_runs(records: Sequence[RunRecord]) -> list[EndedRun]:
+    """The runs that have ended; the other records are left out."""
+    runs = []
+    for record in records:
+        ending = record.ending()
+        if ending is not None:
+            runs.append(EndedRun(record, record.header.params, ending.result, ending.step, record.metrics()))
+    return runs
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether a higher value of a metric is better, as of an accuracy."""
+    return metric.startswith("accuracy")
+
+
+@dataclass(frozen=True)
+class SeedGroup:
+    """Runs that differ only in their seed.
+
+    Args:
+        kind: the values of the parameters that differ, without the seed and the parameter along the x axis.
+        x: the value of the parameter along the x axis; None if there is no such parameter.
+        runs: one for each seed.
+    """
+
+    kind: str
+    x: float | None
+    runs: list[EndedRun]
+
+
+@dataclass(frozen=True)
+class GroupedRuns:
+    """Runs in groups, along one of the numeric parameters in which they differ.
+
+    Args:
+        x_param: the name of that parameter, the x axis of pictures; None if they differ in no number.
+        differing_params: the names of all parameters in which they differ.
+        groups: by kind, in the order of the runs, then by x.
+    """
+
+    x_param: str | None
+    differing_params: list[str]
+    groups: list[SeedGroup]
+
+
+def group_runs(runs: Sequence[EndedRun]) -> GroupedRuns:
+    """Group runs along the learning rate if it differs, else along the number with the most values."""
+    names = differing_params([run.params for run in runs])
+    without_seed = [name for name in names if name != SEED]
+    x_param = max(
+        (name for name in without_seed if all(_number(run.params.get(name)) is not None for run in runs)),
+        key=lambda name: (name == "optimizer.lr", len({run.params[name] for run in runs})),
+        default=None,
+    )
+    groups: dict[str, dict[float | None, list[EndedRun]]] = {}
+    for run in runs:
+        kind = run_label({name: run.params.get(name, "") for name in without_seed if name != x_param})
+        x = _number(run.params[x_param]) if x_param else None
+        groups.setdefault(kind, {}).setdefault(x, []).append(run)
+    return GroupedRuns(
+        x_param,
+        names,
+        [SeedGroup(kind, x, by_x[x]) for kind, by_x in groups.items() for x in sorted(by_x, key=lambda x: x or 0)],
+    )
+
+
+def run_label(values: dict[str, str]) -> str:
+    """A short label of a run from its parameters: `adam lr=0.01 seed=2`; long numbers are rounded to four digits."""
+    return " ".join(
+        value if "." not in name and name != SEED else f"{name.rpartition('.')[2]}={_short(value)}"
+        for name, value in values.items()
+    )
+
+
+def _short(text: str) -> str:
+    value = _number(text)
+    return f"{value:.4g}" if value is not None and len(text) > MAX_NUMBER_LENGTH else text
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

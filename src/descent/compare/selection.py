@@ -1,0 +1,72 @@
+"""Selects the runs to compare: by folder, by MLflow run id, by key, or by an MLflow filter."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from descent.errors import UserError
+from descent.records.folder import RECORD
+from descent.records.run import HEADER, RunRecord, records
+from descent.records.sweep import SweepRecord, sweeps
+from descent.tracking.store import as_user_errors, connect
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+ID, KEY = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{8,64}")
+MAX_RUNS = 10_000
+"""The most runs that one search of MLflow returns."""
+
+
+def select_runs(selectors: Sequence[str], uri: str) -> list[RunRecord]:
+    """The records of the selected runs, without duplicates, in the order of the selectors; a sweep selects its runs.
+
+    Args:
+        selectors: each the folder of a run or a sweep, an MLflow run id, the beginning of a key (at least 8 digits) or
+            an MLflow filter string.
+        uri: the MLflow store to search for selectors that are not folders.
+
+    Raises:
+        UserError: if a selector matches no run, or the store does not answer.
+    """
+    selected: dict[str, RunRecord] = {}
+    for selector in selectors:
+        matches = list(_in_folder(Path(selector)) if Path(selector).is_dir() else _in_mlflow(selector, uri))
+        if not matches:
+            raise UserError(
+                f"{selector}: no run matches; name a folder under runs or sweeps, an MLflow run id, "
+                "a run's key or an MLflow filter such as \"params.optimizer = 'adam'\""
+            )
+        selected |= {record.header.id: record for record in matches}
+    return list(selected.values())
+
+
+def _in_folder(folder: Path) -> Iterable[RunRecord]:
+    for run_folder in records([folder]):
+        yield RunRecord(run_folder)
+    for sweep_folder in sweeps([folder]):
+        yield from SweepRecord(sweep_folder).runs()
+
+
+def _in_mlflow(selector: str, uri: str) -> Iterable[RunRecord]:
+    client = connect(uri)
+    with as_user_errors(uri):
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        for match in _matches(client, experiments, selector):
+            parent = f"tags.mlflow.parentRunId = '{match.info.run_id}'"
+            children = client.search_runs(experiments, parent, max_results=MAX_RUNS)
+            for run in children or [match]:
+                folder = Path(client.download_artifacts(run.info.run_id, ""))
+                if (folder / RECORD / HEADER).exists():
+                    yield RunRecord(folder)
+
+
+def _matches(client: "MlflowClient", experiments: list[str], selector: str) -> "Sequence[Run]":
+    """The MLflow runs that a selector matches: by key, by id, else by filter."""
+    if KEY.fullmatch(selector):
+        by_key = client.search_runs(experiments, f"tags.`descent.key` LIKE '{selector}%'", max_results=MAX_RUNS)
+        by_id = f"attributes.run_id = '{selector}'"
+        return by_key or (client.search_runs(experiments, by_id, max_results=1) if ID.fullmatch(selector) else [])
+    return client.search_runs(experiments, selector, max_results=MAX_RUNS)
