@@ -54,8 +54,8 @@ def _first_step() -> float:
         started = time.time()
         command = ("descent", "train", "experiment=mnist_two_layer", "trainer.max_steps=1", "trainer.chunk_size=1")
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        (steps,) = folder.glob(f"runs/*/{STEPS}")
-        table = RunRecord(steps.parent).read(STEPS)
+        (steps,) = folder.glob(f"runs/*/record/{STEPS}")
+        table = RunRecord(steps.parents[1]).read(STEPS)
         taken = table.rows[0][table.columns.index("timestamp")]
         assert taken is not None
         return taken / 1000 - started
@@ -72,7 +72,7 @@ def _sync(turns: int) -> list[Measured]:
         uri = f"sqlite:///{folder}/mlflow.db"
         client = connect(uri)
         bare = client.create_experiment("bare", artifact_location=(folder / "bare").as_uri())
-        files = [path for path in run.iterdir() if path.suffix not in NOT_ARTIFACTS]
+        files = [path for path in (run / "record").iterdir() if path.suffix not in NOT_ARTIFACTS]
         number = 0
 
         def another() -> Path:

@@ -2,18 +2,19 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from descent.core.build import assemble, shared_settings
+from descent.core.build import assemble, data_of, problem_of, sampler_of, shared_settings
 from descent.core.config import TrainConfig
 from descent.core.training.batching import batches
 from descent.core.training.callbacks import Evaluator, ProgressBar
 from descent.core.training.evaluation import result_of
 from descent.core.training.loop import fit
-from descent.core.training.training_run import TrainingRun
+from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 from descent.project import project_root
 from descent.runs.dry_run import dry_run
@@ -35,7 +36,13 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
     folder: Path = project_root() / "seeds" / config.name
     if folder.exists():
         raise UserError(f"{folder} is there already; remove it to repeat {config.name} again")
-    runs = {_run(config.replaced("seed", seed)): seed for seed in tqdm(seeds, desc="seeds", leave=False)}
+    components = assemble(config)
+    dry_run(config, components)
+    settings, rate = shared_settings(config, components)
+    runs = {
+        TrainingRun(_from_seed(components, config.replaced("seed", seed)), settings=settings, rate=rate): seed
+        for seed in tqdm(seeds, desc="seeds", leave=False)
+    }
     evaluations: list[Row] = []
     last: dict[TrainingRun, Row] = {}
 
@@ -54,11 +61,11 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
     return folder
 
 
-def _run(config: TrainConfig) -> TrainingRun:
-    components = assemble(config)
-    dry_run(config, components)
-    settings, rate = shared_settings(config, components)
-    return TrainingRun(components, settings=settings, rate=rate)
+def _from_seed(components: RunComponents, config: TrainConfig) -> RunComponents:
+    """The components with all that a configuration's seed draws."""
+    data = data_of(config)
+    sampler = sampler_of(config, data)
+    return replace(components, problem=problem_of(config), data=data, sampler=sampler, seed=config.seed)
 
 
 def _result(run: TrainingRun, config: TrainConfig) -> str:

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from descent.core.build import assemble, shared_settings
 from descent.core.components import built
 
-DECLARED = sorted(path.stem for path in (ROOT / "conf" / "optimizer").glob("*.yaml"))
+DECLARED = [
+    path.stem for path in sorted((ROOT / "conf" / "optimizer").glob("*.yaml")) if "\nsharing:" in path.read_text()
+]
 STEPS, LONG = 30, 50
 """Steps, and how many more in one direction, after which a greatest length of steps would show."""
 SETTINGS = ["optimizer.lr=0.1", "++optimizer.weight_decay=0.1", "++optimizer.maximize=true"]
