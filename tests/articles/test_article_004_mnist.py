@@ -22,7 +22,7 @@ TWO_LAYERS = [fault for fault in MNIST if fault.experiment == figures.NAME]
 
 
 def recorded(folder: Path, runs: Array, steps: list[int]) -> Results:
-    """Results with accuracies, (runs, steps, parts), of an experiment's run and its runs from other seeds."""
+    """Results with accuracies, (runs, steps, components), of an experiment's run and its runs from other seeds."""
     columns = [f"accuracy/{part}" for part in figures.PARTS]
     curve, *repeats = ([dict(zip(columns, values, strict=True)) for values in run.tolist()] for run in runs)
     with start(folder / "runs" / figures.NAME, 10_000) as record:

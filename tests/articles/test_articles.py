@@ -1,4 +1,4 @@
-"""The parts of the articles' modules that need no training runs."""
+"""The components of the articles' modules that need no training runs."""
 
 from pathlib import Path
 

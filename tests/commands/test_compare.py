@@ -27,9 +27,9 @@ def bowls(
         patch.chdir(project)
         for rate in RATES:
             overrides = ["problem=bowl", f"optimizer.lr={rate}", "trainer.max_steps=20"]
-            outcome = train(composed_in(project, *overrides), RunRequest(overrides, {"problem": "bowl"}, f"lr={rate}"))
-            runs.append(RunRecord(outcome.folder))
-            ids.append(sync(outcome.folder, f"sqlite:///{project}/mlflow.db").run_id)
+            result = train(composed_in(project, *overrides), RunRequest(overrides, {"problem": "bowl"}, f"lr={rate}"))
+            runs.append(RunRecord(result.folder))
+            ids.append(sync(result.folder, f"sqlite:///{project}/mlflow.db").run_id)
     return project, runs, ids
 
 

@@ -14,20 +14,20 @@ SHORT = ("experiment=noisy_polynomial", "run_dir=runs/noisy_polynomial", "traine
 
 
 def test_a_card_is_read_from_the_record(composed: Composed, project: Path) -> None:
-    outcome = train(composed(*SHORT), RunRequest(SHORT))
-    record = RunRecord(outcome.folder)
+    result = train(composed(*SHORT), RunRequest(SHORT))
+    record = RunRecord(result.folder)
     with pytest.raises(UserError, match=r"noisy_polynomial has no views; `descent draw .+` draws them$"):
         cards([record], {})
-    draw(outcome.folder)
+    draw(result.folder)
     (card,) = cards([record], {record.header.id: "ab12", "another": "cd34"})
     assert (card.name, card.article) == ("noisy_polynomial", "000")
     assert card.description == (
         "Source article 000: each of 100 steps fits 10 of the 100 points, drawn anew, and descends on that curve."
     )
-    assert (card.result, card.steps, card.metrics) == ("finished", 20, outcome.metrics)
+    assert (card.result, card.steps, card.metrics) == ("finished", 20, result.metrics)
     assert card.picture == project / "runs" / "noisy_polynomial" / "views" / "descent.png"
-    assert card.player == (outcome.folder / "views" / "descent.html").read_text(encoding="utf-8")
-    at = f"x = {outcome.metrics['x']:.4g}"
+    assert card.player == (result.folder / "views" / "descent.html").read_text(encoding="utf-8")
+    at = f"x = {result.metrics['x']:.4g}"
     assert card.alt == f"The path of noisy_polynomial on the curve of the loss: finished after 20 steps at {at}."
     assert "max_steps: 20" in card.config
     assert card.run_id == "ab12"
@@ -36,9 +36,9 @@ def test_a_card_is_read_from_the_record(composed: Composed, project: Path) -> No
 
 def test_an_experiment_without_description_and_article_has_a_card(composed: Composed) -> None:
     overrides = ("problem=noisy_polynomial", "data=noisy_polynomial", "trainer.max_steps=2", "name=mine")
-    outcome = train(composed(*overrides), RunRequest(overrides))
-    draw(outcome.folder)
-    (card,) = cards([RunRecord(outcome.folder)], {})
+    result = train(composed(*overrides), RunRequest(overrides))
+    draw(result.folder)
+    (card,) = cards([RunRecord(result.folder)], {})
     assert (card.name, card.description, card.article, card.run_id) == ("mine", "", None, None)
 
 

@@ -79,9 +79,9 @@ def test_each_job_leaves_what_it_leaves_alone(composed: Composed, project: Path)
         assert ours.result == its.result
         assert {**ours.metrics, "seconds_per_step": 0} == {**its.metrics, "seconds_per_step": 0}
         assert RunRecord(ours.folder).header.key == RunRecord(its.folder).header.key
-        names = [{path.name for path in RunRecord(outcome.folder).files.iterdir()} for outcome in (ours, its)]
+        names = [{path.name for path in RunRecord(result.folder).files.iterdir()} for result in (ours, its)]
         assert names[0] == names[1]
-        landscapes = [RunRecord(outcome.folder).landscape() for outcome in (ours, its)]
+        landscapes = [RunRecord(result.folder).landscape() for result in (ours, its)]
         assert str(landscapes[0]) == str(landscapes[1])
 
 
@@ -144,9 +144,9 @@ def test_runs_of_several_rates_that_were_interrupted_end_as_if_they_had_not_been
     for ours, expected in zip(again, whole, strict=True):
         assert ours.was_begun
         for table in (STEPS, EVALUATIONS):
-            rows = [timeless(RunRecord(outcome.folder), table) for outcome in (ours, expected)]
+            rows = [timeless(RunRecord(result.folder), table) for result in (ours, expected)]
             assert rows[0] == [pytest.approx(row, rel=1e-5) for row in rows[1]]
-        kept, wanted = (checkpoint(outcome.folder) for outcome in (ours, expected))
+        kept, wanted = (checkpoint(result.folder) for result in (ours, expected))
         assert kept["optimizer"]["param_groups"] == wanted["optimizer"]["param_groups"]
         torch.testing.assert_close(kept["state_dict"], wanted["state_dict"], rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(kept["optimizer"]["state"], wanted["optimizer"]["state"], rtol=1e-4, atol=1e-6)
@@ -281,8 +281,8 @@ def test_what_differs_in_more_than_it_may_is_trained_alone(
 ) -> None:
     jobs = [common, (*common, other)]
     ours = train_together(*(composed(*job, f"run_dir=together/{n}") for n, job in enumerate(jobs)))
-    for number, (job, outcome) in enumerate(zip(jobs, ours, strict=True)):
-        assert_same(outcome, train(composed(*job, f"run_dir=alone/{number}")))
+    for number, (job, result) in enumerate(zip(jobs, ours, strict=True)):
+        assert_same(result, train(composed(*job, f"run_dir=alone/{number}")))
     assert " a batch, " not in capsys.readouterr().err  # where it would be said that one was tried
 
 
@@ -291,7 +291,7 @@ def assert_same(ours: RunResult, its: RunResult) -> None:
     assert ours.result == its.result
     for table in (STEPS, EVALUATIONS):
         assert timeless(RunRecord(ours.folder), table) == timeless(RunRecord(its.folder), table)
-    kept, expected = (checkpoint(outcome.folder) for outcome in (ours, its))
+    kept, expected = (checkpoint(result.folder) for result in (ours, its))
     assert kept["state"]["steps_taken"] == expected["state"]["steps_taken"]
     assert kept["state_dict"].keys() == expected["state_dict"].keys()
     assert all(torch.equal(weights, expected["state_dict"][name]) for name, weights in kept["state_dict"].items())
@@ -312,9 +312,9 @@ def test_a_run_that_was_interrupted_and_one_that_was_not_end_as_each_does_alone(
     with pytest.raises(KeyboardInterrupt):
         train(configs[interrupted], listener=Stopper(3))
     ours = train_together(*configs)
-    assert [outcome.was_begun for outcome in ours] == [number == interrupted for number in range(2)]
-    for number, (job, outcome) in enumerate(zip(jobs, ours, strict=True)):
-        assert_same(outcome, train(composed(*job, f"run_dir=alone/{number}")))
+    assert [result.was_begun for result in ours] == [number == interrupted for number in range(2)]
+    for number, (job, result) in enumerate(zip(jobs, ours, strict=True)):
+        assert_same(result, train(composed(*job, f"run_dir=alone/{number}")))
 
 
 @pytest.mark.parametrize("job", JOBS[:2], ids=["at its end", "diverged"])
@@ -331,9 +331,9 @@ def test_runs_that_were_killed_after_their_last_step_take_no_other(
         for config in others:
             with pytest.raises(KeyboardInterrupt):
                 train(config)
-    for outcome in train_together(*others):
-        assert outcome.was_begun
-        assert_same(outcome, train(expected))
+    for result in train_together(*others):
+        assert result.was_begun
+        assert_same(result, train(expected))
 
 
 def test_no_more_runs_are_trained_together_than_a_cache_holds(

@@ -61,8 +61,8 @@ def watched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         patch.chdir(project)
         (project / "runs").mkdir()
         with copied_before_every_change(project / "runs", tmp_path_factory.mktemp("copies")) as moments:
-            outcomes = train_together(*configs)
-    return Watched(configs, [outcome.folder for outcome in outcomes], moments)
+            results = train_together(*configs)
+    return Watched(configs, [result.folder for result in results], moments)
 
 
 def rows(record: RunRecord) -> dict[str, list[list[float | None]]]:
@@ -102,9 +102,9 @@ def test_a_run_that_is_killed_at_any_moment_is_resumed_to_the_same_end(
         shutil.rmtree(runs)
         shutil.copytree(moment, runs)
 
-        outcomes = train_together(*watched.configs)
+        results = train_together(*watched.configs)
 
-        assert [left(outcome.folder) for outcome in outcomes] == expected
+        assert [left(result.folder) for result in results] == expected
         assert [path for path in sorted(runs.iterdir()) if path.suffix != ".lock"] == watched.folders
         resumed = {record.header.id: record for record in map(RunRecord, watched.folders)}
         assert seen.keys() <= resumed.keys()  # so that MLflow has the run once

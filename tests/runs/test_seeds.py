@@ -31,20 +31,20 @@ def test_every_repeat_ends_as_the_same_run_alone_with_noise_and_draws_of_its_own
     assert [row["seed"] for row in repeated] == list("012345")
     assert len({row["x"] for row in repeated}) == 6
     for row in repeated:
-        outcome = train(composed(*overrides, f"seed={row['seed']}"))
-        assert row["result"] == outcome.result
+        result = train(composed(*overrides, f"seed={row['seed']}"))
+        assert row["result"] == result.result
         for name in ("x", "loss/train"):
-            assert float(row[name]) == pytest.approx(outcome.metrics[name], rel=1e-6)
+            assert float(row[name]) == pytest.approx(result.metrics[name], rel=1e-6)
     assert len({row["result"] for row in repeated}) == 2  # some diverged
 
 
 def test_where_all_run_away_each_is_evaluated_where_it_did(composed: Composed) -> None:
     overrides = ("experiment=noisy_polynomial", "optimizer.lr=50", "trainer.max_steps=1000", "evaluation.every=1000")
     for row in rows(repeat(composed(*overrides), range(3)) / "runs.csv"):
-        outcome = train(composed(*overrides, f"seed={row['seed']}"))
-        assert row["result"] == outcome.result == "diverged"
-        assert int(row["step"]) == len(RunRecord(outcome.folder).read(STEPS).rows)
-        assert float(row["x"]) == pytest.approx(outcome.metrics["x"], rel=1e-6)
+        result = train(composed(*overrides, f"seed={row['seed']}"))
+        assert row["result"] == result.result == "diverged"
+        assert int(row["step"]) == len(RunRecord(result.folder).read(STEPS).rows)
+        assert float(row["x"]) == pytest.approx(result.metrics["x"], rel=1e-6)
 
 
 def test_repeats_are_evaluated_as_planned_however_long_that_takes(composed: Composed) -> None:
@@ -61,12 +61,12 @@ def test_networks_share_their_data_and_are_evaluated_as_planned(composed: Compos
     assert [(row["step"], row["seed"]) for row in evaluations] == [
         (str(step), str(seed)) for step in (0, 1, 11, 20) for seed in range(3)
     ]
-    outcome = train(composed(*overrides, "seed=2"))
+    result = train(composed(*overrides, "seed=2"))
     last = evaluations[-1]
     assert {name: float(last[name]) for name in ("loss/train", "loss/test")} == pytest.approx(
-        {name: outcome.metrics[name] for name in ("loss/train", "loss/test")}, rel=1e-5
+        {name: result.metrics[name] for name in ("loss/train", "loss/test")}, rel=1e-5
     )
-    assert float(last["accuracy/test"]) == pytest.approx(outcome.metrics["accuracy/test"], abs=0.006)
+    assert float(last["accuracy/test"]) == pytest.approx(result.metrics["accuracy/test"], abs=0.006)
 
 
 def test_nothing_is_overwritten(composed: Composed) -> None:

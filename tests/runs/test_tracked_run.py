@@ -21,22 +21,22 @@ SMALL = ("experiment=mnist_two_layer", "trainer.max_steps=40", "evaluation.every
 
 
 def test_a_run_leaves_a_whole_record(composed: Composed, project: Path) -> None:
-    outcome = train(composed(*SMALL, "run_dir=runs/here"), RunRequest(["experiment=mnist_two_layer"]))
-    assert outcome.folder == project / "runs" / "here"
-    assert outcome.result == "finished"
-    record = RunRecord(outcome.folder)
+    result = train(composed(*SMALL, "run_dir=runs/here"), RunRequest(["experiment=mnist_two_layer"]))
+    assert result.folder == project / "runs" / "here"
+    assert result.result == "finished"
+    record = RunRecord(result.folder)
     assert [row[0] for row in record.read(STEPS).rows] == list(range(1, 41))
     assert [row[0] for row in record.read(EVALUATIONS).rows] == [0, 1, 11, 21, 31, 40]
-    assert record.metrics() == outcome.metrics
-    assert set(outcome.metrics) == {
+    assert record.metrics() == result.metrics
+    assert set(result.metrics) == {
         "loss/train", "accuracy/train", "loss/test", "accuracy/test", "seconds_per_step", "diverged",
     }  # fmt: skip
     assert sorted(path.name for path in record.files.iterdir()) == [
         "checkpoint.ckpt", "config.yaml", "evaluations.csv", "landscape.npz", "metrics.json", "result.json", "run.json",
         "steps.csv",
     ]  # fmt: skip
-    assert list(outcome.folder.iterdir()) == [record.files]
-    assert list((project / "runs").iterdir()) == [outcome.folder]
+    assert list(result.folder.iterdir()) == [record.files]
+    assert list((project / "runs").iterdir()) == [result.folder]
 
 
 def test_a_record_says_where_the_run_comes_from(composed: Composed) -> None:
@@ -147,19 +147,19 @@ def test_a_fault_is_recorded_and_the_run_can_be_taken_up_again(
     assert "RuntimeError: out of paint" in (left / "record" / "traceback.txt").read_text()
 
     run_id = RunRecord(left).header.id
-    outcome = train(composed(*SMALL, "run_dir=runs/here"))
-    assert RunRecord(outcome.folder).header.id == run_id
-    assert not RunRecord(outcome.folder).failed()
-    assert len(RunRecord(outcome.folder).read(STEPS).rows) == 40
+    result = train(composed(*SMALL, "run_dir=runs/here"))
+    assert RunRecord(result.folder).header.id == run_id
+    assert not RunRecord(result.folder).failed()
+    assert len(RunRecord(result.folder).read(STEPS).rows) == 40
 
 
 def test_a_run_that_was_killed_on_its_way_to_its_folder_gets_there(composed: Composed, project: Path) -> None:
     config = composed(*SMALL, "run_dir=runs/here")
-    outcome = train(config)
-    outcome.folder.rename(project / "runs" / f"here.{RunRecord(outcome.folder).header.key[:8]}.unfinished")
+    result = train(config)
+    result.folder.rename(project / "runs" / f"here.{RunRecord(result.folder).header.key[:8]}.unfinished")
     again = train(config)
     assert not again.was_finished
-    assert (again.folder, again.metrics) == (outcome.folder, outcome.metrics)
+    assert (again.folder, again.metrics) == (result.folder, result.metrics)
     assert [path.name for path in (project / "runs").iterdir()] == ["here"]
 
 
@@ -182,25 +182,25 @@ def test_a_run_that_another_process_trains_is_waited_for(
 def test_a_descent_that_comes_to_rest_has_converged(composed: Composed) -> None:
     # Every step sees all points, so that the curve stands still.
     still = ("experiment=noisy_polynomial", "data.batch_size=100", "optimizer.lr=0.1", "trainer.max_steps=300")
-    outcome = train(composed(*still))
-    assert outcome.result == "converged"
+    result = train(composed(*still))
+    assert result.result == "converged"
     assert train(composed(*still, "trainer.max_steps=2")).result == "finished"
 
 
 def test_a_descent_that_runs_away_is_an_answer(composed: Composed) -> None:
-    outcome = train(composed("experiment=noisy_polynomial", "optimizer.lr=50"))
-    assert outcome.result == "diverged"
-    assert outcome.metrics["diverged"] == 1
-    assert abs(outcome.metrics["x"]) > 100
-    assert len(RunRecord(outcome.folder).read(STEPS).rows) < 100
-    assert draw(outcome.folder)
+    result = train(composed("experiment=noisy_polynomial", "optimizer.lr=50"))
+    assert result.result == "diverged"
+    assert result.metrics["diverged"] == 1
+    assert abs(result.metrics["x"]) > 100
+    assert len(RunRecord(result.folder).read(STEPS).rows) < 100
+    assert draw(result.folder)
 
 
 def test_a_network_that_runs_away_has_its_picture_too(composed: Composed) -> None:
-    outcome = train(composed(*SMALL, "optimizer.lr=1e38"))
-    assert outcome.result == "diverged"
-    draw(outcome.folder)
-    with Image.open(outcome.folder / "views" / "descent.png") as picture:
+    result = train(composed(*SMALL, "optimizer.lr=1e38"))
+    assert result.result == "diverged"
+    draw(result.folder)
+    with Image.open(result.folder / "views" / "descent.png") as picture:
         assert np.asarray(picture).std() > 0
 
 
@@ -213,5 +213,5 @@ def test_central_difference_goes_where_autograd_goes(composed: Composed) -> None
 
 
 def test_the_final_metrics_are_json_that_dvc_reads(composed: Composed) -> None:
-    outcome = train(composed(*SMALL))
-    assert json.loads((outcome.folder / "record" / "metrics.json").read_text()) == outcome.metrics
+    result = train(composed(*SMALL))
+    assert json.loads((result.folder / "record" / "metrics.json").read_text()) == result.metrics

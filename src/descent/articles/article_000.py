@@ -74,12 +74,12 @@ def end_shares(results: Results) -> dict[str, Share]:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # of runs that diverge
-def step_check(results: Results, parts: RunComponents) -> Check:
+def step_check(results: Results, components: RunComponents) -> Check:
     """Compare the position after each step of the run with a step in plain NumPy from the position before it."""
     path = results.path("noisy_polynomial", ["x"])[:, 0]
     points = np.stack(read_points(results.root / "data/noisy_polynomial/points.csv"))
     expected, tolerances = [], []
-    for position, rows in zip(path, parts.sampler.chunk(0, STEPS).numpy(), strict=False):
+    for position, rows in zip(path, components.sampler.chunk(0, STEPS).numpy(), strict=False):
         x, y = points[:, rows]
         coefficients = np.polyfit(x, y, DEGREE)
         expected.append(position - LR * np.polyval(np.polyder(coefficients), position))
@@ -91,9 +91,9 @@ def step_check(results: Results, parts: RunComponents) -> Check:
     return Check(path[1:], expected, tolerances)
 
 
-def draw_statistics(parts: RunComponents) -> tuple[int, float]:
+def draw_statistics(components: RunComponents) -> tuple[int, float]:
     """The least number of distinct points in a minibatch, and the mean number of points that ten steps leave out."""
-    rows = parts.sampler.chunk(0, STEPS).numpy()
+    rows = components.sampler.chunk(0, STEPS).numpy()
     left_out = [POINTS - len(np.unique(rows[first : first + 10])) for first in range(0, STEPS, 10)]
     return min(len(np.unique(row)) for row in rows), float(np.mean(left_out))
 
@@ -175,12 +175,16 @@ def data_values(results: Results) -> list[PublishedValue]:
 def descent_values(results: Results) -> list[PublishedValue]:
     """The values of the descent that the article shows."""
     config = run_config(results, "noisy_polynomial")
-    parts = assemble(config)
+    components = assemble(config)
     curve = polynomial(results)
     minima, _ = extrema(curve)
     best = minima[np.argmin(curve(minima))]
     path = results.path("noisy_polynomial", ["x"])[:, 0]
-    check, (distinct, left_out), expected = step_check(results, parts), draw_statistics(parts), POINTS * 0.9**10
+    check, (distinct, left_out), expected = (
+        step_check(results, components),
+        draw_statistics(components),
+        POINTS * 0.9**10,
+    )
     return [
         claim(
             ARTICLE,
@@ -192,7 +196,7 @@ def descent_values(results: Results) -> list[PublishedValue]:
             f"{left_out:.1f} on average ({expected:.1f} are expected)",
             holds=check.holds
             and path[0] == START
-            and distinct == parts.sampler.size == BATCH
+            and distinct == components.sampler.size == BATCH
             and abs(left_out - expected) < 5,
         ),
         claim(

@@ -67,33 +67,35 @@ def images() -> list[Minibatch]:
     ]
 
 
-def train_from(weights: Array, parts: RunComponents, optimizer: Callable[..., Optimizer]) -> tuple[Array, Array]:
+def train_from(weights: Array, components: RunComponents, optimizer: Callable[..., Optimizer]) -> tuple[Array, Array]:
     """Train a run from other weights, (classes, pixels): the loss of each step, and the final weights."""
-    problem = deepcopy(parts.problem)
+    problem = deepcopy(components.problem)
     (convolution,) = problem.parameters()
     with torch.no_grad():
         convolution.copy_(torch.from_numpy(weights).view_as(convolution))
     descent = optimizer(problem.parameters())
     losses = []
-    for minibatch in parts.data.train.minibatches(parts.sampler.chunk(0, parts.plan.steps)):
+    for minibatch in components.data.train.minibatches(components.sampler.chunk(0, components.plan.steps)):
         descent.zero_grad()
-        losses.append(parts.gradient_estimator(problem, minibatch).item())
+        losses.append(components.gradient_estimator(problem, minibatch).item())
         descent.step()
     return np.array(losses), convolution.detach().flatten(1).numpy().copy()
 
 
-def training_check(results: Results, parts: RunComponents) -> Check:
+def training_check(results: Results, components: RunComponents) -> Check:
     """Compare the losses of the run with those of plain NumPy from the initial weights of the run's seed."""
-    (convolution,) = parts.problem.parameters()
+    (convolution,) = components.problem.parameters()
     weights = convolution.detach().flatten(1).double().numpy()
     expected, _ = train_perceptron([weights], ["identity"], images() * EPOCHS, Momentum(LR, MOMENTUM))
     return Check(results.losses("patterns"), expected, float32_rounding(expected))
 
 
-def same_bits_as_sgd(parts: RunComponents) -> bool:
+def same_bits_as_sgd(components: RunComponents) -> bool:
     """Whether the article's optimizer trains the article's network to the same bits as torch.optim.SGD."""
     weights = weights_of(article_scores())
-    steepest, sgd = (train_from(weights, parts, partial(optimizer, lr=LR))[1] for optimizer in (SteepestDescent, SGD))
+    steepest, sgd = (
+        train_from(weights, components, partial(optimizer, lr=LR))[1] for optimizer in (SteepestDescent, SGD)
+    )
     return np.array_equal(steepest, sgd)
 
 
@@ -105,8 +107,8 @@ def published_values(results: Results) -> list[PublishedValue]:
 def network_values(results: Results) -> list[PublishedValue]:
     """The values of the network that distinguishes the patterns."""
     config = run_config(results, "patterns")
-    parts = assemble(config)
-    check = training_check(results, parts)
+    components = assemble(config)
+    check = training_check(results, components)
     before, after = (results.evaluation("patterns", "accuracy/test", step) for step in (0, STEPS))
     rates = [np.mean(results.seed_values("patterns", step, "accuracy/test")) for step in (0, STEPS)]
     count = len(results.seed_rows("patterns"))
@@ -114,7 +116,7 @@ def network_values(results: Results) -> list[PublishedValue]:
         f"Seed {config.seed} was looked for, since it gives the published results; the article names none, and "
         "this depends on the initial weights"
     )
-    errors, _ = train_from(weights_of(article_scores()), parts, parts.optimizer)
+    errors, _ = train_from(weights_of(article_scores()), components, components.optimizer)
     last = errors[14:IMAGES].max(initial=0)
     return [
         claim(
@@ -162,7 +164,7 @@ def network_values(results: Results) -> list[PublishedValue]:
             "that optimizer on a network",
             "it can be used in a neural network the same way",
             "trains the article's network to the same bits as torch.optim.SGD",
-            holds=same_bits_as_sgd(parts),
+            holds=same_bits_as_sgd(components),
         ),
     ]
 

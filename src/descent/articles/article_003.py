@@ -178,12 +178,12 @@ def three_layer_accuracy(results: Results) -> PublishedValue:
 
 def three_layer_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> PublishedValue:
     """The article's program on MNIST, compared with the run's record."""
-    parts = assemble(run_config(results, THREE_LAYERS))
+    components = assemble(run_config(results, THREE_LAYERS))
     checked_steps = min(CHECKED_STEPS, steps)
     recorded, taken = results.losses(THREE_LAYERS), results.steps_taken(THREE_LAYERS)
-    losses = first_losses(parts, recorded, checked_steps, ("relu", "relu", "sigmoid"), Adam(0.001))
-    indices = parts.sampler.chunk(0, steps).numpy()
-    is_in_order = np.array_equal(indices.ravel(), np.arange(indices.size) % len(parts.data.train))
+    losses = first_losses(components, recorded, checked_steps, ("relu", "relu", "sigmoid"), Adam(0.001))
+    indices = components.sampler.chunk(0, steps).numpy()
+    is_in_order = np.array_equal(indices.ravel(), np.arange(indices.size) % len(components.data.train))
     return claim(
         ARTICLE,
         "MNIST, three layers: the program",
@@ -195,6 +195,6 @@ def three_layer_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> Pu
         and is_in_order
         and indices.shape == (steps, BATCH)
         and taken == steps
-        and [tuple(parameter.shape) for parameter in parts.problem.parameters()] == SHAPES,
+        and [tuple(parameter.shape) for parameter in components.problem.parameters()] == SHAPES,
         note=f"Float32 may put a loss up to {np.max(losses.tolerance):.1g} off.",
     )

@@ -135,13 +135,13 @@ def descent_values(results: Results) -> list[PublishedValue]:
 
 def layer_values(results: Results) -> list[PublishedValue]:
     """The values of the layer with two inputs and three outputs, at the start of the experiment's run."""
-    parts = assemble(run_config(results, "linear_softmax"))
-    (minibatch,) = parts.data.train.minibatches(parts.sampler.chunk(0, 1))
+    components = assemble(run_config(results, "linear_softmax"))
+    (minibatch,) = components.data.train.minibatches(components.sampler.chunk(0, 1))
     weights = np.array(W).flatten()
     # Ours has a row for each output, the article's a column.
-    gradient = central_difference(parts.problem, minibatch).reshape(3, 2).T.flatten()
+    gradient = central_difference(components.problem, minibatch).reshape(3, 2).T.flatten()
     with torch.no_grad():
-        (network,) = parts.problem.children()
+        (network,) = components.problem.children()
         output = network(minibatch[0])[0].tolist()
     losses = results.losses("linear_softmax")
     example = np.array([INPUT]), np.array([LABEL], dtype=np.int64)
@@ -192,10 +192,10 @@ def gradient_check_values(results: Results) -> list[PublishedValue]:
     # PyTorch's linear layers hold (outputs, inputs), the article's (inputs, outputs).
     shapes = [literal_eval(row["shape"])[::-1] for row in rows]
     largest = np.max([float(row["largest_absolute"]) for row in rows], initial=0)
-    parts = assemble(run_config(results, "two_layer_gradient"))
-    (minibatch,) = parts.data.train.minibatches(parts.sampler.chunk(0, 1))
+    components = assemble(run_config(results, "two_layer_gradient"))
+    (minibatch,) = components.data.train.minibatches(components.sampler.chunk(0, 1))
     images, labels = (column.double().numpy() for column in minibatch)
-    parameters = [parameter.detach().double().numpy() for parameter in parts.problem.parameters()]
+    parameters = [parameter.detach().double().numpy() for parameter in components.problem.parameters()]
     loss, gradients = backpropagate(parameters, ["sigmoid", "identity"], (images, labels.astype(int)))
     norm = np.sqrt(sum((gradient**2).sum() for gradient in gradients))
     name = "two_layer_gradient"

@@ -86,12 +86,12 @@ def published_values(results: Results) -> list[PublishedValue]:
 def program_value(results: Results, steps: int = STEPS) -> PublishedValue:
     """The article's program, compared with the run's record."""
     config, repeated = run_config(results, NAME), seeds_config(results, NAME)
-    parts = assemble(config)
-    parameters, count = initial_parameters(parts), len(parts.data.train)
-    losses = first_losses(parts, results.losses(NAME), min(CHECKED_STEPS, steps), ACTIVATIONS, Momentum(LR))
+    components = assemble(config)
+    parameters, count = initial_parameters(components), len(components.data.train)
+    losses = first_losses(components, results.losses(NAME), min(CHECKED_STEPS, steps), ACTIVATIONS, Momentum(LR))
     weights = np.concatenate([parameter.flatten() for parameter in parameters if parameter.ndim == 2])
     biases = np.concatenate([parameter for parameter in parameters if parameter.ndim == 1])
-    indices = parts.sampler.chunk(0, count // BATCH).numpy()
+    indices = components.sampler.chunk(0, count // BATCH).numpy()
     draws, is_with_replacement = replacement_check(indices, count)
     taken = results.steps_taken(NAME)
     return claim(
@@ -171,7 +171,7 @@ def curve_value(results: Results) -> PublishedValue:
 
 
 def accuracy_curves(results: Results) -> Array:
-    """The accuracies of our runs at the article's steps, (runs, steps, parts)."""
+    """The accuracies of our runs at the article's steps, (runs, steps, components)."""
     return results.curves(NAME, list(ACCURACIES), [f"accuracy/{part}" for part in PARTS])
 
 
@@ -217,16 +217,16 @@ def replacement_check(indices: NDArray[np.int64], count: int) -> tuple[str, bool
 
 def accuracies_after_one_step(config: TrainConfig, seed: int) -> tuple[list[float], list[float]]:
     """The accuracies on the training and the test images after the first step from a seed: ours, and NumPy's."""
-    parts = assemble(config.replaced("seed", seed))
-    indices = parts.sampler.chunk(0, 1)
+    components = assemble(config.replaced("seed", seed))
+    indices = components.sampler.chunk(0, 1)
     _, parameters = train_perceptron(
-        initial_parameters(parts), ACTIVATIONS, mnist_minibatches(parts.data, indices.numpy()), Momentum(LR)
+        initial_parameters(components), ACTIVATIONS, mnist_minibatches(components.data, indices.numpy()), Momentum(LR)
     )
-    (minibatch,) = parts.data.train.minibatches(indices)
-    parts.gradient_estimator(parts.problem, minibatch)
-    parts.optimizer(parts.problem.parameters()).step()
-    (metrics,) = evaluate([parts.problem], parts.data)
-    examples = (part for part in (parts.data.train, parts.data.test) if part is not None)
+    (minibatch,) = components.data.train.minibatches(indices)
+    components.gradient_estimator(components.problem, minibatch)
+    components.optimizer(components.problem.parameters()).step()
+    (metrics,) = evaluate([components.problem], components.data)
+    examples = (part for part in (components.data.train, components.data.test) if part is not None)
     return [metrics[f"accuracy/{part}"] for part in PARTS], [accuracy(parameters, part) for part in examples]
 
 

@@ -164,9 +164,9 @@ def train_perceptron(
     return np.array(losses), parameters
 
 
-def initial_parameters(parts: RunComponents) -> list[Array]:
+def initial_parameters(components: RunComponents) -> list[Array]:
     """The initial parameters of a run, in float64."""
-    return [parameter.detach().double().numpy() for parameter in parts.problem.parameters()]
+    return [parameter.detach().double().numpy() for parameter in components.problem.parameters()]
 
 
 def mnist_minibatches(data: Data, indices: NDArray[np.int64]) -> Iterator[Minibatch]:
@@ -176,18 +176,20 @@ def mnist_minibatches(data: Data, indices: NDArray[np.int64]) -> Iterator[Miniba
         yield pixels[rows] / 255, labels[rows].astype(np.int64)
 
 
-def first_losses(parts: RunComponents, losses: Array, steps: int, activations: Sequence[str], update: Update) -> Check:
+def first_losses(
+    components: RunComponents, losses: Array, steps: int, activations: Sequence[str], update: Update
+) -> Check:
     """Compare the losses of the first steps of a run on MNIST with those of plain NumPy.
 
     Args:
-        parts: the run's components, with its initial parameters and minibatches.
+        components: the run's components, with its initial parameters and minibatches.
         losses: of all its steps.
         steps: the number of steps to compare.
         activations: the name of each layer's activation.
         update: the optimizer.
     """
-    minibatches = mnist_minibatches(parts.data, parts.sampler.chunk(0, steps).numpy())
-    expected, _ = train_perceptron(initial_parameters(parts), activations, minibatches, update)
+    minibatches = mnist_minibatches(components.data, components.sampler.chunk(0, steps).numpy())
+    expected, _ = train_perceptron(initial_parameters(components), activations, minibatches, update)
     return Check(losses[:steps], expected, float32_rounding(expected))
 
 

@@ -35,7 +35,7 @@ def test_a_seed_draws_the_same_again_and_another_draws_others() -> None:
 
 
 def test_the_articles_network_takes_them_all_at_once(composed: Composed) -> None:
-    parts = assemble(composed("experiment=two_layer_gradient"))
-    shapes = [tuple(parameter.shape) for parameter in parts.problem.parameters()]
+    components = assemble(composed("experiment=two_layer_gradient"))
+    shapes = [tuple(parameter.shape) for parameter in components.problem.parameters()]
     assert shapes == [(100, 784), (100,), (10, 100), (10,)]
-    assert parts.sampler.chunk(0, 1).sort().values.tolist() == [list(range(100))]
+    assert components.sampler.chunk(0, 1).sort().values.tolist() == [list(range(100))]

@@ -40,9 +40,9 @@ class Steps:
     weights: dict[str, Tensor]
 
     @classmethod
-    def of(cls, outcome: RunResult) -> "Steps":
-        weights = torch.load(outcome.folder / "record" / "checkpoint.ckpt", weights_only=True)["state_dict"]
-        return cls(timeless(RunRecord(outcome.folder), STEPS), weights)
+    def of(cls, result: RunResult) -> "Steps":
+        weights = torch.load(result.folder / "record" / "checkpoint.ckpt", weights_only=True)["state_dict"]
+        return cls(timeless(RunRecord(result.folder), STEPS), weights)
 
     def is_bit_for_bit(self, other: "Steps") -> bool:
         return self.rows == other.rows and all(
@@ -88,12 +88,12 @@ def together(project: Path) -> dict[str, Steps]:
     """All jobs together, in chunks as long as they may be."""
     counter = ChunkCounter()
     common = (*NETWORK, "trainer.checkpoint_seconds=0")
-    outcomes = train_together(
+    results = train_together(
         *(composed_in(project, *common, *job, f"run_dir=together/{name}") for name, job in JOBS.items()),
         listener=counter,
     )
     assert counter.chunks == len(JOBS) * LENGTH / CHUNK
-    return {name: Steps.of(outcome) for name, outcome in zip(JOBS, outcomes, strict=True)}
+    return {name: Steps.of(result) for name, result in zip(JOBS, results, strict=True)}
 
 
 @pytest.mark.parametrize(("chunk_size", "chunks"), [(7, 2 * LENGTH / CHUNK), (1000, LENGTH / CHUNK)])
@@ -113,8 +113,8 @@ def test_together_the_length_of_chunks_changes_no_bit(project: Path, together: d
     """An evaluation ends a chunk."""
     common = (*NETWORK, "evaluation.every=3")
     configs = [composed_in(project, *common, *job, f"run_dir=shorter/{name}") for name, job in JOBS.items()]
-    for name, outcome in zip(JOBS, train_together(*configs), strict=True):
-        assert Steps.of(outcome).is_bit_for_bit(together[name])
+    for name, result in zip(JOBS, train_together(*configs), strict=True):
+        assert Steps.of(result).is_bit_for_bit(together[name])
 
 
 def cosine(rate: float) -> Callable[[int], float]:
@@ -175,9 +175,9 @@ def test_the_seconds_of_steps_are_no_less_than_their_optimizers_take_and_no_more
         for run in range(runs)
     ]
     start = perf_counter()
-    outcomes = train_together(*configs) if is_together else [train(config) for config in configs]
+    results = train_together(*configs) if is_together else [train(config) for config in configs]
     passed = perf_counter() - start
-    seconds = [steps * outcome.metrics["seconds_per_step"] for outcome in outcomes]
+    seconds = [steps * result.metrics["seconds_per_step"] for result in results]
     assert 0.01 * steps <= sum(seconds) <= passed
     assert 0.01 * steps <= runs * min(seconds)  # they share what passes while they are trained together
 
@@ -192,9 +192,9 @@ def test_the_seconds_before_an_interruption_count(project: Path, runs: int) -> N
     ]
     with pytest.raises(KeyboardInterrupt):
         train_together(*configs, listener=Stopper(runs * steps // 2))
-    for outcome in train_together(*configs):
-        assert outcome.was_begun
-        assert steps * outcome.metrics["seconds_per_step"] >= 0.01 * steps
+    for result in train_together(*configs):
+        assert result.was_begun
+        assert steps * result.metrics["seconds_per_step"] >= 0.01 * steps
 
 
 @pytest.mark.parametrize("runs", [1, 2], ids=["alone", "together"])
