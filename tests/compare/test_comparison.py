@@ -1,5 +1,6 @@
 import csv
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from descent.compare.comparison import compare
 from descent.compare.runs import ended, group_runs
 from descent.records.run import Result, RunRecord
 from descent.records.sweep import State
+from descent.render import stamp
 from descent.runs.identity import RunRequest
 from descent.runs.tracked_run import train
 
@@ -55,6 +57,30 @@ def test_runs_are_compared_in_a_table_and_in_pictures(bowls: list[RunRecord], tm
     for name in pictures:
         with Image.open(folder / name) as picture:
             assert picture.width >= 500
+
+
+def test_runs_are_drawn_again_only_where_they_or_the_drawing_changed(
+    bowls: list[RunRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def times() -> list[int]:
+        return [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())]
+
+    first = compare("bowls", bowls[:2], "loss/train", "minimize", tmp_path)
+    drawn = times()
+    again = compare("bowls", bowls[:2], "loss/train", "minimize", tmp_path)
+    assert (first.is_new, again) == (True, replace(first, is_new=False))
+    assert times() == drawn
+    for changed in ("ends.png", "runs.csv", "drawn.txt"):
+        (tmp_path / changed).unlink()
+        assert compare("bowls", bowls[:2], "loss/train", "minimize", tmp_path).is_new
+        assert (tmp_path / changed).exists()
+    assert not set(times()) & set(drawn)
+    assert compare("bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
+    assert compare("other bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
+    assert not compare("other bowls", bowls[:3], "loss/train", "maximize", tmp_path).is_new
+    for drawing in ("compare", "render"):
+        monkeypatch.setattr(stamp, "source_hash", lambda package, drawing=drawing: str(package == drawing))
+        assert compare("other bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
 
 
 def test_the_worst_is_best_where_more_is_worse(bowls: list[RunRecord], tmp_path: Path) -> None:

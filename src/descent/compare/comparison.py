@@ -1,5 +1,7 @@
 """Runs compared: a table, pictures, and the best of them, in a folder."""
 
+import hashlib
+import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -9,10 +11,10 @@ from pathlib import Path
 import yaml
 
 from descent.compare import table
-from descent.compare.pictures import pictures, save
 from descent.compare.runs import Run, ended, group_runs
 from descent.records.run import CONFIG, RunRecord
 from descent.records.sweep import BEST, RUNS, State, Status, SweepRecord
+from descent.render.stamp import drawing, is_current, stamp_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Comparison:
         best_record: the id of its record.
         metric: what runs are ranked by.
         value: the best run's.
+        is_new: whether its table and its pictures are new.
     """
 
     results: Counter[str]
@@ -32,6 +35,7 @@ class Comparison:
     best_record: str | None
     metric: str
     value: float
+    is_new: bool = True
 
     def state(self, status: Status, failed: int = 0) -> State:
         """How a sweep stands that came to this, `failed` of its jobs having failed."""
@@ -52,7 +56,7 @@ def compare_sweep(sweep: SweepRecord) -> Comparison:
 
 
 def compare(title: str, records: Sequence[RunRecord], metric: str, direction: str, views: Path) -> Comparison:
-    """Compare the runs that have ended: a table and pictures in a folder of views.
+    """Compare the runs that have ended: a table and pictures in a folder of views, unless they are there.
 
     Args:
         title: of the pictures.
@@ -64,18 +68,30 @@ def compare(title: str, records: Sequence[RunRecord], metric: str, direction: st
     runs = ended(records)
     if not runs:
         return Comparison(Counter(), None, None, metric, math.nan)
-    grouped = group_runs(runs)
-    views.mkdir(exist_ok=True)
-    table.write(views / RUNS, table.rows(grouped))
-    best = None
-    if len({run.record.header.problem for run in runs}) == 1:  # else their losses have nothing in common
-        save(pictures(title, grouped), views)
-        best = _best(runs, metric, direction)
+    are_comparable = len({run.record.header.problem for run in runs}) == 1  # else their losses have nothing in common
+    is_new = _draw(title, runs, views, with_pictures=are_comparable)
     results: Counter[str] = Counter(run.result for run in runs)
+    best = _best(runs, metric, direction) if are_comparable else None
     if best is None:
-        return Comparison(results, None, None, metric, math.nan)
+        return Comparison(results, None, None, metric, math.nan, is_new)
     header = best.record.header
-    return Comparison(results, header.name, header.id, metric, best.metrics[metric])
+    return Comparison(results, header.name, header.id, metric, best.metrics[metric], is_new)
+
+
+def _draw(title: str, runs: Sequence[Run], views: Path, *, with_pictures: bool) -> bool:
+    """Write the table and the pictures of runs, unless they are up to date; whether there was something to write."""
+    shown = json.dumps([title, [run.record.header.id for run in runs]])
+    stamp = stamp_of(f"runs {hashlib.sha256(shown.encode()).hexdigest()}", "compare", "render")
+    if is_current(views, stamp):
+        return False
+    grouped = group_runs(runs)
+    with drawing(views, stamp) as folder:
+        table.write(folder / RUNS, table.rows(grouped))
+        if with_pictures:
+            from descent.compare.pictures import pictures, save  # SciPy and Matplotlib take a second to import
+
+            save(pictures(title, grouped), folder)
+    return True
 
 
 def _best(runs: Sequence[Run], metric: str, direction: str) -> Run | None:

@@ -37,12 +37,17 @@ def inputs(files: Iterable[Path], root: Path) -> list[Input]:
     return found
 
 
-def source_hash() -> str:
-    """SHA-256 over the source of `descent.core`, which is all that can change a number of a run."""
-    package = Path(__file__).resolve().parents[1] / "core"
+def source_hash(package: str = "core", *suffixes: str) -> str:
+    """SHA-256 over the source of a package of ours, by default of the one that can change a number of a run.
+
+    Args:
+        package: its name in `descent`.
+        suffixes: of the files that are source beside Python's.
+    """
+    folder = Path(__file__).resolve().parents[1] / package
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(path for path in folder.rglob("*.*") if path.suffix in (".py", *suffixes)):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -1,11 +1,8 @@
 """The views of a run, drawn from its record alone: the still picture of its descent, a player and, if asked, a GIF."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,11 +14,10 @@ from descent.render.curve import CurveDescent, LossCurve, curve_pictures
 from descent.render.field import Field, FieldDescent, field_pictures
 from descent.render.plane import Curve, PlaneDescent, plane_pictures
 from descent.render.player import Series, player
+from descent.render.stamp import drawing, is_current, run_stamp
 from descent.render.trail import Range, last_inside
 
 STILL, PLAYER, ANIMATION = "descent.png", "descent.html", "descent.gif"
-DRAWN = "drawn.txt"
-"""Which record the views show, and the source that drew them."""
 
 
 def draw(folder: Path, *, animate: bool = False) -> bool:
@@ -35,19 +31,13 @@ def draw(folder: Path, *, animate: bool = False) -> bool:
         UserError: for a run that has not ended.
     """
     record = RunRecord(folder)
-    stamp = _stamp(record)
-    if _is_current(record.views, stamp, animate=animate):
+    stamp = run_stamp(record)
+    if is_current(record.views, stamp, [ANIMATION] if animate else []):
         return False
     descent, pictures = _descent(record)
-    record.views.mkdir(exist_ok=True)
-    with TemporaryDirectory(prefix=".drawing-", dir=record.views) as made:  # from which a rename brings a file whole
-        pictures(descent, Path(made) / STILL, Path(made) / ANIMATION if animate else None)
-        (Path(made) / PLAYER).write_text(_player(record, descent), encoding="utf-8")
-        (Path(made) / DRAWN).write_text(stamp, encoding="utf-8")
-        (record.views / ANIMATION).unlink(missing_ok=True)  # it may show what the run no longer is
-        for name in (STILL, PLAYER, ANIMATION, DRAWN):
-            if (Path(made) / name).exists():
-                (Path(made) / name).replace(record.views / name)
+    with drawing(record.views, stamp) as made:
+        pictures(descent, made / STILL, made / ANIMATION if animate else None)
+        (made / PLAYER).write_text(_player(record, descent), encoding="utf-8")
     return True
 
 
@@ -72,28 +62,6 @@ def _descent(record: RunRecord) -> tuple[Any, Callable[[Any, Path, Path | None],
 def _player(record: RunRecord, descent: Any) -> str:
     steps = record.read(STEPS)
     return player(descent, Series(steps.column("loss/step"), steps.column("grad_norm")))
-
-
-def _is_current(views: Path, stamp: str, *, animate: bool) -> bool:
-    wanted = (STILL, PLAYER, DRAWN, *([ANIMATION] if animate else []))
-    return all((views / name).exists() for name in wanted) and (views / DRAWN).read_text(encoding="utf-8") == stamp
-
-
-def _stamp(record: RunRecord) -> str:
-    ending = record.ending()
-    if ending is None:
-        raise UserError(f"{record.folder} holds no finished run; the command that began it finishes it")
-    return f"record {record.header.id} of {ending.ended}\nsource {source_hash()}\n"
-
-
-@cache
-def source_hash() -> str:
-    """SHA-256 over the source of this package."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.iterdir()):
-        if path.is_file():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def title_of(record: RunRecord) -> str:
