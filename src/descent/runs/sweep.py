@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from descent.project import project_root
 from descent.records.folder import RECORD, now, refuse_first_version
 from descent.records.listener import RecordListener
 from descent.records.locks import folder_lock
-from descent.records.sweep import SWEEP, Job, State, SweepRecord
+from descent.records.sweep import STATE, SWEEP, Job, State, SweepRecord
 from descent.runs.composition import without_hydra
 from descent.runs.hydra_errors import one_line
 from descent.runs.sweep_identity import header_of
@@ -67,11 +68,14 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: Re
     refusal = f"another process is at this sweep ({sweep.folder}); wait for it, or end it"
     with folder_lock(sweep.folder, refusal, wait=False):
         started = now()
+        before = sweep.state() if (sweep.files / STATE).exists() else None
         sweep.stand(State("RUNNING"))
-        listener.on_complete(sweep.folder)
+        was_finished = before is not None and before.status == "FINISHED"
+        if not was_finished:  # else it may turn out that there is nothing to do
+            listener.on_complete(sweep.folder)
         wrong: list[str] = []
         try:
-            with _watched(sweep, listener, started):
+            with _watched(sweep, listener, started, is_told=not was_finished):
                 launch()
         except Exception as error:  # the launcher's or the sweeper's: what goes wrong in a job stands in its note
             wrong.append(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)}")
@@ -84,7 +88,10 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: Re
         failed = [job for job in jobs if job.stage == "failed"]
         if failed:
             wrong.insert(0, f"{len(failed)} of {len(jobs)} jobs failed, as said above")
-        sweep.stand(comparison.state("FAILED" if wrong else "FINISHED", len(failed)))
+        state = comparison.state("FAILED" if wrong else "FINISHED", len(failed))
+        if before is not None and all(job.stage == "skipped" for job in jobs):
+            state = before if replace(state, when=before.when) == before else state  # since when it is so
+        sweep.stand(state)
         listener.on_complete(sweep.folder)
         if jobs:
             _tell(sweep, jobs, comparison)
@@ -93,16 +100,22 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: Re
 
 
 @contextmanager
-def _watched(sweep: SweepRecord, listener: RecordListener, started: int) -> Iterator[None]:
-    """Tell the listener of the runs as their jobs note them, wherever those are."""
+def _watched(sweep: SweepRecord, listener: RecordListener, started: int, *, is_told: bool) -> Iterator[None]:
+    """Tell the listener of the runs as their jobs note them, wherever those are.
+
+    If the sweep was not told of, it is told of before the first run that is not one of an earlier time.
+    """
     over = Event()
-    told: set[str] = set()
+    told = {str(sweep.folder)} if is_told else set()
 
     def look() -> None:
         for job in sweep.jobs():
             if job.when < started or job.folder is None or job.folder in told:
                 continue
             folder = project_root() / job.folder
+            if job.stage != "skipped" and str(sweep.folder) not in told:
+                told.add(str(sweep.folder))
+                listener.on_complete(sweep.folder)
             if job.stage == "running":
                 listener.on_progress(folder)
             else:

@@ -13,6 +13,7 @@ from typing import Self
 
 from descent.records.folder import RECORD
 from descent.records.run import RESULT
+from descent.tracking.presence import is_settled
 from descent.tracking.store import resolve
 
 EVERY = 20.0
@@ -30,6 +31,7 @@ class BackgroundSync:
     """
 
     def __init__(self, uri: str | None, max_points: int, flush_timeout: float, every: float = EVERY) -> None:
+        self._uri = uri
         self._command = [sys.executable, "-m", "descent.tracking.sync_worker", str(max_points)]
         if uri is not None:
             self._command.append(resolve(uri))
@@ -81,7 +83,12 @@ class BackgroundSync:
             self._name(folder)
 
     def on_complete(self, folder: Path) -> None:
-        """Say that a record is whole; never waits, never raises, and is heard at the latest in `finish`."""
+        """Say that a record is whole; never waits, never raises, and is heard at the latest in `finish`.
+
+        What was whole before, and is drawn and in the store, needs no process.
+        """
+        if folder not in self._complete and is_settled(folder, self._uri):
+            return
         self.start()
         self._unheard.append(folder)
         self._complete.append(folder)

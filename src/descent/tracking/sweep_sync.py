@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def sync_record(folder: Path, uri: str, max_points: int) -> Synced:
 def _bring(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
     """Bring the sweep to its run; False where there was nothing to bring."""
     run_id, state = run.info.run_id, sweep.state()
-    if run.data.tags.get(STOOD) == _stood(state, len(_records(sweep))):  # only how it is drawn may have changed
+    if is_brought(run.data.tags, sweep):  # only how it is drawn may have changed
         return state.status != "RUNNING" and bring_views(client, run, sweep.views)
     if STOOD not in run.data.tags:
         log_params(client, run_id, sweep.header.params)
@@ -59,6 +60,11 @@ def _bring(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
     # Fewer than are recorded, where the background sync has yet to bring some: then this is done again.
     client.set_tag(run_id, STOOD, _stood(state, len(children)))
     return True
+
+
+def is_brought(tags: Mapping[str, str], sweep: SweepRecord) -> bool:
+    """Whether a sweep's run in MLflow has it as it stands, but for its views, as the tags of that run have it."""
+    return tags.get(STOOD) == _stood(sweep.state(), len(_records(sweep)))
 
 
 def _stood(state: State, runs: int) -> str:

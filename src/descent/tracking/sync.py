@@ -196,19 +196,30 @@ def bring_views(client: "MlflowClient", run: "Run", views: Path) -> bool:
     Pictures also go among the images that MLflow's grid compares, those of one step; it keeps every copy.
     """
     run_id = run.info.run_id
-    shown: dict[str, Shown] = json.loads(run.data.tags.get(SHOWN, "{}"))
+    shown = _shown(run.data.tags)
     is_changed = False
-    for path in files_in(views):
-        digest, images = hashlib.sha256(path.read_bytes()).hexdigest(), 0
-        if path.name in shown and shown[path.name][0] == digest:
-            continue
+    for path, digest in new_views(run.data.tags, views):
         client.log_artifact(run_id, str(path), VIEWS)
-        if path.suffix == ".png":
-            images = _show(client, run_id, path, shown.get(path.name, ("", 0))[1])
+        is_picture = path.suffix == ".png"
+        images = _show(client, run_id, path, shown.get(path.name, ("", 0))[1]) if is_picture else 0
         shown[path.name] = digest, images
         client.set_tag(run_id, SHOWN, json.dumps(shown))
         is_changed = True
     return is_changed
+
+
+def new_views(tags: Mapping[str, str], views: Path) -> Iterator[tuple[Path, str]]:
+    """The views, with their digests, that a run in MLflow lacks or has otherwise, as its tags have it."""
+    shown = _shown(tags)
+    for path in files_in(views):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.name not in shown or shown[path.name][0] != digest:
+            yield path, digest
+
+
+def _shown(tags: Mapping[str, str]) -> dict[str, Shown]:
+    shown: dict[str, Shown] = json.loads(tags.get(SHOWN, "{}"))
+    return shown
 
 
 def _show(client: "MlflowClient", run_id: str, picture: Path, before: int) -> int:
