@@ -28,9 +28,13 @@ class SweepLoader(ConfigLoaderImpl):
         """The configuration of a job, the same as Hydra's."""
         overrides = parsed(sweep_overrides)
         if not any(override.is_sweep_override() or _is_hydras(override) for override in overrides):
-            values = self._values(master_config, overrides)
+            common = (master_config.hydra.job.config_name, *master_config.hydra.overrides.hydra)
+            values = self._values(overrides, common)
             choices = [override.input_line or "" for override in overrides if override not in values]
-            config = self._of_choices(master_config, choices)
+            key = (os.getcwd(), *common, *choices)  # noqa: PTH109  (Hydra's text)
+            if key not in self._composed:
+                self._composed[key] = pickle.dumps(super().load_sweep_config(master_config, choices))
+            config: DictConfig = pickle.loads(self._composed[key])
             if not config.hydra.job.env_copy:  # which is taken from the environment as it is for each job
                 self._apply_overrides_to_config(values, config)
                 job = config.hydra.job
@@ -40,31 +44,17 @@ class SweepLoader(ConfigLoaderImpl):
                 return config
         return super().load_sweep_config(master_config, sweep_overrides)
 
-    def _values(self, sweep: DictConfig, overrides: list[Override]) -> list[Override]:
-        """Those of a job's overrides that choose from no group."""
-        words = _words(sweep)
-        if words not in self._repositories:
-            name, *hydras = words
-            _, self._repositories[words] = self._parse_overrides_and_create_caching_repo(name, hydras)
-        groups = self._repositories[words]
+    def _values(self, overrides: list[Override], common: tuple[str, ...]) -> list[Override]:
+        """Those of a job's overrides that choose from no group of a sweep, of its file's name and Hydra's overrides."""
+        if common not in self._repositories:
+            name, *hydras = common
+            _, self._repositories[common] = self._parse_overrides_and_create_caching_repo(name, hydras)
+        groups = self._repositories[common]
         return [
             override
             for override in overrides
             if isinstance(override.value(), dict) or not groups.group_exists(override.key_or_group)
         ]
-
-    def _of_choices(self, sweep: DictConfig, choices: list[str]) -> DictConfig:
-        """A new copy of what the choices of a job compose."""
-        key = (os.getcwd(), *_words(sweep), *choices)  # noqa: PTH109  (Hydra's text)
-        if key not in self._composed:
-            self._composed[key] = pickle.dumps(super().load_sweep_config(sweep, choices))
-        config: DictConfig = pickle.loads(self._composed[key])
-        return config
-
-
-def _words(sweep: DictConfig) -> tuple[str, ...]:
-    """The name of a sweep's file, and the overrides of Hydra's part, which its jobs have in common."""
-    return (sweep.hydra.job.config_name, *sweep.hydra.overrides.hydra)
 
 
 def _is_hydras(override: Override) -> bool:
