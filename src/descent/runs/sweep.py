@@ -89,7 +89,7 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: Re
         if failed:
             wrong.insert(0, f"{len(failed)} of {len(jobs)} jobs failed, as said above")
         state = comparison.state("FAILED" if wrong else "FINISHED", len(failed))
-        if before and replace(state, when=before.when) == before and all(job.stage == "skipped" for job in jobs):
+        if before and replace(state, when=before.when) == before and {job.stage for job in jobs} == {"skipped"}:
             state = before  # it has stood so since then, and MLflow may have it
         sweep.stand(state)
         listener.on_complete(sweep.folder)
