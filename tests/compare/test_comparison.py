@@ -1,5 +1,6 @@
 import csv
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from descent.compare.grouping import ended_runs, group_runs
 from descent.compare.pictures import comparison_pictures
 from descent.records.run import Result, RunRecord
 from descent.records.sweep import State
+from descent.render import stamp
 from descent.runs.identity import RunRequest
 from descent.runs.tracked_run import train
 
@@ -64,6 +66,30 @@ def test_the_picture_of_paths_has_each_runs_path_and_its_losses(bowls: list[RunR
         np.testing.assert_allclose(np.array(path.get_xydata()), expected, rtol=1e-9)
         np.testing.assert_allclose(np.array(curve.get_ydata()), (expected**2).sum(axis=1), rtol=1e-9)
         np.testing.assert_array_equal(np.array(path.get_xydata()), record.path())
+
+
+def test_runs_are_drawn_again_only_where_they_or_the_drawing_changed(
+    bowls: list[RunRecord], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def times() -> list[int]:
+        return [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())]
+
+    first = compare_runs("bowls", bowls[:2], "loss/train", "minimize", tmp_path)
+    drawn = times()
+    again = compare_runs("bowls", bowls[:2], "loss/train", "minimize", tmp_path)
+    assert (first.is_new, again) == (True, replace(first, is_new=False))
+    assert times() == drawn
+    for changed in ("ends.png", "runs.csv", "drawn.txt"):
+        (tmp_path / changed).unlink()
+        assert compare_runs("bowls", bowls[:2], "loss/train", "minimize", tmp_path).is_new
+        assert (tmp_path / changed).exists()
+    assert not set(times()) & set(drawn)
+    assert compare_runs("bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
+    assert compare_runs("other bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
+    assert not compare_runs("other bowls", bowls[:3], "loss/train", "maximize", tmp_path).is_new
+    for drawing in ("compare", "render"):
+        monkeypatch.setattr(stamp, "source_hash", lambda package, drawing=drawing: str(package == drawing))
+        assert compare_runs("other bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
 
 
 def test_maximizing_picks_the_run_with_the_highest_value(bowls: list[RunRecord], tmp_path: Path) -> None:

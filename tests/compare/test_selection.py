@@ -39,7 +39,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Store:
     sweep = SweepRecord.create(folder / "sweeps" / "s", SweepHeader("s", "a sweep", "x squared", 0, {}, {}), "")
     for name in "cd":
         sweep.note(Job([f"seed={name}"], name, "trained", f"runs/{name}", f"id-{name}"))
-    sweep.stand(State("FINISHED"))
+    sweep.write_state(State("FINISHED"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         ids["sweep"] = sync_sweep(sweep.folder, uri).run_id
@@ -100,7 +100,7 @@ def test_a_selector_without_a_match_is_an_error_in_one_line(store: Store, select
 
 def test_a_sweep_without_runs_does_not_match(store: Store) -> None:
     sweep = SweepRecord.create(store.folder / "new", SweepHeader("new", "a sweep", "x squared", 0, {}, {}), "")
-    sweep.stand(State("FAILED"))
+    sweep.write_state(State("FAILED"))
     with pytest.raises(UserError, match="no run matches"):
         names(store, sync_sweep(sweep.folder, store.uri).run_id)
 

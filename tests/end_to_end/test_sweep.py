@@ -1,9 +1,10 @@
+import sys
 from pathlib import Path
 
 import pytest
-from end_to_end.commands import here, started
+from end_to_end.commands import here, run, started
 from end_to_end.sweeps import COMMAND, JOBS, children
-from tracking.runs import rows
+from tracking.runs import everything, rows
 
 from descent.records.run import STEPS, RunRecord
 
@@ -31,6 +32,31 @@ def test_a_sweep_is_a_parent_with_its_jobs_and_trains_nothing_twice(project: Pat
     assert (name, status) == ("himmelblau: optimizer × lr", "FINISHED")
     counts = rows(store, "select key, value from latest_metrics where key like 'runs/%' order by key")
     assert counts == [("runs/diverged", 1.0), ("runs/failed", 0.0), ("runs/finished", 3.0)]
+
+
+def test_a_sweep_that_is_there_imports_nothing_heavy_and_changes_nothing(project: Path) -> None:
+    store = f"sqlite:///{project}/mlflow.db"
+    assert here(*SWEEP, cwd=project).returncode == 0
+    (state,) = project.glob("sweeps/*/record/state.json")
+    files = [state, *project.glob("sweeps/*/views/*"), *project.glob("runs/*/views/*")]
+    before = everything(store), [(path.read_bytes(), path.stat().st_ino) for path in files[1:]], state.read_bytes()
+    tell = "import sys; from descent.cli import main; main(); print({'torch', 'mlflow', 'matplotlib'} & {*sys.modules})"
+    again = run(sys.executable, "-c", tell, *SWEEP[1:], cwd=project)
+    assert again.returncode == 0, again.stderr
+    assert "4 jobs: 0 trained, 0 resumed, 4 finished before, 0 failed" in again.stdout
+    assert again.stdout.splitlines()[-1] == "set()"
+    after = everything(store), [(path.read_bytes(), path.stat().st_ino) for path in files[1:]], state.read_bytes()
+    assert after == before
+
+
+def test_a_sweep_that_is_there_comes_whole_to_a_store_that_is_new(project: Path) -> None:
+    sweep = (*SWEEP, "tracking.flush_timeout=300")
+    assert here(*sweep, cwd=project).returncode == 0
+    before = children(project)
+    (project / "mlflow.db").unlink()
+    assert here(*sweep, cwd=project).returncode == 0
+    assert children(project) == before
+    assert len(before) == 4
 
 
 def test_a_job_that_fails_stops_no_other_and_is_told_of(project: Path) -> None:

@@ -19,8 +19,8 @@ STARTED = 1000
 )
 def test_a_job_that_ended_before_its_sweep_was_started_is_skipped(stage: Stage, before: Stage, since: Stage) -> None:
     job = Job(["seed=1"], "a", stage, "runs/a", "id-a", "reason", STARTED)
-    assert job.seen_from(STARTED + 1) == Job(["seed=1"], "a", before, "runs/a", "id-a", "reason", STARTED)
-    assert job.seen_from(STARTED).stage == since
+    assert job.as_reported_since(STARTED + 1) == Job(["seed=1"], "a", before, "runs/a", "id-a", "reason", STARTED)
+    assert job.as_reported_since(STARTED).stage == since
 
 
 def test_a_note_on_a_job_replaces_the_one_before(tmp_path: Path) -> None:

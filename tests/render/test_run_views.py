@@ -10,7 +10,7 @@ from tracking.runs import start
 
 from descent.errors import UserError
 from descent.records.run import RunRecord
-from descent.render import run_views
+from descent.render import stamp
 from descent.render.animation import MAX_FRAMES
 from descent.render.run_views import curve_descent, draw, field_of, plane_descent
 from descent.runs.tracked_run import train
@@ -58,7 +58,7 @@ def test_views_are_drawn_again_only_if_the_record_or_the_source_changed(
     still.unlink()
     assert draw(result.folder)
     assert still.read_bytes() == image
-    monkeypatch.setattr(run_views, "source_hash", lambda: "another")
+    monkeypatch.setattr(stamp, "source_hash", lambda package: f"another of {package}")
     assert draw(result.folder)
     assert still.stat().st_mtime > 0
 

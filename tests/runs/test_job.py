@@ -35,7 +35,7 @@ def test_a_run_that_ran_away_is_the_worst(composed: Composed) -> None:
 def sweep(project: Path) -> SweepRecord:
     """A sweep over learning rates that is under way."""
     sweep = open_sweep(common(project, "problem=bowl", "trainer.max_steps=5", "optimizer.lr=0.1,-1"))
-    sweep.stand(State("RUNNING"))
+    sweep.write_state(State("RUNNING"))
     return sweep
 
 
@@ -120,7 +120,7 @@ def test_a_job_that_a_fault_stops_is_noted_with_its_record_and_goes_on_when_it_i
 def test_a_job_whose_sweep_was_ended_meanwhile_ends_as_well(sweep: SweepRecord, config: DictConfig) -> None:
     with suppress(StoppedError), open_job(config, sweep, REQUEST) as job:
         assert job.run is not None
-        sweep.stand(State("KILLED"))
+        sweep.write_state(State("KILLED"))
         with pytest.raises(KeyboardInterrupt):
             job.run.listener.on_progress(job.run.record.folder)
         raise StoppedError

@@ -150,7 +150,7 @@ def test_no_file_that_others_read_is_written_in_its_place(tmp_path: Path) -> Non
         f"sweep/record/{SWEEP}": lambda number: SweepRecord.create(
             sweep.folder, replace(sweep.header, created=number), ""
         ),
-        f"sweep/record/{STATE}": lambda number: sweep.stand(State("RUNNING", when=number)),
+        f"sweep/record/{STATE}": lambda number: sweep.write_state(State("RUNNING", when=number)),
         "sweep/record/jobs": lambda number: sweep.note(Job(["seed=1"], "a", "running", when=number)),
         "study.json": lambda number: study.tell(study.ask(), number),
     }

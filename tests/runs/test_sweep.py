@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from waiting import eventually
 
 from descent.errors import UserError
 from descent.records.folder import now
-from descent.records.sweep import Job, Stage, SweepRecord
+from descent.records.sweep import Job, Stage, Status, SweepRecord
 from descent.runs import sweep as module
 from descent.runs.sweep import open_sweep, sweep_through
 
@@ -87,6 +88,39 @@ def test_runs_of_an_earlier_time_are_not_named_again(sweep: SweepRecord, heard: 
     sweep_through(sweep, nothing, heard)
     assert heard.whole == [sweep.folder] * 2
     assert heard.grown == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "new_name", "are_told"),
+    [("skipped", None, ["1"]), ("trained", None, ["", "1"]), ("skipped", "2", ["1", "2"])],
+)
+def test_a_finished_sweep_is_told_of_at_its_start_only_if_a_run_is_new(
+    project: Path, sweep: SweepRecord, heard: Heard, stage: Stage, new_name: str | None, are_told: list[str]
+) -> None:
+    sweep_through(sweep, lambda: note(sweep, "1", "trained"), heard)
+    heard.whole.clear()
+    before = sweep.state()
+
+    def launch() -> None:
+        assert sweep.state().status == "RUNNING"
+        note(sweep, "1", stage)
+        if new_name is not None:
+            note(sweep, new_name, stage)
+
+    sweep_through(sweep, launch, heard)
+    assert heard.whole == [*(project / "runs" / name if name else sweep.folder for name in are_told), sweep.folder]
+    assert (sweep.state() == before) == (stage == "skipped")
+
+
+@pytest.mark.parametrize("status", ["KILLED", "RUNNING", "FAILED"])
+def test_a_sweep_that_was_not_finished_stands_so_from_now_on(sweep: SweepRecord, heard: Heard, status: Status) -> None:
+    sweep_through(sweep, lambda: note(sweep, "1", "trained"), heard)
+    heard.whole.clear()
+    sweep.write_state(replace(sweep.state(), status=status, when=1))
+    sweep_through(sweep, lambda: note(sweep, "1", "skipped"), heard)
+    assert heard.whole == [sweep.folder, sweep.folder.parents[1] / "runs" / "1", sweep.folder]
+    assert sweep.state().status == "FINISHED"
+    assert sweep.state().when > 1
 
 
 def test_a_sweep_says_what_became_of_its_jobs(

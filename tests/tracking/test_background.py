@@ -8,9 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 from tracking.runs import ended_record, evaluate, plane, points, runs, start, step
+from tracking.test_sweep_sync import sweep_of
 from waiting import eventually
 
+from descent.records.sweep import State
+from descent.render import run_views
 from descent.tracking.background import BackgroundSync
+from descent.tracking.sweep_sync import sync_sweep
+from descent.tracking.sync import sync
 
 TRAINER = """
 import sys, time
@@ -159,6 +164,36 @@ def test_progress_before_the_first_interval_starts_no_process(tmp_path: Path) ->
     background.on_progress(ended_record(tmp_path / "a").folder)
     assert background.finish() == []
     assert not (tmp_path / "no.db").exists()
+
+
+def test_what_the_store_has_already_starts_no_process(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        ended_record(tmp_path / name)
+    run_views.draw(tmp_path / "a")
+    sync(tmp_path / "a", uri)
+    background = BackgroundSync(uri, 100, flush_timeout=PATIENCE)
+    with monkeypatch.context() as patch:
+        patch.delattr(BackgroundSync, "start")
+        background.on_complete(tmp_path / "a")
+    background.on_complete(tmp_path / "b")
+    assert background.finish() == []
+    assert runs(uri) == [("a", "FINISHED"), ("b", "FINISHED")]
+
+
+def test_a_sweep_is_named_again_although_the_store_has_it_as_it_stands_again(uri: str, tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path)
+    sync_sweep(sweep.folder, uri)
+    state = sweep.state()
+    background = BackgroundSync(uri, 100, flush_timeout=PATIENCE)
+    sweep.write_state(State("RUNNING"))
+    background.on_complete(sweep.folder)
+    assert eventually(lambda: runs(uri) == [("a sweep", "RUNNING")], PATIENCE)
+    sweep.write_state(state)
+    background.on_complete(sweep.folder)
+    assert background.finish() == []
+    assert runs(uri) == [("a sweep", "FINISHED")]
 
 
 def test_finish_returns_the_error_of_the_store(tmp_path: Path) -> None:

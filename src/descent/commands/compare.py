@@ -64,5 +64,5 @@ def compared(runs: "list[RunRecord]") -> "tuple[SweepRecord, Comparison]":
     params = finished[0].params
     metric = params.get("objective.metric", "loss/train"), params.get("objective.direction", "minimize")
     comparison = compare_runs(header.name, [run.record for run in finished], *metric, record.views)
-    record.stand(comparison.state("FINISHED"))
+    record.write_state(comparison.state("FINISHED"))
     return record, comparison

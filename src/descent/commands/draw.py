@@ -8,7 +8,7 @@ from descent.errors import UserError
 
 
 def main(words: Sequence[str]) -> None:
-    """Draw what the command line names; views of runs that are up to date stay."""
+    """Draw what the command line names; views of runs and sweeps that are up to date stay."""
     parser = argparse.ArgumentParser("descent draw", description=__doc__)
     parser.add_argument("folders", metavar="FOLDER", nargs="+", type=Path, help="of a run, a sweep or a gradient check")
     parser.add_argument("--gif", action="store_true", help="draw the animation of each run as descent.gif too")
@@ -30,17 +30,20 @@ def _draw(folder: Path, *, animate: bool) -> None:
     if not runs and not multiruns and not checks:
         raise UserError(f"{folder} holds no record; name the folder of a run, a sweep or a gradient check")
     for run in runs:
-        is_drawn = run_views.draw(run, animate=animate)
-        print(f"{run}: {'drawn' if is_drawn else 'up to date'}")
+        _tell(run, is_new=run_views.draw(run, animate=animate))
     for path in multiruns:
         sweep = SweepRecord(path)
         if sweep.basins() is None:
             from descent.compare.comparison import compare_sweep
 
-            compare_sweep(sweep)
+            _tell(path, is_new=compare_sweep(sweep).is_new)
         else:
             draw_basins(sweep)
-        print(f"{path}: drawn")
+            _tell(path)
     for check in checks:
         gradients.draw_gradients(check)
-        print(f"{check}: drawn")
+        _tell(check)
+
+
+def _tell(folder: Path, *, is_new: bool = True) -> None:
+    print(f"{folder}: {'drawn' if is_new else 'up to date'}")

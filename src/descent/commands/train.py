@@ -53,6 +53,7 @@ def _train(until_synced: ExitStack, config: TrainConfig) -> None:
 
 def _trained(until_synced: ExitStack, config: TrainConfig) -> "RunResult":
     listener = _listener(until_synced, config.tracking)
+    listener.start()  # so that it imports MLflow while this process imports Lightning
     # Lightning takes seconds to import, which a configuration that doesn't compose should not wait for.
     from descent.core import numerics
     from descent.core.training.callbacks import configure_logging
@@ -142,11 +143,9 @@ class RemoteNotes:
         _say(self.name, result)
 
 
-def _listener(until_synced: ExitStack, tracking: Tracking) -> RecordListener:
+def _listener(until_synced: ExitStack, tracking: Tracking) -> BackgroundSync:
     """The worker that draws runs and syncs them to the configuration's MLflow store, if it names one."""
-    sync = until_synced.enter_context(BackgroundSync(tracking.uri, tracking.max_points, tracking.flush_timeout))
-    sync.start()  # so that it imports MLflow while this process imports Lightning
-    return sync
+    return until_synced.enter_context(BackgroundSync(tracking.uri, tracking.max_points, tracking.flush_timeout))
 
 
 def _request() -> "RunRequest":

@@ -1,5 +1,7 @@
 """Compares runs in a table and in pictures, and picks the best."""
 
+import hashlib
+import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -9,10 +11,10 @@ from pathlib import Path
 import yaml
 
 from descent.compare.grouping import EndedRun, ended_runs, group_runs
-from descent.compare.pictures import comparison_pictures, save_pictures
 from descent.compare.table import table_rows, write_csv
 from descent.records.run import CONFIG, RunRecord
 from descent.records.sweep import BEST, RUNS, State, Status, SweepRecord
+from descent.render.stamp import drawing, is_current, stamp_of
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Comparison:
         best_record: the id of its record.
         metric: the metric that ranks the runs.
         value: the best run's value of it.
+        is_new: whether the table and the pictures were written anew.
     """
 
     results: Counter[str]
@@ -32,6 +35,7 @@ class Comparison:
     best_record: str | None
     metric: str
     value: float
+    is_new: bool = True
 
     def state(self, status: Status, failed: int = 0) -> State:
         """The state of a sweep with this result, of which `failed` jobs failed."""
@@ -52,7 +56,7 @@ def compare_sweep(sweep: SweepRecord) -> Comparison:
 
 
 def compare_runs(title: str, records: Sequence[RunRecord], metric: str, direction: str, views: Path) -> Comparison:
-    """Compare the runs that have ended, and write a table and pictures into a folder.
+    """Compare the runs that have ended, and write a table and pictures into a folder, unless they are up to date.
 
     Args:
         title: of the pictures.
@@ -64,18 +68,30 @@ def compare_runs(title: str, records: Sequence[RunRecord], metric: str, directio
     runs = ended_runs(records)
     if not runs:
         return Comparison(Counter(), None, None, metric, math.nan)
-    grouped = group_runs(runs)
-    views.mkdir(exist_ok=True)
-    write_csv(views / RUNS, table_rows(grouped))
-    best = None
-    if len({run.record.header.problem for run in runs}) == 1:  # losses of different problems are not comparable
-        save_pictures(comparison_pictures(title, grouped), views)
-        best = _best(runs, metric, direction)
+    are_comparable = len({run.record.header.problem for run in runs}) == 1  # losses of different problems are not
+    is_new = _draw(title, runs, views, with_pictures=are_comparable)
     results: Counter[str] = Counter(run.result for run in runs)
+    best = _best(runs, metric, direction) if are_comparable else None
     if best is None:
-        return Comparison(results, None, None, metric, math.nan)
+        return Comparison(results, None, None, metric, math.nan, is_new)
     header = best.record.header
-    return Comparison(results, header.name, header.id, metric, best.metrics[metric])
+    return Comparison(results, header.name, header.id, metric, best.metrics[metric], is_new)
+
+
+def _draw(title: str, runs: Sequence[EndedRun], views: Path, *, with_pictures: bool) -> bool:
+    """Write the table and the pictures of runs, unless they are up to date; return whether anything was written."""
+    shown = json.dumps([title, [run.record.header.id for run in runs]])
+    stamp = stamp_of(f"runs {hashlib.sha256(shown.encode()).hexdigest()}", "compare", "render")
+    if is_current(views, stamp):
+        return False
+    grouped = group_runs(runs)
+    with drawing(views, stamp) as folder:
+        write_csv(folder / RUNS, table_rows(grouped))
+        if with_pictures:
+            from descent.compare.pictures import comparison_pictures, save_pictures  # SciPy takes a second to import
+
+            save_pictures(comparison_pictures(title, grouped), folder)
+    return True
 
 
 def _best(runs: Sequence[EndedRun], metric: str, direction: str) -> EndedRun | None:

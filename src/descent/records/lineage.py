@@ -37,12 +37,17 @@ def inputs(files: Iterable[Path], root: Path) -> list[Input]:
     return hashed
 
 
-def source_hash() -> str:
-    """The SHA-256 of the source of `descent.core`; no other source can change a number of a run."""
-    package = Path(__file__).resolve().parents[1] / "core"
+def source_hash(package: str = "core", *suffixes: str) -> str:
+    """The SHA-256 of the source of a package, by default of the core: no other source can change a number of a run.
+
+    Args:
+        package: its name in `descent`.
+        suffixes: of the source files that are not Python's.
+    """
+    folder = Path(__file__).resolve().parents[1] / package
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(path for path in folder.rglob("*.*") if path.suffix in (".py", *suffixes)):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

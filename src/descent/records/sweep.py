@@ -94,7 +94,7 @@ class Job:
     reason: str | None = None
     when: int = field(default_factory=now)
 
-    def seen_from(self, start: int) -> Self:
+    def as_reported_since(self, start: int) -> Self:
         """The job as a sweep that was started at `start` reports it: `skipped` if it was finished before."""
         was_finished = self.when < start and self.stage in ("trained", "resumed")
         return replace(self, stage="skipped") if was_finished else self
@@ -162,7 +162,7 @@ class SweepRecord:
         """The arrays of the map of basins; None if the sweep is no map."""
         return read_arrays(self.files / BASINS) if (self.files / BASINS).exists() else None
 
-    def stand(self, state: State) -> None:
+    def write_state(self, state: State) -> None:
         """Write the state of the sweep."""
         write_atomically(self.files / STATE, json.dumps(asdict(state), indent=2) + "\n")
 

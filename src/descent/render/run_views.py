@@ -1,11 +1,8 @@
 """Draws the views of a run from its record: the still picture of its descent, the player and, on request, a GIF."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -17,11 +14,10 @@ from descent.render.curve import CurveDescent, LossCurve, curve_pictures
 from descent.render.field import Field, FieldDescent, field_pictures
 from descent.render.plane import Curve, PlaneDescent, plane_pictures
 from descent.render.player import StepSeries, player
+from descent.render.stamp import drawing, is_current, run_stamp
 from descent.render.trail import Range, last_in_view
 
 STILL, PLAYER, ANIMATION = "descent.png", "descent.html", "descent.gif"
-STAMP = "drawn.txt"
-"""The file that says which record the views show, and by which source they were drawn."""
 
 
 def draw(folder: Path, *, animate: bool = False) -> bool:
@@ -35,21 +31,13 @@ def draw(folder: Path, *, animate: bool = False) -> bool:
         UserError: if the run has not ended.
     """
     record = RunRecord(folder)
-    stamp = _stamp(record)
-    if _is_current(record.views, stamp, animate=animate):
+    stamp = run_stamp(record)
+    if is_current(record.views, stamp, [ANIMATION] if animate else []):
         return False
     descent, pictures = _descent(record)
-    record.views.mkdir(exist_ok=True)
-    # Files are renamed into the views, so that a reader sees whole files only.
-    with TemporaryDirectory(prefix=".drawing-", dir=record.views) as name:
-        drawing = Path(name)
-        pictures(descent, drawing / STILL, drawing / ANIMATION if animate else None)
-        (drawing / PLAYER).write_text(_player(record, descent), encoding="utf-8")
-        (drawing / STAMP).write_text(stamp, encoding="utf-8")
-        (record.views / ANIMATION).unlink(missing_ok=True)  # it may be out of date
-        for view in (STILL, PLAYER, ANIMATION, STAMP):
-            if (drawing / view).exists():
-                (drawing / view).replace(record.views / view)
+    with drawing(record.views, stamp) as folder_of_new:
+        pictures(descent, folder_of_new / STILL, folder_of_new / ANIMATION if animate else None)
+        (folder_of_new / PLAYER).write_text(_player(record, descent), encoding="utf-8")
     return True
 
 
@@ -74,28 +62,6 @@ def _descent(record: RunRecord) -> tuple[Any, Callable[[Any, Path, Path | None],
 def _player(record: RunRecord, descent: Any) -> str:
     steps = record.read(STEPS)
     return player(descent, StepSeries(steps.column("loss/step"), steps.column("grad_norm")))
-
-
-def _is_current(views: Path, stamp: str, *, animate: bool) -> bool:
-    required = (STILL, PLAYER, STAMP, *([ANIMATION] if animate else []))
-    return all((views / name).exists() for name in required) and (views / STAMP).read_text(encoding="utf-8") == stamp
-
-
-def _stamp(record: RunRecord) -> str:
-    ending = record.ending()
-    if ending is None:
-        raise UserError(f"{record.folder} holds no finished run; repeat the command that started it to finish it")
-    return f"record {record.header.id} of {ending.ended}\nsource {source_hash()}\n"
-
-
-@cache
-def source_hash() -> str:
-    """SHA-256 over the source of this package."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.iterdir()):
-        if path.is_file():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def title_of(record: RunRecord) -> str:

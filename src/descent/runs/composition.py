@@ -20,6 +20,7 @@ from descent.errors import UserError, suggestion
 from descent.project import project_root
 from descent.runs.hydra_errors import as_user_errors, one_line
 from descent.runs.overrides import first_job, parsed
+from descent.runs.sweep_loader import SweepLoader
 from descent.schema import Section, check_keys
 
 SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
@@ -124,7 +125,9 @@ class CommandLine(Generic[Schema]):
             search_path.prepend("command-line", path, anchor=SearchPathQuery(provider="schema"))
         with as_user_errors():
             try:
-                yield Hydra.create_main_hydra2(self.config_name, search_path)
+                hydra = Hydra(self.config_name, SweepLoader(search_path))
+                GlobalHydra.instance().initialize(hydra)
+                yield hydra
             finally:
                 GlobalHydra.instance().clear()
 

@@ -1,6 +1,7 @@
 """Overrides of a command line, as Hydra parses them."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -9,6 +10,16 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 
 def parsed(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
     """The overrides; those with a glob know its choices by the loader."""
+    return [_parsed(override) for override in overrides] if loader is None else _parse(overrides, loader)
+
+
+@cache
+def _parsed(override: str) -> Override:
+    """The jobs of a sweep have many overrides in common, and each takes half a millisecond to parse."""
+    return _parse([override])[0]
+
+
+def _parse(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
     return list(OverridesParser.create(loader).parse_overrides(list(overrides)))
 
 

@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from descent.project import project_root
 from descent.records.folder import RECORD, now, refuse_first_version
 from descent.records.listener import RecordListener
 from descent.records.locks import folder_lock
-from descent.records.sweep import SWEEP, Job, State, SweepRecord
+from descent.records.sweep import STATE, SWEEP, Job, State, SweepRecord
 from descent.runs.composition import without_hydra
 from descent.runs.hydra_errors import one_line
 from descent.runs.sweep_identity import header_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from descent.compare.comparison import Comparison
 
 SWEEPS = "sweeps"
-"""Where sweeps have folders of their own, unless told otherwise; as conf/train.yaml has it."""
+"""The folder of sweeps, unless the command line names another; as in conf/train.yaml."""
 LOOKS = 1.0
 """Seconds between two looks at what the jobs have noted."""
 
@@ -56,7 +57,7 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: Re
     Args:
         sweep: its record.
         launch: runs the jobs, in whichever processes; they note in the record how far they are.
-        listener: is told of the runs' records and of the sweep's.
+        listener: hears of the runs' records and of the sweep's.
 
     Raises:
         UserError: where another process is at this sweep, the launcher gave up, or jobs failed; the others are compared
@@ -67,24 +68,30 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: Re
     refusal = f"another process is at this sweep ({sweep.folder}); wait for it, or end it"
     with folder_lock(sweep.folder, refusal, wait=False):
         started = now()
-        sweep.stand(State("RUNNING"))
-        listener.on_complete(sweep.folder)
+        before = sweep.state() if (sweep.files / STATE).exists() else None
+        sweep.write_state(State("RUNNING"))
+        was_finished = before is not None and before.status == "FINISHED"
+        if not was_finished:  # else there may be nothing to do
+            listener.on_complete(sweep.folder)
         wrong: list[str] = []
         try:
-            with _watched(sweep, listener, started):
+            with _watched(sweep, listener, started, is_reported=not was_finished):
                 launch()
         except Exception as error:  # the launcher's or the sweeper's: what goes wrong in a job stands in its note
             wrong.append(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)}")
         except BaseException:
-            sweep.stand(State("KILLED"))
+            sweep.write_state(State("KILLED"))
             listener.on_complete(sweep.folder)
             raise
-        jobs = [job.seen_from(started) for job in sweep.jobs()]
+        jobs = [job.as_reported_since(started) for job in sweep.jobs()]
         comparison = compare_sweep(sweep)
         failed = [job for job in jobs if job.stage == "failed"]
         if failed:
             wrong.insert(0, f"{len(failed)} of {len(jobs)} jobs failed, as said above")
-        sweep.stand(comparison.state("FAILED" if wrong else "FINISHED", len(failed)))
+        state = comparison.state("FAILED" if wrong else "FINISHED", len(failed))
+        if before and replace(state, when=before.when) == before and {job.stage for job in jobs} == {"skipped"}:
+            state = before  # which MLflow may have
+        sweep.write_state(state)
         listener.on_complete(sweep.folder)
         if jobs:
             _tell(sweep, jobs, comparison)
@@ -93,20 +100,26 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: Re
 
 
 @contextmanager
-def _watched(sweep: SweepRecord, listener: RecordListener, started: int) -> Iterator[None]:
-    """Tell the listener of the runs as their jobs note them, wherever those are."""
+def _watched(sweep: SweepRecord, listener: RecordListener, started: int, *, is_reported: bool) -> Iterator[None]:
+    """Report the runs to the listener as their jobs note them, wherever the jobs are.
+
+    A sweep that is not reported yet is reported before the first run that is not skipped.
+    """
     over = Event()
-    told: set[str] = set()
+    reported = {str(sweep.folder)} if is_reported else set()
 
     def look() -> None:
         for job in sweep.jobs():
-            if job.when < started or job.folder is None or job.folder in told:
+            if job.when < started or job.folder is None or job.folder in reported:
                 continue
             folder = project_root() / job.folder
+            if job.stage != "skipped" and str(sweep.folder) not in reported:
+                reported.add(str(sweep.folder))
+                listener.on_complete(sweep.folder)
             if job.stage == "running":
                 listener.on_progress(folder)
             else:
-                told.add(job.folder)
+                reported.add(job.folder)
                 listener.on_complete(folder)
 
     def watch() -> None:

@@ -13,6 +13,7 @@ from typing import Self
 
 from descent.records.folder import RECORD
 from descent.records.run import RESULT
+from descent.tracking.presence import is_settled
 from descent.tracking.store import resolve_uri
 
 SYNC_INTERVAL = 20.0
@@ -30,6 +31,7 @@ class BackgroundSync:
     """
 
     def __init__(self, uri: str | None, max_points: int, flush_timeout: float, interval: float = SYNC_INTERVAL) -> None:
+        self._uri = uri
         self._command = [sys.executable, "-m", "descent.tracking.sync_worker", str(max_points)]
         if uri is not None:
             self._command.append(resolve_uri(uri))
@@ -81,7 +83,12 @@ class BackgroundSync:
             self._send(folder)
 
     def on_complete(self, folder: Path) -> None:
-        """Send a complete record; never waits, never raises, and is sent in `finish` at the latest."""
+        """Send a complete record; never waits, never raises, and is sent in `finish` at the latest.
+
+        A record that is drawn and in the store already needs no process.
+        """
+        if folder not in self._complete and is_settled(folder, self._uri):
+            return
         self.start()
         self._unsent.append(folder)
         self._complete.append(folder)

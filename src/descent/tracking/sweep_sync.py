@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,7 @@ def sync_record(folder: Path, uri: str, max_points: int) -> SyncResult:
 def _update(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
     """Update the MLflow run of a sweep; return whether anything was new."""
     run_id, state = run.info.run_id, sweep.state()
-    if run.data.tags.get(STATE_TAG) == _state_tag_value(state, len(_records(sweep))):  # only views may have changed
+    if is_logged(run.data.tags, sweep):  # only views may have changed
         return state.status != "RUNNING" and log_views(client, run, sweep.views)
     if STATE_TAG not in run.data.tags:
         log_params(client, run_id, sweep.header.params)
@@ -70,6 +71,11 @@ def _update(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
     # If the background sync has yet to create some of the runs, the number differs, and the next sync continues.
     client.set_tag(run_id, STATE_TAG, _state_tag_value(state, len(children)))
     return True
+
+
+def is_logged(tags: Mapping[str, str], sweep: SweepRecord) -> bool:
+    """Whether the tags of a sweep's MLflow run say that it has the sweep's state, whatever its views."""
+    return tags.get(STATE_TAG) == _state_tag_value(sweep.state(), len(_records(sweep)))
 
 
 def _state_tag_value(state: State, runs: int) -> str:

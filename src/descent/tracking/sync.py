@@ -199,19 +199,30 @@ def log_views(client: "MlflowClient", run: "Run", views: Path) -> bool:
     Pictures are also logged as images, which MLflow's grid compares; it keeps every version.
     """
     run_id = run.info.run_id
-    logged: dict[str, LoggedView] = json.loads(run.data.tags.get(VIEWS_TAG, "{}"))
+    logged = _logged_views(run.data.tags)
     has_changed = False
-    for path in artifact_files(views):
-        digest, images = hashlib.sha256(path.read_bytes()).hexdigest(), 0
-        if path.name in logged and logged[path.name][0] == digest:
-            continue
+    for path, digest in new_views(run.data.tags, views):
         client.log_artifact(run_id, str(path), VIEWS)
-        if path.suffix == ".png":
-            images = _log_image(client, run_id, path, logged.get(path.name, ("", 0))[1])
+        is_picture = path.suffix == ".png"
+        images = _log_image(client, run_id, path, logged.get(path.name, ("", 0))[1]) if is_picture else 0
         logged[path.name] = digest, images
         client.set_tag(run_id, VIEWS_TAG, json.dumps(logged))
         has_changed = True
     return has_changed
+
+
+def new_views(tags: Mapping[str, str], views: Path) -> Iterator[tuple[Path, str]]:
+    """The views, with their digests, that an MLflow run lacks or has in another version, by its tags."""
+    logged = _logged_views(tags)
+    for path in artifact_files(views):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.name not in logged or logged[path.name][0] != digest:
+            yield path, digest
+
+
+def _logged_views(tags: Mapping[str, str]) -> dict[str, LoggedView]:
+    logged: dict[str, LoggedView] = json.loads(tags.get(VIEWS_TAG, "{}"))
+    return logged
 
 
 def _log_image(client: "MlflowClient", run_id: str, picture: Path, before: int) -> int:

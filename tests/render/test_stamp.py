@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pytest
+
+from descent.render.stamp import STAMP, drawing, is_current, source_hash, stamp_of
+
+
+def draw(views: Path, stamp: str, *names: str) -> None:
+    with drawing(views, stamp) as folder:
+        for name in names:
+            (folder / name).write_text(stamp)
+
+
+def test_views_are_current_while_they_are_those_of_a_stamp(tmp_path: Path) -> None:
+    views, stamp = tmp_path / "views", stamp_of("this", "render")
+    assert not is_current(views, stamp)
+    draw(views, stamp, "a.png", "b.png")
+    assert is_current(views, stamp)
+    assert is_current(views, stamp, ["b.png"])
+    assert not is_current(views, stamp, ["c.gif"])
+    assert not is_current(views, stamp_of("that", "render"))
+    assert not is_current(views, stamp_of("this", "compare", "render"))
+    (views / "a.png").unlink()
+    assert not is_current(views, stamp)
+
+
+def test_views_replace_those_that_were_drawn_before(tmp_path: Path) -> None:
+    (tmp_path / "others.txt").touch()
+    draw(tmp_path, "one", "a.png", "b.png")
+    draw(tmp_path, "two", "b.png")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b.png", STAMP, "others.txt"]
+    assert (tmp_path / "b.png").read_text() == "two"
+
+
+def test_a_drawing_that_fails_leaves_the_views_as_they_were(tmp_path: Path) -> None:
+    draw(tmp_path, "one", "a.png")
+    with pytest.raises(FileNotFoundError):
+        draw(tmp_path, "two", "a.png", "nowhere/b.png")
+    assert is_current(tmp_path, "one")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", STAMP]
+
+
+def test_the_source_is_that_of_one_package() -> None:
+    assert source_hash("render") != source_hash("compare")
