@@ -87,15 +87,17 @@ class Evaluator(Callback):
         self._evaluate(pl_module, [block.run for block in outputs["blocks"] if block.run.is_due(self.steps)])
 
     def _evaluate(self, module: Descent, runs: Sequence[TrainingRun]) -> None:
+        if not runs:
+            return
         sharing: dict[int, tuple[Data, list[TrainingRun]]] = {}
         for run in runs:
             data = run.components.data
             sharing.setdefault(id(data), (data, []))[1].append(run)
-        for data, group in sharing.values():
-            with module.stepper.evaluating():
+        with module.stepper.evaluating():
+            for data, group in sharing.values():
                 metrics = evaluate([run.problem for run in group], data)
-            for run, metrics_of_run in zip(group, metrics, strict=True):
-                self.report(run, metrics_of_run)
+                for run, metrics_of_run in zip(group, metrics, strict=True):
+                    self.report(run, metrics_of_run)
 
 
 class Checkpointer(Callback):
