@@ -17,6 +17,7 @@ from descent.core.config import TrainConfig
 from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data
 from descent.core.optim.gradients import Autograd
+from descent.core.optim.stepping import requires_closure
 from descent.core.problems.problem import Problem
 from descent.core.random_streams import generator
 from descent.core.training.plan import plan
@@ -60,7 +61,8 @@ def assemble(config: TrainConfig) -> RunComponents:
         divergence_threshold=config.divergence_threshold,
         kind=json.dumps({name: value for name, value in problem.items() if name != "start"}),
     )
-    return replace(components, draws_random=_try_out(components, config))
+    components = replace(components, draws_random=_try_out(components, config))
+    return replace(components, reason_alone=_reason_alone(components))
 
 
 def data_of(config: TrainConfig) -> Data:
@@ -153,3 +155,17 @@ def _try_out(components: RunComponents, config: TrainConfig) -> bool:
             f"problem {name} {reason} as it computes a loss, and this gradient compares losses; use gradient=autograd"
         )
     return draws_random
+
+
+def _reason_alone(components: RunComponents) -> str | None:
+    """Why a run of these components is trained alone; None if it may be in a batch."""
+    if type(components.gradient_estimator) is not Autograd:
+        return "their gradients are not autograd's"
+    if any(True for _ in components.problem.buffers()):
+        return "their problem has buffers"
+    if components.draws_random:
+        return "their problem draws random numbers"
+    optimizer = components.optimizer(list(components.problem.parameters()))
+    if requires_closure(optimizer):
+        return "their optimizer takes a closure"
+    return "their optimizer has modes" if hasattr(optimizer, "eval") else None

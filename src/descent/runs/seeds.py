@@ -39,6 +39,8 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
     components = assemble(config)
     dry_run(config, components)
     settings, rate = shared_settings(config, components)
+    plan = replace(components.plan, snapshots=components.plan.evaluations)  # no position is kept on the way
+    components = replace(components, plan=plan)
     runs = {
         TrainingRun(_from_seed(components, config.replaced("seed", seed)), settings=settings, rate=rate): seed
         for seed in tqdm(seeds, desc="seeds", leave=False)
@@ -51,7 +53,6 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
         evaluations.append(last[run])
 
     for batch in batches(list(runs), tqdm.write):
-        plan = batch[0].components.plan
         fit(batch, [Evaluator(plan, report), ProgressBar(plan, config.name)], config.trainer.chunk_size)
     ends = [{**last[run], "result": _result(run, config)} for run in runs]
     folder.mkdir(parents=True)

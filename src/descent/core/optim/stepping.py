@@ -1,5 +1,6 @@
-"""An optimizer's step without PyTorch's wrapping for its profiler, and its state as it was saved."""
+"""How an optimizer is stepped and restored: without PyTorch's wrapping for its profiler, and as it was saved."""
 
+import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -23,6 +24,12 @@ def unhooked_step(stepping: Optimizer) -> Callable[..., Any]:
     if any(hooks) or "step" in vars(stepping) or not getattr(step, "hooked", False):
         return stepping.step
     return partial(step.__wrapped__, stepping)  # type: ignore[attr-defined]
+
+
+def requires_closure(optimizer: Optimizer) -> bool:
+    """Whether an optimizer's `step` can't be called without a closure."""
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is closure.empty
 
 
 def load_state(stepping: Optimizer, state: dict[str, Any]) -> None:

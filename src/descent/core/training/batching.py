@@ -6,9 +6,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from descent.core.optim.gradients import Autograd
 from descent.core.training.batched_stepper import BatchedStepper
-from descent.core.training.stepper import requires_closure
 from descent.core.training.training_run import TrainingRun, place
 
 LARGEST = 4_000_000
@@ -25,7 +23,7 @@ def batches(runs: Sequence[TrainingRun], report: Callable[[str], None]) -> Itera
     """
     reasons: dict[str, list[TrainingRun]] = {}
     for run in runs:
-        reason = reason_alone(run)
+        reason = run.components.reason_alone
         if reason:
             reasons.setdefault(reason, []).append(run)
     for reason, alone in reasons.items():
@@ -38,20 +36,6 @@ def batches(runs: Sequence[TrainingRun], report: Callable[[str], None]) -> Itera
         length = math.ceil(len(group) / math.ceil(len(group) / most))
         for first in range(0, len(group), length):
             yield from _equal_to_alone(group[first : first + length], report)
-
-
-def reason_alone(run: TrainingRun) -> str | None:
-    """Why a run is trained alone, whatever others there are; None for one that may be in a batch."""
-    if type(run.components.gradient_estimator) is not Autograd:
-        return "their gradients are not autograd's"
-    if any(True for _ in run.problem.buffers()):
-        return "their problem has buffers"
-    if run.components.draws_random:
-        return "their problem draws random numbers"
-    optimizer = run.components.optimizer(list(run.problem.parameters()))
-    if requires_closure(optimizer):
-        return "their optimizer takes a closure"
-    return "their optimizer has modes" if hasattr(optimizer, "eval") else None
 
 
 def _sharing(runs: Sequence[TrainingRun]) -> Iterator[list[TrainingRun]]:

@@ -1,6 +1,5 @@
 """Steppers: what takes the steps of a chunk of minibatches, for one run or for a batch of them."""
 
-import inspect
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from descent.core.data.examples import Minibatch
-from descent.core.optim.stepping import load_state, unhooked_step
+from descent.core.optim.stepping import load_state, requires_closure, unhooked_step
 from descent.core.random_streams import generator
 from descent.core.training.checkpoint import Checkpoint
 from descent.core.training.training_run import TrainingRun
@@ -191,12 +190,6 @@ class SingleStepper:
         """Switch the problem, and the optimizer if it has modes."""
         getattr(self.problem, mode)()
         getattr(self.optimizer, mode, _no_mode)()
-
-
-def requires_closure(optimizer: Optimizer) -> bool:
-    """Whether an optimizer's `step` can't be called without a closure."""
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    return closure is not None and closure.default is closure.empty
 
 
 def _no_mode() -> None:

@@ -35,6 +35,7 @@ class RunComponents:
         seed: the run's.
         divergence_threshold: how far from 0 the position of a small problem may go before the run counts as diverged.
         draws_random: whether the problem draws random numbers as it computes a loss, as Dropout does.
+        reason_alone: why the run is trained alone, whatever others there are; None if it may be in a batch.
         kind: equal for runs whose problems differ in nothing but their parameters.
     """
 
@@ -50,6 +51,7 @@ class RunComponents:
     seed: int = 0
     divergence_threshold: float = math.inf
     draws_random: bool = False
+    reason_alone: str | None = None
     kind: Hashable = None
 
 
