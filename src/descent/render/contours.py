@@ -1,5 +1,6 @@
 """Filled contours in a web page: for each level, the SVG path of the area above it."""
 
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -44,7 +45,16 @@ def contour_areas(x: Axis, y: Axis, grid: tuple[Array, Array], heights: Array) -
 
 def _areas(horizontal: Array, vertical: Array, heights: Array, levels: Array) -> list[str]:
     """The areas above the levels, the lowest first, until they take too many characters."""
-    generator = contour_generator(horizontal, vertical, np.ma.masked_invalid(heights), fill_type=FillType.OuterOffset)
+    arrays = (horizontal, vertical, heights, levels)
+    return list(_cached_areas(heights.shape, *(array.astype(np.float64).tobytes() for array in arrays)))
+
+
+@lru_cache(maxsize=4)
+def _cached_areas(shape: tuple[int, int], *contents: bytes) -> list[str]:
+    """The same of the arrays' contents: all runs of a sweep on a surface have one landscape."""
+    horizontal, vertical, flat_heights, levels = (np.frombuffer(content) for content in contents)
+    heights = np.ma.masked_invalid(flat_heights.reshape(shape))
+    generator = contour_generator(horizontal, vertical, heights, fill_type=FillType.OuterOffset)
     areas: list[str] = []
     left = MAX_CHARACTERS
     for level in levels.tolist():

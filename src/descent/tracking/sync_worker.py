@@ -8,17 +8,14 @@ for each record that is not complete in MLflow.
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from descent.errors import UserError
-from descent.records.folder import RECORD
-from descent.records.run import RESULT
-from descent.render import run_views
+from descent.tracking.drawing import Drawer, drawing_error, error_of
 from descent.tracking.store import client_class
 from descent.tracking.sweep_sync import sync_record
 
@@ -31,18 +28,17 @@ def process_records(lines: Iterable[str], uri: str | None, max_points: int) -> l
     Thread(target=_read, args=(lines, queue), daemon=True).start()
     errors: dict[Path, str | None] = {}
     is_open = True
-    while is_open:
-        received = _drain(queue)
-        is_open = received[-1] is not None
-        # Without duplicates, in the order of the last occurrences: a sweep adopts the runs that came before it.
-        folders = list(reversed(dict.fromkeys(folder for folder in reversed(received) if folder is not None)))
-        # All are drawn before any is synced: training waits for the views, but not for a store that does not answer.
-        drawing_errors = {folder: _draw(folder) for folder in folders}
-        for folder in folders:
-            errors[folder] = _sync(folder, uri, max_points) or drawing_errors[folder]
+    with Drawer() as drawer:
+        while is_open:
+            received = _drain(queue)
+            is_open = received[-1] is not None
+            # Without duplicates, in the order of the last occurrences: a sweep adopts the runs that came before it.
+            folders = list(reversed(dict.fromkeys(folder for folder in reversed(received) if folder is not None)))
+            for folder, error in zip(folders, drawer.draw(folders), strict=True):
+                errors[folder] = _sync(folder, uri, max_points) or error
     # A folder that no longer exists was moved, and has been received again under its new name.
     failed = [folder for folder, error in errors.items() if error is not None and folder.exists()]
-    remaining = [_draw(folder) or _sync(folder, uri, max_points) for folder in failed]
+    remaining = [drawing_error(folder) or _sync(folder, uri, max_points) for folder in failed]
     return list(dict.fromkeys(error for error in remaining if error is not None))
 
 
@@ -62,29 +58,8 @@ def _drain(queue: Queue) -> list[Path | None]:
     return items
 
 
-def _draw(folder: Path) -> str | None:
-    """Draw the views of a run that has ended; return the error, if there was one."""
-
-    def draw() -> None:
-        if (folder / RECORD / RESULT).exists():
-            run_views.draw(folder)
-
-    return _error_of(draw, folder)
-
-
 def _sync(folder: Path, uri: str | None, max_points: int) -> str | None:
-    return None if uri is None else _error_of(partial(sync_record, folder, uri, max_points), folder)
-
-
-def _error_of(task: Callable[[], object], folder: Path) -> str | None:
-    """Run a task; return its error in one line, if it raised one."""
-    try:
-        task()
-    except UserError as error:
-        return str(error)
-    except Exception as error:  # for example, if the record was moved meanwhile; the next line has its new folder
-        return f"{folder}: {type(error).__name__}: {' '.join(str(error).split())}"
-    return None
+    return None if uri is None else error_of(partial(sync_record, folder, uri, max_points), folder)
 
 
 def main() -> None:
