@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from descent.render.animation import BlittedFigure, frame_indices
+from descent.render.layout import lay_out
 from descent.render.style import GREEN, RED, band_colours, new_figure
 from descent.render.trail import Array, Range, drawn_indices, last_in_view, mark_end, mark_start, path_until
 
@@ -140,7 +141,11 @@ def field_pictures(descent: FieldDescent, still: Path, animation: Path | None) -
     (position,) = axes.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
     end = mark_end(axes, descent.path, *view, diverged=descent.diverged)
     text = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=11, bbox={"facecolor": "white", "alpha": 0.8})
-    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    legend = figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    labels = tuple(label.get_text() for label in legend.get_texts())
+    lay_out(
+        figure, (descent.field.x, descent.field.y, descent.field.heights.tobytes(), descent.title.count("\n"), labels)
+    )
 
     def update(frame: int) -> None:
         step = frames[frame]
