@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from itertools import groupby
 
 import torch
@@ -14,7 +15,7 @@ from torch.optim import Optimizer
 from descent.core.data.examples import Examples, Minibatch
 from descent.core.training.checkpoint import Checkpoint, OptimizerState
 from descent.core.training.shared_optimizer import SharedOptimizer
-from descent.core.training.stepper import StepBlock
+from descent.core.training.stepper import Columns, StepBlock, reading_waits
 from descent.core.training.training_run import TrainingRun
 from descent.records.run import Position
 
@@ -101,8 +102,39 @@ class BatchedStepper:
 
     def _blocks(self, indices: Tensor) -> list[StepBlock]:
         """Take the steps; indices are (steps, batch size), or (runs, steps, batch size)."""
+        unread = self._unread_steps(indices) if reading_waits(self.present.device) else None
+        lasted, steps = self._read_steps(indices) if unread is None else unread
+        losses, norms, positions = (torch.stack(column, dim=1).cpu() for column in zip(*steps, strict=True))
+        return [
+            StepBlock(
+                run, losses[row, :last], norms[row, :last], positions[row, :last] if self.is_small else NO_POSITIONS
+            )
+            for row, (run, last) in enumerate(zip(self.runs, lasted, strict=True))
+        ]
+
+    def _unread_steps(self, indices: Tensor) -> tuple[list[int], list[Columns]] | None:
+        """Take the steps, and read nothing before their end; if a run diverged, take all back: None."""
+        stacks = [stack.detach().clone() for stack in self.stacks.values()]
+        states = deepcopy([shared.whole_state() for shared in self.shared])
+        steps: list[Columns] = []
+        for minibatch in self._minibatches(indices):
+            losses, gradients = self.gradients(minibatch, is_shared=indices.ndim == 2)
+            norms = _norms(gradients)
+            self._apply(gradients)
+            steps.append((losses, norms, self._positions() if self.is_small else losses))
+        losses, _, positions = (torch.stack(column) for column in zip(*steps, strict=True))
+        if losses.isfinite().all() and (not self.is_small or bool((positions.abs() <= self.threshold).all())):
+            return [indices.shape[-2]] * len(self.runs), steps
+        for stack, before in zip(self.stacks.values(), stacks, strict=True):
+            stack.data.copy_(before)
+        for shared, state in zip(self.shared, states, strict=True):
+            shared.restore(state)
+        return None
+
+    def _read_steps(self, indices: Tensor) -> tuple[list[int], list[Columns]]:
+        """Take the steps, and have each run leave that diverges; how many steps each run took, and what they did."""
         lasted = [indices.shape[-2]] * len(self.runs)
-        steps: list[tuple[Tensor, Tensor, Tensor]] = []
+        steps: list[Columns] = []
         for step, minibatch in enumerate(self._minibatches(indices), start=1):
             before = self.present.clone()
             steps.append(self._step(minibatch, is_shared=indices.ndim == 2))
@@ -111,13 +143,7 @@ class BatchedStepper:
                     lasted[row] = step
             if not self.present.any():
                 break
-        losses, norms, positions = (torch.stack(column, dim=1).cpu() for column in zip(*steps, strict=True))
-        return [
-            StepBlock(
-                run, losses[row, :last], norms[row, :last], positions[row, :last] if self.is_small else NO_POSITIONS
-            )
-            for row, (run, last) in enumerate(zip(self.runs, lasted, strict=True))
-        ]
+        return lasted, steps
 
     def first_gradients(self, chunk: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The losses and gradients of the first step of a chunk, (runs, steps, batch size), which is not taken."""
@@ -133,19 +159,27 @@ class BatchedStepper:
         gradients = {name: stack.grad for name, stack in self.stacks.items() if stack.grad is not None}
         return losses.detach(), gradients
 
-    def _step(self, minibatch: Minibatch, *, is_shared: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Take a step; the losses, (runs,), the norms of their gradients, and the positions that it leads to."""
-        losses, gradients = self.gradients(minibatch, is_shared=is_shared)
-        norms = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients.values()]).norm(dim=0)
-        stays = ~losses.isfinite() & self.present
-        self._leave(stays)
+    def _apply(self, gradients: dict[str, Tensor]) -> None:
+        """Have the optimizers take a step against gradients."""
         counts = [shared.count for shared in self.shared]
         split = {name: gradient.split(counts) for name, gradient in gradients.items()}
         for place, shared in enumerate(self.shared):
             shared.step([split[name][place] if name in split else None for name in self.stacks])
+
+    def _positions(self) -> Tensor:
+        """The positions of all runs of a small problem, (runs, components)."""
+        return torch.cat([stack.detach().flatten(1) for stack in self.stacks.values()], dim=1)
+
+    def _step(self, minibatch: Minibatch, *, is_shared: bool) -> Columns:
+        """Take a step; the losses, (runs,), the norms of their gradients, and the positions that it leads to."""
+        losses, gradients = self.gradients(minibatch, is_shared=is_shared)
+        norms = _norms(gradients)
+        stays = ~losses.isfinite() & self.present
+        self._leave(stays)
+        self._apply(gradients)
         if not self.is_small:
             return losses, norms, losses
-        positions = torch.cat([stack.detach().flatten(1) for stack in self.stacks.values()], dim=1)
+        positions = self._positions()
         for row in stays.nonzero().flatten().tolist():
             positions[row] = positions.new_tensor(self.runs[row].problem.position())
         self._leave(~(positions.abs() <= self.threshold).all(dim=1))
@@ -212,6 +246,11 @@ class BatchedStepper:
             each = indices.transpose(0, 1)
             for minibatch in self.train_examples.minibatches(each.flatten(1)):
                 yield tuple(column.unflatten(0, each.shape[1:]) for column in minibatch)
+
+
+def _norms(gradients: dict[str, Tensor]) -> Tensor:
+    """The norm of each run's gradient, (runs,)."""
+    return torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients.values()]).norm(dim=0)
 
 
 def _concatenated(each: Sequence[Examples]) -> tuple[Examples, list[int]]:

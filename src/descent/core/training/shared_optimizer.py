@@ -45,9 +45,13 @@ class SharedOptimizer:
         self.schedule = schedule(self.optimizer)
         self.unhooked_step = unhooked_step(self.optimizer)
         if restored_from is not None:
-            load_state(self.optimizer, restored_from.optimizer)
-            if self.schedule is not None:
-                self.schedule.load_state_dict(restored_from.schedule or {})
+            self.restore(OptimizerState(restored_from.optimizer, restored_from.schedule))
+
+    def restore(self, state: OptimizerState) -> None:
+        """Load the state of the optimizer and the schedule."""
+        load_state(self.optimizer, state.optimizer)
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state.schedule or {})
 
     def _parameters(self, rows: Sequence[Tensor]) -> list[nn.Parameter]:
         return [nn.Parameter(self._as_alone(row)) for row in rows]
@@ -88,6 +92,11 @@ class SharedOptimizer:
                 }
         self.parameters = parameters
         self.before = self._buffers()
+
+    def whole_state(self) -> OptimizerState:
+        """The state of the optimizer and the schedule, as `restore` takes it."""
+        schedule = None if self.schedule is None else self.schedule.state_dict()
+        return OptimizerState(self.optimizer.state_dict(), schedule)
 
     def state(self, row: int) -> OptimizerState:
         """The state of the optimizer and the schedule of one of the runs, as it would be alone."""

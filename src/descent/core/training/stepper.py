@@ -4,11 +4,13 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn.utils import parameters_to_vector
 from torch.optim import Optimizer
 
 from descent.core.data.examples import Minibatch
@@ -35,6 +37,15 @@ class StepBlock:
     losses: Tensor
     grad_norms: Tensor
     positions: Tensor
+
+
+Columns = tuple[Tensor, Tensor, Tensor]
+"""The losses, gradient norms and positions of steps, on the CPU."""
+
+
+def reading_waits(device: torch.device) -> bool:
+    """Whether reading a number from a device waits for all that it has still to compute."""
+    return device.type != "cpu"
 
 
 class Stepper(Protocol):
@@ -79,14 +90,14 @@ class SingleStepper:
         components = run.components
         self.problem, self.train_examples = run.problem, components.data.train
         self.gradient_estimator, self.draws_random = components.gradient_estimator, components.draws_random
-        self.parameters = list(self.problem.parameters())
-        self.no_gradient = torch.zeros(())
+        self.parameters, self.is_small = list(self.problem.parameters()), self.problem.is_small()
+        self.threshold, self.device = components.divergence_threshold, self.parameters[0].device
+        self.no_gradient = torch.zeros((), device=self.device)
         self.optimizer = components.optimizer(self.parameters)
         self.schedule: Any = components.schedule(self.optimizer)
         if run.restored_from is not None:
-            load_state(self.optimizer, run.restored_from.optimizer)
-            if self.schedule is not None:
-                self.schedule.load_state_dict(run.restored_from.schedule or {})
+            saved = run.restored_from
+            self._restore((saved.state.gradient_evaluations, saved.state_dict, saved.optimizer, saved.schedule))
         self.step = unhooked_step(self.optimizer)
         self.requires_closure = requires_closure(self.optimizer)
         self.set_mode("train")
@@ -108,33 +119,9 @@ class SingleStepper:
         position out of bounds.
         """
         started = time.perf_counter()
-        random_state = torch.default_generator.get_state()
-        state, parameters, is_small = self.run.state, self.parameters, self.problem.is_small()
-        threshold = self.run.components.divergence_threshold
-        losses: list[float] = []
-        norms: list[Tensor] = []  # of each parameter; of all together below
-        gradients: list[list[float]] = []  # of a small problem, whose norms are computed faster together
-        positions: list[list[float]] = []
-        for taken, minibatch in enumerate(self.train_examples.minibatches(chunk), start=state.steps_taken):
-            loss = self._gradient(minibatch, taken).item()
-            losses.append(loss)
-            if is_small:
-                gradients.append(_numbers([p.grad for p in parameters if p.grad is not None]))
-            else:
-                norms += torch._foreach_norm([self.no_gradient if p.grad is None else p.grad for p in parameters])
-            state.diverged = not math.isfinite(loss)
-            if not state.diverged:
-                self._step(minibatch, taken)
-            if is_small:
-                positions.append(_numbers(parameters))
-                state.diverged |= not all(abs(value) <= threshold for value in positions[-1])
-            if state.diverged:
-                self.runs = []
-                break
-        if is_small:
-            grad_norms = torch.tensor(gradients, dtype=parameters[0].dtype).norm(dim=1)
-        else:
-            grad_norms = torch.stack(norms).view(len(losses), len(parameters)).norm(dim=1).cpu()
+        random_state, state = torch.default_generator.get_state(), self.run.state
+        steps = self._unread_steps(chunk) if reading_waits(self.device) else None
+        losses, grad_norms, positions = self._read_steps(chunk) if steps is None else steps
         state.seconds += time.perf_counter() - started
         state.steps_taken += len(losses)
         if not self.draws_random and not torch.equal(random_state, torch.default_generator.get_state()):
@@ -142,14 +129,81 @@ class SingleStepper:
                 f"steps to {state.steps_taken:,} drew random numbers, which the first loss did not: they are not "
                 "reproducible; have the problem draw some in every training step, or none"
             )
-        return [
-            StepBlock(
-                self.run,
-                torch.tensor(losses, dtype=torch.float64),
-                grad_norms,
-                torch.tensor(positions, dtype=torch.float64),
+        return [StepBlock(self.run, losses, grad_norms, positions)]
+
+    def _read_steps(self, chunk: Tensor) -> Columns:
+        """Take the steps of a chunk until the run diverges, and read each loss and small position at once."""
+        state, parameters = self.run.state, self.parameters
+        losses: list[float] = []
+        norms: list[Tensor] = []  # of each parameter; of all together below
+        gradients: list[list[float]] = []  # of a small problem, whose norms are computed faster together
+        positions: list[list[float]] = []
+        for taken, minibatch in enumerate(self.train_examples.minibatches(chunk), start=state.steps_taken):
+            loss = self._gradient(minibatch, taken).item()
+            losses.append(loss)
+            if self.is_small:
+                gradients.append(_numbers([p.grad for p in parameters if p.grad is not None]))
+            else:
+                norms += torch._foreach_norm([self.no_gradient if p.grad is None else p.grad for p in parameters])
+            state.diverged = not math.isfinite(loss)
+            if not state.diverged:
+                self._step(minibatch, taken)
+            if self.is_small:
+                positions.append(_numbers(parameters))
+                state.diverged |= not all(abs(value) <= self.threshold for value in positions[-1])
+            if state.diverged:
+                self.runs = []
+                break
+        small_gradients = torch.tensor(gradients, dtype=parameters[0].dtype)
+        return (
+            torch.tensor(losses, dtype=torch.float64),
+            small_gradients.norm(dim=1) if self.is_small else self._total_norms(norms, len(losses)),
+            torch.tensor(positions, dtype=torch.float64),
+        )
+
+    def _unread_steps(self, chunk: Tensor) -> Columns | None:
+        """Take the steps of a chunk, and read nothing before its end; if the run diverged, take all back: None."""
+        state, before = self.run.state, deepcopy(self._state())
+        losses: list[Tensor] = []
+        norms: list[Tensor] = []
+        gradients: list[Tensor] = []
+        positions: list[Tensor] = []
+        for taken, minibatch in enumerate(self.train_examples.minibatches(chunk), start=state.steps_taken):
+            losses.append(self._gradient(minibatch, taken))
+            if self.is_small:
+                gradients.append(parameters_to_vector([p.grad for p in self.parameters if p.grad is not None]))
+            else:
+                norms += torch._foreach_norm([self.no_gradient if p.grad is None else p.grad for p in self.parameters])
+            self._step(minibatch, taken)
+            if self.is_small:
+                positions.append(parameters_to_vector(self.parameters).detach())
+        all_losses = torch.stack(losses).double().cpu()
+        all_positions = torch.stack(positions).double().cpu() if self.is_small else torch.empty(0)
+        if all_losses.isfinite().all() and (all_positions.abs() <= self.threshold).all():
+            small_norms = torch.stack(gradients).cpu().norm(dim=1) if self.is_small else None
+            return (
+                all_losses,
+                self._total_norms(norms, len(losses)) if small_norms is None else small_norms,
+                all_positions,
             )
-        ]
+        self._restore(before)
+        return None
+
+    def _total_norms(self, norms: list[Tensor], steps: int) -> Tensor:
+        return torch.stack(norms).view(steps, len(self.parameters)).norm(dim=1).cpu()
+
+    def _state(self) -> tuple[int, dict[str, Tensor], dict[str, Any], dict[str, Any] | None]:
+        """All that a step changes: evaluations counted, problem, optimizer and schedule."""
+        schedule = None if self.schedule is None else self.schedule.state_dict()
+        evaluations = self.run.state.gradient_evaluations
+        return evaluations, self.problem.state_dict(), self.optimizer.state_dict(), schedule
+
+    def _restore(self, state: tuple[int, dict[str, Tensor], dict[str, Any], dict[str, Any] | None]) -> None:
+        self.run.state.gradient_evaluations, problem, optimizer, schedule = state
+        self.problem.load_state_dict(problem)
+        load_state(self.optimizer, optimizer)
+        if self.schedule is not None:
+            self.schedule.load_state_dict(schedule or {})
 
     def _gradient(self, minibatch: Minibatch, taken: int) -> Tensor:
         """The loss, and its gradient in the parameters' `grad`."""
@@ -170,8 +224,8 @@ class SingleStepper:
 
     def checkpoint(self, run: TrainingRun, position: Position) -> Checkpoint:
         """The run as it is now, its record's files of these lengths."""
-        schedule = None if self.schedule is None else self.schedule.state_dict()
-        return Checkpoint(run.state, self.problem.state_dict(), self.optimizer.state_dict(), schedule, position)
+        _, problem, optimizer, schedule = self._state()
+        return Checkpoint(run.state, problem, optimizer, schedule, position)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
