@@ -250,7 +250,9 @@ class BatchedStepper:
 
 def _norms(gradients: dict[str, Tensor]) -> Tensor:
     """The norm of each run's gradient, (runs,)."""
-    return torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients.values()]).norm(dim=0)
+    each = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients.values()])
+    total: Tensor = each.norm(dim=0)
+    return total
 
 
 def _concatenated(each: Sequence[Examples]) -> tuple[Examples, list[int]]:

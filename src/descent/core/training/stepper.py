@@ -180,17 +180,16 @@ class SingleStepper:
         all_losses = torch.stack(losses).double().cpu()
         all_positions = torch.stack(positions).double().cpu() if self.is_small else torch.empty(0)
         if all_losses.isfinite().all() and (all_positions.abs() <= self.threshold).all():
-            small_norms = torch.stack(gradients).cpu().norm(dim=1) if self.is_small else None
-            return (
-                all_losses,
-                self._total_norms(norms, len(losses)) if small_norms is None else small_norms,
-                all_positions,
-            )
+            if self.is_small:
+                return all_losses, torch.stack(gradients).cpu().norm(dim=1), all_positions
+            return all_losses, self._total_norms(norms, len(losses)), all_positions
         self._restore(before)
         return None
 
     def _total_norms(self, norms: list[Tensor], steps: int) -> Tensor:
-        return torch.stack(norms).view(steps, len(self.parameters)).norm(dim=1).cpu()
+        """The norms of all parameters' gradients together, (steps,)."""
+        total: Tensor = torch.stack(norms).view(steps, len(self.parameters)).norm(dim=1)
+        return total.cpu()
 
     def _state(self) -> tuple[int, dict[str, Tensor], dict[str, Any], dict[str, Any] | None]:
         """All that a step changes: evaluations counted, problem, optimizer and schedule."""
