@@ -71,23 +71,26 @@ def _kind(run: TrainingRun) -> Hashable:
 
 
 def _equal_to_alone(runs: list[TrainingRun], report: Callable[[str], None]) -> Iterator[list[TrainingRun]]:
-    """The runs as one batch, less those whose first losses and gradients would be others in it, each by itself."""
+    """The runs as one batch, without those whose first losses and gradients would be others in it, which are alone."""
     if len(runs) == 1:
         yield runs
         return
     try:
         equal = equal_to_alone(runs)
-    except Exception as error:  # whatever code of a problem's own raises on stacked parameters
+    except Exception as error:  # whatever a problem's own code raises on stacked parameters
         reason = " ".join(str(error).split()) or "no reason given"
         report(f"{_count(runs)} trained alone: in a batch, {type(error).__name__}: {reason}")
         yield from ([run] for run in runs)
         return
-    others = [run for run, is_equal in zip(runs, equal, strict=True) if not is_equal]
+    if all(equal):
+        yield runs
+        return
+    differing = [run for run, is_equal in zip(runs, equal, strict=True) if not is_equal]
+    report(f"{_count(differing)} trained alone: in a batch, their first losses or gradients differ")
+    yield from ([run] for run in differing)
+    others = [run for run, is_equal in zip(runs, equal, strict=True) if is_equal]
     if others:
-        report(f"{_count(others)} trained alone: in a batch, their first losses or gradients differ")
-    if len(others) < len(runs):
-        yield [run for run in runs if run not in others]
-    yield from ([run] for run in others)
+        yield from _equal_to_alone(others, report)  # whose batch is another without them
 
 
 def _count(runs: Sequence[TrainingRun]) -> str:
