@@ -1,5 +1,7 @@
+import importlib
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -13,6 +15,8 @@ from omegaconf import DictConfig, ListConfig, Node, OmegaConf
 
 from descent.runs.sweep_loader import SweepLoader
 
+cloudpickle: Any = importlib.import_module("cloudpickle")
+"""By which joblib and submitit send the loader to their workers."""
 OVER = "# @package _global_\ndefaults: [himmelblau, {defaults}_self_]\n"
 FILES = {
     "experiment/of_choice.yaml": OVER.replace("{defaults}", "{/noise: 'of_${sweep}'}, ") + "name: ${sweep}\n",
@@ -147,7 +151,7 @@ def test_what_is_composed_travels_with_the_loader(search_path: ConfigSearchPath,
     master = sweep_of(ours)
     here = ours.load_sweep_config(master, job)
     (project / "conf" / "experiment" / "himmelblau.yaml").unlink()
-    there = pickle.loads(pickle.dumps(ours)).load_sweep_config(master, [BASE, "seed=4"])
+    there = pickle.loads(cloudpickle.dumps(ours)).load_sweep_config(master, [BASE, "seed=4"])
     assert there.seed == 4
     there.seed, there.hydra.overrides.task, there.hydra.job.override_dirname = 3, job, f"{BASE},seed=3"
     assert inside(there) == inside(here)

@@ -34,6 +34,7 @@ def main(words: Sequence[str]) -> None:
             else:
                 _sweep(until_synced, line, line.common)
     except KeyboardInterrupt:
+        sys.stdout.flush()  # so that the message comes last in a file of both
         print("the same command resumes from the last checkpoint", file=sys.stderr)
         raise
 
