@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 from hydra import compose, initialize_config_dir
 
 from descent.core.build import assemble
@@ -77,7 +78,12 @@ def _runs(configs: Sequence[TrainConfig]) -> Iterator[list[TrackedRun]]:
 def _wait_until_it_syncs(sync: BackgroundSync, folder: Path) -> None:
     """Wait until MLflow's process has imported MLflow and made the store: a run imports Lightning meanwhile."""
     first = _record(folder / "first", {STEPS: 1, EVALUATIONS: 1})
-    first.finish("finished", 0, {})
+    first.append(STEPS, [{"step": 1, "timestamp": now(), "loss/step": 1.0, "grad_norm": 1.0}])
+    side = np.linspace(-1, 1, 3)
+    flat = {"first": side, "second": side, "heights": np.zeros((3, 3)), "path": np.zeros((2, 2))}
+    counts = {"steps": np.array([0, 1]), "explained": np.ones(2), "examples": np.array(1)}
+    first.save_landscape({"kind": np.array("plane"), **flat, **counts})
+    first.finish("finished", 1, {})
     sync.on_complete(first.folder)
     deadline = time.monotonic() + PATIENCE
     while not _has_a_finished_run(folder / "mlflow.db"):
