@@ -3,6 +3,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import ROOT, Composed, composition_in
 from multirun import common
 from omegaconf import DictConfig
@@ -90,6 +91,17 @@ def test_a_job_is_trained_once(sweep: SweepRecord, config: DictConfig) -> None:
     assert noted(sweep).stage == "trained"
     assert run_job(config, sweep) == rank
     assert noted(sweep).stage == "skipped"
+
+
+def test_a_job_computes_as_a_single_run_does(sweep: SweepRecord, config: DictConfig) -> None:
+    """In whichever process it is: numbers too small to be normal floats are 0."""
+    flushed = torch.tensor([1e-310], dtype=torch.float64).mul(1).item() == 0
+    torch.set_flush_denormal(False)
+    try:
+        run_job(config, sweep)
+        assert torch.tensor([1e-310], dtype=torch.float64).mul(1).item() == 0
+    finally:
+        torch.set_flush_denormal(flushed)
 
 
 def test_a_job_that_cannot_be_trained_is_noted_with_the_reason(sweep: SweepRecord, project: Path) -> None:

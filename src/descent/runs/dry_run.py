@@ -29,7 +29,7 @@ from descent.render.run_views import player_of
 PLAN = Plan(1, (0, 1), (0, 1))
 STEPS_RESUMED = 4
 """Up to which step a run and its resumed copy are compared."""
-NO_EFFECT = ("name", "description", "article", "seed", "run_dir", "objective", "evaluation", "trainer", "tracking")
+UNTRIED = ("name", "description", "article", "seed", "run_dir", "objective", "evaluation", "trainer", "tracking")
 """What of a configuration changes nothing that a dry run tries, besides the start and the learning rate."""
 
 _tried: set[str] = set()
@@ -52,7 +52,7 @@ def dry_run(config: TrainConfig, components: RunComponents) -> None:
 
 
 def _key(config: TrainConfig) -> str:
-    values = {name: value for name, value in config.to_dict().items() if name not in NO_EFFECT}
+    values = {name: value for name, value in config.to_dict().items() if name not in UNTRIED}
     values["problem"].pop("start", None)
     values["optimizer"].pop("lr")
     return json.dumps(values)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class JobNotes(RecordListener, Protocol):
-    """Who hears how far a job is, besides of its record."""
+    """Hears of a job's progress, and of its run's record."""
 
     def begin(self) -> None:
         """The job begins; KeyboardInterrupt where it is not to."""
@@ -65,8 +65,10 @@ class OpenJob:
             self.config = typed(TrainConfig, self.composed)
             self.result = finished_run(self.config)
             if self.result is None:
-                from descent.runs.tracked_run import tracked_run  # PyTorch takes seconds to import
+                from descent.core import numerics  # PyTorch takes seconds to import
+                from descent.runs.tracked_run import tracked_run
 
+                numerics.configure_torch()
                 self.run = self.until_over.enter_context(tracked_run(self.config, self.request, self.notes))
         except Exception as error:
             self._fail(error)
