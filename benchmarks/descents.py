@@ -12,13 +12,12 @@ from hydra import compose, initialize_config_dir
 
 from descent.core.build import assemble
 from descent.core.config import TrainConfig
-from descent.core.training.training_run import TrainingRun
 from descent.project import project_root
 from descent.records.folder import now
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
 from descent.runs.composition import typed
-from descent.runs.fused import train_fused
 from descent.runs.tracked_run import TrackedRun
+from descent.runs.train import train_runs
 from descent.tracking.background import BackgroundSync
 
 PATIENCE = 300
@@ -52,7 +51,7 @@ def seconds_of_steps(configs: Sequence[TrainConfig]) -> float:
 
 
 def _train(runs: Sequence[TrackedRun]) -> None:
-    train_fused(runs)
+    train_runs(runs)
     for run in runs:
         if run.error is not None:
             raise run.error
@@ -70,7 +69,7 @@ def _runs(configs: Sequence[TrainConfig]) -> Iterator[list[TrackedRun]]:
             components = assemble(config)
             rows = {STEPS: components.plan.steps, EVALUATIONS: len(components.plan.evaluations)}
             record = _record(folder / str(number), rows)
-            runs.append(TrackedRun(config, record, sync, TrainingRun(components)))
+            runs.append(TrackedRun(config, record, sync, components))
         yield runs
         sync.finish()
 

@@ -13,7 +13,7 @@ from benchmarks.measured import CLOSE, Measured, in_turns
 from benchmarks.sweeps import project
 from descent.project import project_root
 from descent.records.run import STEPS, RunRecord
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 from descent.tracking.store import connect
 from descent.tracking.sync import NOT_ARTIFACTS, sync
 

@@ -30,9 +30,9 @@ from descent.core.training.plan import Plan, plan
 from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.records.listener import NullListener, RecordListener
 from descent.records.run import EVALUATIONS, STEPS, Header, Landscape, RunRecord
-from descent.runs.fused import train_fused
 from descent.runs.identity import RunResult
-from descent.runs.tracked_run import TrackedRun, tracked_run, train_batch
+from descent.runs.tracked_run import TrackedRun, tracked_run
+from descent.runs.train import train_batch, train_runs
 
 ADAM = partial(torch.optim.Adam, lr=0.01)
 
@@ -59,7 +59,8 @@ def run_in(folder: Path, config: TrainConfig, on_progress: Callable[[], None] = 
     """A run to train into a record in a folder, from the checkpoint that is there."""
     components = assemble(config)
     record = record_in(folder, components.plan)
-    return TrackedRun(config, record, Progress(on_progress), TrainingRun(components, restore(record)))
+    training = TrainingRun(components, restore([record])[0])
+    return TrackedRun(config, record, Progress(on_progress), training=training)
 
 
 def alone(config: TrainConfig, folder: Path) -> tuple[str, list[float]]:
@@ -86,7 +87,7 @@ def train_together(*configs: TrainConfig, listener: RecordListener | None = None
         for context in reversed(contexts):  # so that the first is closed first
             until_trained.push(partial(_keep, errors))  # so that a run that fails fails alone
             until_trained.push(context)
-        train_fused(runs)
+        train_runs(runs)
     if errors:
         raise errors[0]
     return [run.result for run in runs if run.result is not None]
@@ -155,7 +156,7 @@ def network_descent(
     data = Data(train=train, test=train)
     components = RunComponents(problem, data, sampler, length, Autograd(), optimizer, schedule, no_landscape)
     record = record_in(folder, length)
-    run = TrainingRun(components, restore(record))
+    run = TrainingRun(components, restore([record])[0])
     fit_into({run: record}, chunk_size, 0, on_progress)
     return run
 
@@ -176,7 +177,7 @@ def parabola_descent(
         partial(constant, steps=steps), no_landscape, divergence_threshold=divergence_threshold,
     )  # fmt: skip
     record = record_in(folder, length)
-    run = TrainingRun(components, restore(record))
+    run = TrainingRun(components, restore([record])[0])
     fit_into({run: record}, chunk_size)
     return run
 

@@ -24,7 +24,7 @@ from descent.core.config import TrainConfig
 from descent.project import project_root
 from descent.runs.composition import typed
 from descent.runs.seeds import repeat
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 Part = Callable[[Results], Iterable[PublishedValue]]
 

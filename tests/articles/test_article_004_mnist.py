@@ -15,7 +15,7 @@ from descent.articles import article_004_mnist as figures
 from descent.articles.results import Array, Results
 from descent.records.run import EVALUATIONS
 from descent.runs.seeds import repeat
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 DOCS = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
 TWO_LAYERS = [fault for fault in MNIST if fault.experiment == figures.NAME]

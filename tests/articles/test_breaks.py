@@ -19,7 +19,7 @@ from descent.core.data.control_points import read_control_points
 from descent.core.data.noisy_polynomial import fit, generate
 from descent.core.data.points import write_points
 from descent.runs.seeds import repeat
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 PROGRAMS = {"mnist_two_layer": article_004_mnist.program_value, "mnist_three_layer": article_003.three_layer_program}
 FRESH = ("data=fresh_noisy_points", "evaluation.every=100")

@@ -9,7 +9,7 @@ from descent.commands.compare import main
 from descent.errors import UserError
 from descent.records.run import RunRecord
 from descent.runs.identity import RunRequest
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 from descent.tracking.sync import sync
 
 RATES = (0.01, 0.1, 0.2)

@@ -13,7 +13,7 @@ from descent.errors import UserError
 from descent.render.run_views import draw
 from descent.report import sections
 from descent.runs.identity import RunRequest
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 EXPERIMENTS = ("parabola_003", "bowl_001", "ackley")
 FIGURES = [

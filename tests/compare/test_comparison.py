@@ -15,7 +15,7 @@ from descent.records.run import Result, RunRecord
 from descent.records.sweep import State
 from descent.render import stamp
 from descent.runs.identity import RunRequest
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 RATES = (0.01, 0.1, 1.5)  # the last diverges
 

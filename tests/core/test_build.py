@@ -12,7 +12,7 @@ from descent.core.build import assemble, chosen_accelerator, data_of
 from descent.core.config import TrainConfig
 from descent.errors import UserError
 from descent.records.run import EVALUATIONS
-from descent.runs.tracked_run import train_batch
+from descent.runs.train import train_batch
 
 SHORT = "trainer.max_steps=60"
 

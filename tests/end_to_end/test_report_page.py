@@ -13,7 +13,7 @@ from descent.render.run_views import draw
 from descent.report.cards import cards
 from descent.report.page import Picture, Section, SectionTable, write_page
 from descent.runs.identity import RunRequest
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 LAPTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
 EXPERIMENTS = {"parabola_002": 8, "bowl_004": 8, "mnist_two_layer": 20}

@@ -13,7 +13,7 @@ from descent.records.run import RunRecord
 from descent.render import stamp
 from descent.render.animation import MAX_FRAMES
 from descent.render.run_views import curve_descent, draw, field_of, plane_descent
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 
 def frames(folder: Path) -> int:

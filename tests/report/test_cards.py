@@ -8,7 +8,7 @@ from descent.records.run import RunRecord
 from descent.render.run_views import draw
 from descent.report.cards import cards
 from descent.runs.identity import RunRequest
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 SHORT = ("experiment=noisy_polynomial", "run_dir=runs/noisy_polynomial", "trainer.max_steps=20", "optimizer.lr=0.2")
 

@@ -19,7 +19,7 @@ from descent.articles.summarize import summarize
 from descent.records.run import EVALUATIONS
 from descent.report.page import Section
 from descent.report.sections import sections
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 BOWLS = {"bowl_001": 0.1, "bowl_001_too_large": 1.0, "bowl_001_too_small": 1e-6}
 BOWLS |= {"bowl_004": 0.1, "bowl_004_too_large": 10.0, "bowl_004_too_small": 1e-10}

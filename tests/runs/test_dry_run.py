@@ -11,7 +11,7 @@ from descent.core.build import assemble
 from descent.core.problems.problem import Problem
 from descent.errors import UserError
 from descent.runs.dry_run import dry_run
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 SURFACE = ("problem=himmelblau", "trainer.max_steps=1000", "optimizer.lr=0.01")
 

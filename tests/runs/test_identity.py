@@ -9,7 +9,7 @@ from end_to_end.commands import ENVIRONMENT
 from descent.core.data.noisy_polynomial import read_points
 from descent.core.data.points import write_points
 from descent.runs.identity import finished_run
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 POLYNOMIAL = ("experiment=noisy_polynomial", "trainer.max_steps=5")
 

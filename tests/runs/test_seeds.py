@@ -8,7 +8,7 @@ from conftest import ROOT, Composed
 from descent.errors import UserError
 from descent.records.run import STEPS, RunRecord
 from descent.runs.seeds import repeat
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 
 def rows(path: Path) -> list[dict[str, str]]:

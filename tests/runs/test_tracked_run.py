@@ -15,7 +15,8 @@ from descent.records.lineage import flat, run_key
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
 from descent.render.run_views import draw
 from descent.runs.identity import RunRequest
-from descent.runs.tracked_run import tracked_run, train, train_batch
+from descent.runs.tracked_run import tracked_run
+from descent.runs.train import train, train_runs
 
 SMALL = ("experiment=mnist_two_layer", "trainer.max_steps=40", "evaluation.every=10", "data.batch_size=50")
 
@@ -171,7 +172,7 @@ def test_a_run_that_another_process_trains_is_waited_for(
         with tracked_run(config) as run:
             other = pool.submit(train, config)
             assert eventually(lambda: "another process is training this run" in capsys.readouterr().err)
-            train_batch([run])
+            train_runs([run])
         ours, theirs = run.result, other.result(60)
     assert ours is not None
     assert theirs.was_finished

@@ -58,7 +58,7 @@ def _trained(until_synced: ExitStack, config: TrainConfig) -> "RunResult":
     # Lightning takes seconds to import, which a configuration that doesn't compose should not wait for.
     from descent.core import numerics
     from descent.core.training.callbacks import configure_logging
-    from descent.runs.tracked_run import train
+    from descent.runs.train import train
 
     numerics.configure_torch()
     configure_logging()

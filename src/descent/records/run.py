@@ -49,6 +49,7 @@ EVALUATIONS = "evaluations.csv"
 TRAJECTORY = "trajectory.f32"
 LANDSCAPE = "landscape.npz"
 COMMITTED = "committed.json"
+METRICS = "metrics.json"
 FAULT = "traceback.txt"
 APPENDED = (".csv", ".f32")
 SWEEP_OF = "descent.sweep"
@@ -216,7 +217,7 @@ class RunRecord:
     def finish(self, result: Result, step: int, metrics: Mapping[str, float]) -> None:
         """Write the final metrics and the result, which completes the record."""
         self.close()
-        write_atomically(self.files / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+        write_atomically(self.files / METRICS, json.dumps(metrics, indent=2) + "\n")
         (self.files / COMMITTED).unlink(missing_ok=True)
         write_atomically(self.files / RESULT, json.dumps(asdict(Termination(result, step, now())), indent=2) + "\n")
 
@@ -233,13 +234,13 @@ class RunRecord:
 
     def metrics(self) -> dict[str, float]:
         """The final metrics of an ended run."""
-        metrics: dict[str, float] = json.loads((self.files / "metrics.json").read_text(encoding="utf-8"))
+        metrics: dict[str, float] = json.loads((self.files / METRICS).read_text(encoding="utf-8"))
         return metrics
 
     def read(self, table: str) -> Table:
         """The committed rows of a table: all rows of an ended run, else those that its last checkpoint covers."""
         # The committed length is read first, since the run may write more rows, or end, while the table is read.
-        committed = None if self.ending() else self._committed().get(table, 0)
+        committed = None if self.ending() else self.committed().get(table, 0)
         path = self.files / table
         if not path.exists():
             return Table([], [])
@@ -260,11 +261,12 @@ class RunRecord:
         start, positions = (np.stack([table.column(name) for name in names], axis=1) for table in (evaluations, steps))
         return np.concatenate([start[:1], positions])
 
-    def _committed(self) -> Position:
+    def committed(self) -> Position:
+        """The position up to which readers are shown the tables of a run that has not ended; its end while it ends."""
         try:
             position: Position = json.loads((self.files / COMMITTED).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return {}
+            return self.position() if (self.files / METRICS).exists() else {}
         return position
 
 

@@ -84,8 +84,8 @@ def _try(config: TrainConfig, components: RunComponents, folder: Path) -> None:
     with record, _refusing(f"problem {problem} can't be evaluated"):
         _evaluate(stepper, record)
     with record, _refusing(f"problem {problem} or optimizer {optimizer} can't be saved in a checkpoint and resumed"):
-        save(stepper.checkpoint(run, record.position()), record)
-        again = TrainingRun(replace(components, problem=deepcopy(components.problem)), restore(record))
+        save([(stepper.checkpoint(run, record.position()), record)])
+        again = TrainingRun(replace(components, problem=deepcopy(components.problem)), restore([record])[0])
         resumed = _stepper(again)
     with _refusing(no_step):
         _step_on(stepper)

@@ -77,9 +77,9 @@ class OpenJob:
     def train(self) -> None:
         """Train its run alone."""
         if self.run is not None:
-            from descent.runs.tracked_run import train_batch
+            from descent.runs.train import train_runs
 
-            train_batch([self.run])
+            train_runs([self.run])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,10 +1,9 @@
 """One run, from a typed configuration to its record."""
 
-import logging
 import traceback
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -12,11 +11,9 @@ from threading import get_ident
 
 from descent.core.build import assemble
 from descent.core.config import TrainConfig
-from descent.core.training.callbacks import Checkpointer, Evaluator, ProgressBar, StepLogger
-from descent.core.training.checkpoint import restore
+from descent.core.training.checkpoint import PREVIOUS
 from descent.core.training.evaluation import result_of
 from descent.core.training.landscape import TrainedRun
-from descent.core.training.loop import fit
 from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 from descent.project import project_root
@@ -28,8 +25,6 @@ from descent.records.run import EVALUATIONS, HEADER, STEPS, SWEEP_OF, TRAJECTORY
 from descent.runs.dry_run import dry_run
 from descent.runs.identity import RunRequest, RunResult, finished, folder_of, params_of, result_of_record
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(eq=False)
 class TrackedRun:
@@ -39,7 +34,8 @@ class TrackedRun:
         config: the configuration.
         record: the run's.
         listener: hears of the record.
-        training: the run in training; None where no step is left to take.
+        components: what the run is made of; None where no step is left to take.
+        training: the run in training; None until it begins.
         result: what became of the run; None until it is known.
         error: what went wrong with its training, which then counts as raised.
     """
@@ -47,25 +43,10 @@ class TrackedRun:
     config: TrainConfig
     record: RunRecord
     listener: RecordListener
+    components: RunComponents | None = None
     training: TrainingRun | None = None
     result: RunResult | None = None
     error: Exception | None = None
-
-    def restart(self) -> None:
-        """Resume anew from the last checkpoint, whatever a failed training left behind."""
-        self.training = TrainingRun(assemble(self.config), restore(self.record))
-
-
-def train(config: TrainConfig, request: RunRequest | None = None, listener: RecordListener | None = None) -> RunResult:
-    """Train what a configuration describes, unless it is done already, from where it was interrupted.
-
-    Raises:
-        UserError: for a configuration that can't be trained.
-    """
-    with tracked_run(config, request, listener) as run:
-        train_batch([run])
-    assert run.result is not None
-    return run.result
 
 
 @contextmanager
@@ -113,12 +94,13 @@ def tracked_run(
         _open.add(here)
         run = TrackedRun(config, record, listener)
         if record.ending() is None:  # else the process was killed before it moved the record to its folder
-            run.training = TrainingRun(components, restore(record))
+            run.components = components
         try:
             yield run
             if run.error is not None:
                 raise run.error
-            if run.training is not None:
+            if run.components is not None:
+                assert run.training is not None  # else nobody has trained it
                 _finish(run.training, config, record)
         except Exception:
             record.fail(traceback.format_exc())
@@ -176,37 +158,6 @@ def _move(growing: Path, folder: Path) -> None:
     growing.rmdir()
 
 
-def train_batch(runs: Sequence[TrackedRun]) -> None:
-    """Train a run, or runs of one batch, into their records; those that have no step left to take are left alone."""
-    tracked = {run.training: run for run in runs if run.training is not None}
-    if not tracked:
-        return
-    records = {training: run.record for training, run in tracked.items()}
-    first, *others = tracked
-    plan, trainer = first.components.plan, tracked[first].config.trainer
-
-    def report(training: TrainingRun, metrics: Mapping[str, float]) -> None:
-        step = training.state.steps_taken
-        records[training].append(EVALUATIONS, [{"step": step, "timestamp": now(), **metrics}])
-        if not others:
-            log.info("step %7s  %s", f"{step:,}", "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
-
-    def on_progress(training: TrainingRun) -> None:
-        run = tracked[training]
-        run.listener.on_progress(run.record.folder)
-
-    callbacks = [
-        StepLogger(plan, records),
-        Evaluator(plan, report),
-        Checkpointer(records, trainer.checkpoint_seconds, on_progress),
-        ProgressBar(plan, f"{len(tracked)} runs" if others else None),
-    ]
-    with ExitStack() as until_closed:
-        for record in records.values():
-            until_closed.enter_context(record)
-        fit(list(tracked), callbacks, trainer.chunk_size)
-
-
 def _finish(training: TrainingRun, config: TrainConfig, record: RunRecord) -> None:
     """Write down the loss around the path, and close the record with the last evaluation."""
     components, state = training.components, training.state
@@ -220,4 +171,5 @@ def _finish(training: TrainingRun, config: TrainConfig, record: RunRecord) -> No
     result = result_of(components.problem, components.data.train, config.tolerance, diverged=state.diverged)
     trained = TrainedRun(components.problem, components.data.train, components.sampler, components.plan, record)
     record.save_landscape(components.landscape(trained))
+    (record.files / PREVIOUS).unlink(missing_ok=True)
     record.finish(result, state.steps_taken, metrics)

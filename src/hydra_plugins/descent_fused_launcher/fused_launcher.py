@@ -58,9 +58,9 @@ class FusedLauncher(BasicLauncher):
                 until_trained.push(job)  # so that the first is closed first
             runs = [job.run for job in jobs if job.run is not None]
             if runs:
-                from descent.runs.fused import train_fused  # PyTorch takes seconds to import
+                from descent.runs.train import train_runs  # PyTorch takes seconds to import
 
-                train_fused(runs)
+                train_runs(runs)
         for done in returns:
             if done._return_value in jobs:
                 done.return_value = done.return_value.value

@@ -17,7 +17,7 @@ from torch import Tensor
 from descent.core.build import assemble
 from descent.records.run import STEPS, RunRecord
 from descent.runs.identity import RunResult
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 LENGTH, CHUNK = 1200, 12
 """Steps of a run, and of a chunk where nothing else shortens it: at its end a position is kept for the picture."""

@@ -15,7 +15,7 @@ from descent.core.problems.classification import Classification
 from descent.core.problems.problem import Problem
 from descent.core.problems.surface import Surface
 from descent.records.run import EVALUATIONS, STEPS, RunRecord
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 
 class Smoothed(Classification):

@@ -26,7 +26,7 @@ def record(tmp_path: Path) -> Iterator[RunRecord]:
         for step in (1, 2, 3):
             record.append(STEPS, [{"step": step, "timestamp": step, "loss/step": 1.0}])
             if step == 2:
-                save(checkpoint_at(2, record), record)
+                save([(checkpoint_at(2, record), record)])
         record.position()  # which writes out what was appended
         yield record
 
@@ -42,7 +42,7 @@ def test_a_checkpoint_is_what_was_saved(record: RunRecord) -> None:
 def test_a_run_goes_on_from_its_checkpoint_with_the_record_as_it_was(record: RunRecord) -> None:
     assert [row[0] for row in record.read(STEPS).rows] == [1, 2]
     again = RunRecord(record.folder)
-    loaded = restore(again)
+    (loaded,) = restore([again])
     assert loaded is not None
     assert loaded.state.steps_taken == 2
     assert len((record.folder / "record" / STEPS).read_text().splitlines()) == 1 + 2
@@ -57,7 +57,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
 
     monkeypatch.setattr(torch, "save", killed)
     with pytest.raises(KilledError):
-        save(checkpoint_at(3, record), record)
+        save([(checkpoint_at(3, record), record)])
     loaded = Checkpoint.load(record.files)
     assert loaded is not None
     assert loaded.state.steps_taken == 2
@@ -73,9 +73,9 @@ def test_a_kill_between_a_checkpoint_and_its_commit_shows_readers_no_step_that_c
     with monkeypatch.context() as patch:
         patch.setattr(RunRecord, "commit", killed)
         with pytest.raises(KilledError):
-            save(checkpoint_at(3, record), record)
+            save([(checkpoint_at(3, record), record)])
     assert [row[0] for row in record.read(STEPS).rows] == [1, 2]
-    loaded = restore(RunRecord(record.folder))
+    (loaded,) = restore([RunRecord(record.folder)])
     assert loaded is not None
     assert loaded.state.steps_taken == 3
     assert [row[0] for row in record.read(STEPS).rows] == [1, 2, 3]

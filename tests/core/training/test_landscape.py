@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from descent.core.training.landscape import ARROWS, GRID
 from descent.records.run import RunRecord
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 
 def test_the_path_of_a_run_goes_from_its_start_through_every_step(composed: Composed, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from conftest import Composed
 from descents import Stopper, timeless, train_together
 
 from descent.records.run import STEPS, RunRecord
-from descent.runs.tracked_run import train
+from descent.runs.train import train
 
 SURFACE = ("problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=12", "optimizer.lr=0.01")
 LBFGS = ("optimizer._target_=torch.optim.LBFGS", "optimizer.lr=1", "+optimizer.max_iter=4")

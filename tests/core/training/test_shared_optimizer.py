@@ -38,19 +38,27 @@ def alone(
     return [parameter.detach() for parameter in parameters], optimizer.state_dict()
 
 
+def no_schedule(optimizer: Any) -> None:
+    """A constant learning rate."""
+
+
 @pytest.mark.parametrize("name", MAKES)
 def test_runs_that_stay_when_one_leaves_are_stepped_as_by_optimizers_of_their_own(name: str) -> None:
     make, rates = MAKES[name]
     rows = drawn("start")
-    shared = SharedOptimizer(make, lambda optimizer: None, rows, rates, None)
+    shared = SharedOptimizer(make, no_schedule, rows, rates, None)
     for step in range(3):
         shared.step(drawn(f"gradients {step}"))
     rows = [row[KEPT] for row in rows]
-    shared.keep(rows, KEPT)
+    kept = KEPT.nonzero().flatten().tolist()
+    rates = [rates[run] for run in kept]
+    shared = SharedOptimizer(
+        partial(make, lr=max(rates)), no_schedule, rows, rates, [shared.state(run) for run in kept]
+    )
     for step in range(3, 6):
         shared.step([gradient[KEPT] for gradient in drawn(f"gradients {step}")])
-    for place, run in enumerate(KEPT.nonzero().flatten().tolist()):
-        expected, state = alone(make, rates[run], run, drawn("start"), steps=6)
+    for place, run in enumerate(kept):
+        expected, state = alone(make, rates[place], run, drawn("start"), steps=6)
         for row, parameter in zip(rows, expected, strict=True):
             torch.testing.assert_close(row[place], parameter, rtol=1e-12, atol=1e-12)
         own = shared.state(place).optimizer

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from itertools import groupby
@@ -13,7 +14,7 @@ from torch.func import stack_module_state
 from torch.optim import Optimizer
 
 from descent.core.data.examples import Examples, Minibatch
-from descent.core.training.checkpoint import Checkpoint, OptimizerState
+from descent.core.training.checkpoint import BatchPlace, Checkpoint, OptimizerState
 from descent.core.training.shared_optimizer import SharedOptimizer
 from descent.core.training.stepper import Columns, StepBlock, reading_waits
 from descent.core.training.training_run import TrainingRun
@@ -28,6 +29,9 @@ class BatchedStepper:
     Runs that diverge leave, without harm to the others. The runs' problems hold views of the stacked parameters, so
     that each is always at its run's position.
 
+    How a run's steps round depends on the runs that are in training with it, since one product of matrices serves all;
+    so those that are resumed from checkpoints of one batch, in its order, end with the bits that they would have had.
+
     Args:
         runs: all of them equally far; their problems' parameters are replaced.
     """
@@ -38,24 +42,12 @@ class BatchedStepper:
         self.is_small = self.problem.is_small()
         self.threshold = components.divergence_threshold if self.is_small else math.inf
         self.steps_taken = runs[0].state.steps_taken
-        # Runs that share an optimizer are neighbours.
-        settings = list(dict.fromkeys(run.settings for run in runs))
-        self.runs = sorted(runs, key=lambda run: settings.index(run.settings))
-        examples, offsets = _concatenated([run.components.data.train for run in self.runs])
-        self.train_examples = examples
-        self.offsets = dict(zip(self.runs, offsets, strict=True))
+        self.id = uuid.uuid4().hex
+        self.train_examples, offsets = _concatenated([run.components.data.train for run in runs])
+        self.offsets = dict(zip(runs, offsets, strict=True))
         self.rows = {run: row for row, run in enumerate(runs)}
-        self._stack()
-        self.shared: list[SharedOptimizer] = []
-        for equal, group in groupby(self.runs, key=lambda run: run.settings):
-            neighbours = list(group)
-            # Each run that is resumed has an optimizer with a state of its own.
-            is_apart = equal is None or self.steps_taken > 0
-            for sharing in [[run] for run in neighbours] if is_apart else [neighbours]:
-                fastest = max(sharing, key=lambda run: run.rate)
-                optimizer, schedule = fastest.components.optimizer, fastest.components.schedule
-                rows, rates = self._next_rows(len(sharing)), [run.rate for run in sharing]
-                self.shared.append(SharedOptimizer(optimizer, schedule, rows, rates, fastest.restored_from))
+        restored = {run: run.restored_from for run in runs if run.restored_from is not None}
+        self._stack(runs, {run: OptimizerState(saved.optimizer, saved.schedule) for run, saved in restored.items()})
 
     @property
     def optimizers(self) -> list[Optimizer]:
@@ -67,29 +59,47 @@ class BatchedStepper:
         start = sum(shared.count for shared in self.shared)
         return [stack.detach()[start : start + count] for stack in self.stacks.values()]
 
-    def _stack(self) -> None:
-        """Stack the runs' parameters, which become views of the stacks."""
+    def _stack(self, runs: Sequence[TrainingRun], states: Mapping[TrainingRun, OptimizerState]) -> None:
+        """Stack the parameters of runs, which become views of the stacks, and make the optimizers of these."""
+        # Runs that share an optimizer are neighbours. Of a scalar parameter, the state looks like a count of steps.
+        can_share = all(parameter.ndim for parameter in self.problem.parameters())
+        settings = {run: run.settings if can_share and run.settings is not None else run for run in runs}
+        order = {each: number for number, each in enumerate(dict.fromkeys(settings.values()))}
+        self.runs = sorted(runs, key=lambda run: order[settings[run]])
         self.stacks, _ = stack_module_state([run.problem for run in self.runs])
         for name, stack in self.stacks.items():
             for run, view in zip(self.runs, stack.detach(), strict=True):
                 run.problem.get_parameter(name).data = view
         device = next(self.problem.parameters()).device
         self.present = torch.ones(len(self.runs), dtype=torch.bool, device=device)
+        self.shared: list[SharedOptimizer] = []
+        for _, group in groupby(self.runs, key=lambda run: settings[run]):
+            sharing = list(group)
+            fastest = max(sharing, key=lambda run: run.rate).components
+            rows, rates = self._next_rows(len(sharing)), [run.rate for run in sharing]
+            of_sharing = [states[run] for run in sharing] if states else None
+            self.shared.append(SharedOptimizer(fastest.optimizer, fastest.schedule, rows, rates, of_sharing))
 
     def advance(self, chunk: Tensor) -> list[StepBlock]:
         """Take the steps of a chunk: (steps, batch size) where all runs share it, else (runs, steps, batch size)."""
         started = time.perf_counter()
-        runs = self.runs
-        blocks = self._blocks(self._indices(chunk))
-        self.steps_taken += chunk.shape[-2]
-        share = (time.perf_counter() - started) / len(runs)
-        for block in blocks:
-            block.run.state.steps_taken += len(block.losses)
-            block.run.state.gradient_evaluations += len(block.losses)
-            block.run.state.seconds += share
-        if not self.present.all():
-            self._close_ranks()
-        return blocks
+        steps, taken = chunk.shape[-2], 0
+        blocks: dict[TrainingRun, list[StepBlock]] = {run: [] for run in self.runs}
+        while self.runs and taken < steps:
+            parts = self._blocks(self._indices(chunk[..., taken:, :]))
+            taken += max(len(part.losses) for part in parts)
+            for part in parts:
+                blocks[part.run].append(part)
+            if not self.present.all():
+                self._close_ranks()
+        self.steps_taken += steps
+        share = (time.perf_counter() - started) / len(blocks)
+        for run, parts in blocks.items():
+            count = sum(len(part.losses) for part in parts)
+            run.state.steps_taken += count
+            run.state.gradient_evaluations += count
+            run.state.seconds += share
+        return [_joined(parts) for parts in blocks.values()]
 
     def _indices(self, chunk: Tensor) -> Tensor:
         """The chunk of the runs that are still in training, as indices into the examples of all."""
@@ -101,7 +111,11 @@ class BatchedStepper:
         return chunk[0] if chunk.ndim == 3 and bool((chunk == chunk[0]).all()) else chunk
 
     def _blocks(self, indices: Tensor) -> list[StepBlock]:
-        """Take the steps; indices are (steps, batch size), or (runs, steps, batch size)."""
+        """Take the steps, of large problems to the first at which a run diverges.
+
+        Args:
+            indices: (steps, batch size), or (runs, steps, batch size).
+        """
         unread = self._unread_steps(indices) if reading_waits(self.present.device) else None
         lasted, steps = self._read_steps(indices) if unread is None else unread
         losses, norms, positions = (torch.stack(column, dim=1).cpu() for column in zip(*steps, strict=True))
@@ -132,18 +146,20 @@ class BatchedStepper:
         return None
 
     def _read_steps(self, indices: Tensor) -> tuple[list[int], list[Columns]]:
-        """Take the steps, and have each run leave that diverges; how many steps each run took, and what they did."""
-        lasted = [indices.shape[-2]] * len(self.runs)
+        """Take the steps, and have each run leave that diverges; how many steps each run took, and what they did.
+
+        Of a large problem no step is taken with rows of runs that have left, lest chunks decide how the others round.
+        """
+        left: dict[int, int] = {}
         steps: list[Columns] = []
         for step, minibatch in enumerate(self._minibatches(indices), start=1):
             before = self.present.clone()
             steps.append(self._step(minibatch, is_shared=indices.ndim == 2))
             if not torch.equal(before, self.present):
-                for row in (before & ~self.present).nonzero().flatten().tolist():
-                    lasted[row] = step
-            if not self.present.any():
-                break
-        return lasted, steps
+                left.update(dict.fromkeys((before & ~self.present).nonzero().flatten().tolist(), step))
+                if not self.is_small or not self.present.any():
+                    break
+        return [left.get(row, len(steps)) for row in range(len(self.runs))], steps
 
     def first_gradients(self, chunk: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """The losses and gradients of the first step of a chunk, (runs, steps, batch size), which is not taken."""
@@ -207,23 +223,18 @@ class BatchedStepper:
         raise IndexError(row)
 
     def _close_ranks(self) -> None:
-        """Stack the runs anew that are still present."""
-        kept = [part.tolist() for part in self.present.split([shared.count for shared in self.shared])]
-        self.runs = [run for run, present in zip(self.runs, self.present.tolist(), strict=True) if present]
-        before, self.shared = self.shared, []
-        if not self.runs:
-            return
-        self._stack()
-        for shared, rows in zip(before, kept, strict=True):
-            if any(rows):
-                shared.keep(self._next_rows(sum(rows)), torch.tensor(rows))
-                self.shared.append(shared)
+        """Stack the runs anew that are still present, as if they were resumed here."""
+        rows = {run: row for row, run in enumerate(self.runs) if self.present[row]}
+        self.runs = [run for run in self.rows if run in rows]
+        if self.runs:
+            self._stack(self.runs, {run: self._state(row) for run, row in rows.items()})
 
     def checkpoint(self, run: TrainingRun, position: Position) -> Checkpoint:
         """A run as it is now, its record's files of these lengths."""
         state = run.final_state or self._state(self.runs.index(run))
         weights = {name: value.clone() for name, value in run.problem.state_dict().items()}
-        return Checkpoint(run.state, weights, state.optimizer, state.schedule, position)
+        place = BatchPlace(self.id, self.steps_taken, self.rows[run], len(self.runs))
+        return Checkpoint(run.state, weights, state.optimizer, state.schedule, position, place)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -246,6 +257,14 @@ class BatchedStepper:
             each = indices.transpose(0, 1)
             for minibatch in self.train_examples.minibatches(each.flatten(1)):
                 yield tuple(column.unflatten(0, each.shape[1:]) for column in minibatch)
+
+
+def _joined(parts: Sequence[StepBlock]) -> StepBlock:
+    """The steps of one run as one block."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = ([getattr(part, name) for part in parts] for name in ("losses", "grad_norms", "positions"))
+    return StepBlock(parts[0].run, *map(torch.cat, columns))
 
 
 def _norms(gradients: dict[str, Tensor]) -> Tensor:

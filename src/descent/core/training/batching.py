@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from descent.core.training.batched_stepper import BatchedStepper
+from descent.core.training.checkpoint import BatchPlace
 from descent.core.training.training_run import TrainingRun, place
 
 LARGEST = 4_000_000
@@ -17,10 +18,15 @@ longer than it does in a smaller batch."""
 def batches(runs: Sequence[TrainingRun], report: Callable[[str], None]) -> Iterator[list[TrainingRun]]:
     """Group runs into batches; a run that can't be trained with others is a batch of its own.
 
+    Runs that were interrupted are resumed as the batches they were in, or alone, so that they end with the same bits.
+
     Args:
         runs: none of which is in training yet.
-        report: is called with a line for runs that are trained alone, though several, and why.
+        report: is called with a line for runs that are trained alone, though several, and why; and for runs that are
+            resumed without others of their batch.
     """
+    yield from _resumed(runs, report)
+    runs = [run for run in runs if run.restored_from is None]
     reasons: dict[str, list[TrainingRun]] = {}
     for run in runs:
         reason = run.components.reason_alone
@@ -33,9 +39,30 @@ def batches(runs: Sequence[TrainingRun], report: Callable[[str], None]) -> Itera
     apart = {run for alone in reasons.values() for run in alone}
     for group in _sharing([run for run in runs if run not in apart]):
         most = max(1, LARGEST // group[0].problem.size())
-        length = math.ceil(len(group) / math.ceil(len(group) / most))
-        for first in range(0, len(group), length):
-            yield from _equal_to_alone(group[first : first + length], report)
+        while group:  # each split is of what is left, so that a sweep that was interrupted after one is split as before
+            length = math.ceil(len(group) / math.ceil(len(group) / most))
+            yield from _equal_to_alone(group[:length], report)
+            group = group[length:]
+
+
+def _resumed(runs: Sequence[TrainingRun], report: Callable[[str], None]) -> Iterator[list[TrainingRun]]:
+    """The batches of runs that were interrupted, in their orders, and the runs that were alone."""
+    groups: dict[str, list[tuple[BatchPlace, TrainingRun]]] = {}
+    for run in runs:
+        place = None if run.restored_from is None else run.restored_from.place
+        if place is not None and not run.is_over():
+            groups.setdefault(place.batch, []).append((place, run))
+        elif run.restored_from is not None:
+            yield [run]
+    for places in groups.values():
+        group = [run for _, run in sorted(places, key=lambda each: each[0].order)]
+        missing = places[0][0].size - len(group)
+        if missing:
+            report(
+                f"{_count(group)} resumed without {missing} of {'its' if len(group) == 1 else 'their'} batch: the last "
+                "digits may not be those of a run that was not interrupted"
+            )
+        yield group
 
 
 def _sharing(runs: Sequence[TrainingRun]) -> Iterator[list[TrainingRun]]:
@@ -66,7 +93,6 @@ def _kind(run: TrainingRun) -> Hashable:
         components.plan,
         components.accelerator,
         components.divergence_threshold,
-        run.state.steps_taken,
     )
 
 

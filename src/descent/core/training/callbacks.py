@@ -101,7 +101,7 @@ class Evaluator(Callback):
 
 
 class Checkpointer(Callback):
-    """Saves a checkpoint of each run when the last is `seconds` old, and one at its end.
+    """Saves a checkpoint of all runs when the last is `seconds` old, and at the end; none of a run once it is over.
 
     Each holds how long the record's files were. A run that is resumed has its record cut back to that, so that no step
     is in it twice; and its readers see only what a checkpoint covers.
@@ -117,22 +117,23 @@ class Checkpointer(Callback):
     ) -> None:
         self.records, self.seconds, self.on_progress = records, seconds, on_progress
         self.saved = time.monotonic()
+        self.unsaved = list(records)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Save the runs that end here, and all if it is time to."""
-        is_time = time.monotonic() - self.saved >= self.seconds
-        for block in outputs["blocks"]:
-            if is_time or block.run.is_over():
-                self._save(pl_module, block.run)
-            if len(self.records) > 1:  # whose files together would be more than a process may open
-                self.records[block.run].close()
-        if is_time:
+        """Save all runs if it is time to, or if all are over."""
+        if time.monotonic() - self.saved >= self.seconds or all(run.is_over() for run in self.records):
+            self._save(pl_module)
             self.saved = time.monotonic()
+        if len(self.records) > 1:  # whose files together would be more than a process may open
+            for block in outputs["blocks"]:
+                self.records[block.run].close()
 
-    def _save(self, module: Descent, run: TrainingRun) -> None:
-        record = self.records[run]
-        save(module.stepper.checkpoint(run, record.position()), record)
-        self.on_progress(run)
+    def _save(self, module: Descent) -> None:
+        records = {run: self.records[run] for run in self.unsaved}
+        save([(module.stepper.checkpoint(run, record.position()), record) for run, record in records.items()])
+        for run in records:
+            self.on_progress(run)
+        self.unsaved = [run for run in records if not run.is_over()]
 
 
 class ProgressBar(Callback):

@@ -21,7 +21,7 @@ def fit(runs: Sequence[TrainingRun], callbacks: Sequence[Callback], chunk_size: 
     """
     components = runs[0].components
     place(runs, torch.device(components.accelerator))
-    stepper: Stepper = SingleStepper(runs[0]) if len(runs) == 1 else BatchedStepper(runs)
+    stepper: Stepper = BatchedStepper(runs) if len(runs) > 1 or runs[0].is_last_of_batch() else SingleStepper(runs[0])
     chunks = Chunks([run.components.sampler for run in runs], components.plan, chunk_size, stepper)
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     with warnings.catch_warnings():

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from descent.core.optim.stepping import load_state, unhooked_step
-from descent.core.training.checkpoint import Checkpoint, OptimizerState
+from descent.core.training.checkpoint import OptimizerState
 
 
 class SharedOptimizer:
@@ -23,7 +23,7 @@ class SharedOptimizer:
         schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
         rows: the runs' rows of each stack of parameters, (runs, ...), which are updated in place.
         rates: the runs' learning rates.
-        restored_from: the checkpoint that the only run is resumed from, if it is.
+        states: the states of the runs' optimizers and schedules, as each would have its own; None at the start.
     """
 
     def __init__(
@@ -32,33 +32,27 @@ class SharedOptimizer:
         schedule: Callable[[Optimizer], LRScheduler | None],
         rows: Sequence[Tensor],
         rates: Sequence[float],
-        restored_from: Checkpoint | None,
+        states: Sequence[OptimizerState] | None,
     ) -> None:
         self.count = len(rows[0])
         self.rates = torch.tensor(rates, dtype=torch.float64, device=rows[0].device)
         self.has_one_rate = bool((self.rates == self.rates[0]).all())
         self.highest_rate = self.rates.max()
         self.is_of_one_run = self.count == 1
-        self.parameters = self._parameters(rows)
-        self.before = self._buffers()
+        self.parameters = [nn.Parameter(self._as_alone(row)) for row in rows]
+        # Copies of the parameters before a step; allocated once, which takes half the time.
+        self.before = [] if self.has_one_rate else [torch.empty_like(parameter) for parameter in self.parameters]
         self.optimizer = optimizer(self.parameters)
         self.schedule = schedule(self.optimizer)
         self.unhooked_step = unhooked_step(self.optimizer)
-        if restored_from is not None:
-            self.restore(OptimizerState(restored_from.optimizer, restored_from.schedule))
+        if states is not None:
+            self.restore(self._stacked(states))
 
     def restore(self, state: OptimizerState) -> None:
         """Load the state of the optimizer and the schedule."""
         load_state(self.optimizer, state.optimizer)
         if self.schedule is not None:
             self.schedule.load_state_dict(state.schedule or {})
-
-    def _parameters(self, rows: Sequence[Tensor]) -> list[nn.Parameter]:
-        return [nn.Parameter(self._as_alone(row)) for row in rows]
-
-    def _buffers(self) -> list[Tensor]:
-        """Copies of the parameters before a step, where rates differ; allocated once, which takes half the time."""
-        return [] if self.has_one_rate else [torch.empty_like(parameter) for parameter in self.parameters]
 
     def _as_alone(self, row: Tensor) -> Tensor:
         """Of one run's only row, the shape that it has alone: not all optimizers treat every number by itself."""
@@ -76,22 +70,6 @@ class SharedOptimizer:
             torch.lerp(before, parameter.data, share, out=parameter.data)
         if self.schedule is not None:
             self.schedule.step()
-
-    def keep(self, rows: Sequence[Tensor], kept: Tensor) -> None:
-        """Step on with the runs that a mask, (runs,), keeps, and their rows of newly stacked parameters."""
-        self.count = len(rows[0])
-        self.rates = self.rates[kept]
-        parameters = self._parameters(rows)
-        for group in self.optimizer.param_groups:
-            group["params"] = parameters
-        for old, new in zip(self.parameters, parameters, strict=True):
-            if old in self.optimizer.state:
-                self.optimizer.state[new] = {
-                    name: value[kept] if self._is_stacked(value, old) else value
-                    for name, value in self.optimizer.state.pop(old).items()
-                }
-        self.parameters = parameters
-        self.before = self._buffers()
 
     def whole_state(self) -> OptimizerState:
         """The state of the optimizer and the schedule, as `restore` takes it."""
@@ -117,3 +95,19 @@ class SharedOptimizer:
     def _is_stacked(self, value: Any, parameter: Tensor) -> bool:
         """Whether a part of the optimizer's state has a row for each run."""
         return not self.is_of_one_run and isinstance(value, Tensor) and value.shape == parameter.shape
+
+    def _stacked(self, states: Sequence[OptimizerState]) -> OptimizerState:
+        """The state of which these are the runs' parts, that of the run with the highest rate for what has no rows."""
+        fastest = states[int(self.rates.argmax())]
+        if self.is_of_one_run:
+            return fastest
+        of_all = {
+            number: {
+                name: torch.stack([state.optimizer["state"][number][name] for state in states])
+                if isinstance(value, Tensor) and value.shape == self.parameters[number].shape[1:]
+                else value
+                for name, value in values.items()
+            }
+            for number, values in fastest.optimizer["state"].items()
+        }
+        return OptimizerState({**fastest.optimizer, "state": of_all}, fastest.schedule)

@@ -90,6 +90,11 @@ class TrainingRun:
         """Whether all its steps are taken, or it diverged."""
         return self.state.diverged or self.state.steps_taken == self.components.plan.steps
 
+    def is_last_of_batch(self) -> bool:
+        """Whether it is resumed as the only run left in its batch, all others of which have diverged."""
+        place = None if self.restored_from is None else self.restored_from.place
+        return place is not None and place.size == 1 and not self.is_over()
+
     def is_due(self, steps: "frozenset[int]") -> bool:
         """Whether it is after one of these steps, or diverged, which ends it."""
         return self.state.steps_taken in steps or self.state.diverged

@@ -1,0 +1,106 @@
+"""Training of tracked runs: as batches, and each alone where it can't be in one."""
+
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+from descent.core.build import assemble, shared_settings
+from descent.core.config import TrainConfig
+from descent.core.training.batching import batches
+from descent.core.training.callbacks import Checkpointer, Evaluator, ProgressBar, StepLogger
+from descent.core.training.checkpoint import restore
+from descent.core.training.loop import fit
+from descent.core.training.training_run import TrainingRun
+from descent.records.folder import now
+from descent.records.listener import RecordListener
+from descent.records.run import EVALUATIONS
+from descent.runs.hydra_errors import one_line
+from descent.runs.identity import RunRequest, RunResult
+from descent.runs.tracked_run import TrackedRun, tracked_run
+
+log = logging.getLogger(__name__)
+
+
+def train(config: TrainConfig, request: RunRequest | None = None, listener: RecordListener | None = None) -> RunResult:
+    """Train what a configuration describes, unless it is done already, from where it was interrupted.
+
+    Raises:
+        UserError: for a configuration that can't be trained.
+    """
+    with tracked_run(config, request, listener) as run:
+        train_runs([run])
+    assert run.result is not None
+    return run.result
+
+
+def train_runs(runs: Sequence[TrackedRun]) -> None:
+    """Train runs, as few batches as possible; what goes wrong with one is kept as its `error`.
+
+    What goes wrong with a batch goes wrong with all its runs, and each is then trained alone.
+    """
+    _begin(runs)
+    tracked = {run.training: run for run in runs if run.training is not None}
+    for training, run in tracked.items():
+        # A shared optimizer rounds as the runs' own would, up to the last bits, which are all that a small problem has.
+        if not training.problem.is_small():
+            training.settings, training.rate = shared_settings(run.config, training.components)
+    for batch in batches(list(tracked), _report):
+        _train_batch([tracked[training] for training in batch])
+
+
+def _begin(runs: Sequence[TrackedRun]) -> None:
+    """Put those in training that have a step left to take, each at its start or at its last checkpoint."""
+    unfinished = [(run, run.components) for run in runs if run.components is not None]
+    checkpoints = restore([run.record for run, _ in unfinished])
+    for (run, components), checkpoint in zip(unfinished, checkpoints, strict=True):
+        run.training = TrainingRun(components, checkpoint)
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _train_batch(runs: Sequence[TrackedRun]) -> None:
+    try:
+        train_batch(runs)
+    except Exception as error:
+        if len(runs) == 1:
+            runs[0].error = error
+            return
+        _report(f"{len(runs)} runs are trained alone: as a batch, {type(error).__name__}: {one_line(error)}")
+        for run in runs:
+            run.components = assemble(run.config)  # whatever the failed training left behind
+            _begin([run])
+            _train_batch([run])
+
+
+def train_batch(runs: Sequence[TrackedRun]) -> None:
+    """Train a run, or runs of one batch, into their records; those that have no step left to take are left alone."""
+    tracked = {run.training: run for run in runs if run.training is not None}
+    if not tracked:
+        return
+    records = {training: run.record for training, run in tracked.items()}
+    first, *others = tracked
+    plan, trainer = first.components.plan, tracked[first].config.trainer
+
+    def report(training: TrainingRun, metrics: Mapping[str, float]) -> None:
+        step = training.state.steps_taken
+        records[training].append(EVALUATIONS, [{"step": step, "timestamp": now(), **metrics}])
+        if not others:
+            log.info("step %7s  %s", f"{step:,}", "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
+
+    def on_progress(training: TrainingRun) -> None:
+        run = tracked[training]
+        run.listener.on_progress(run.record.folder)
+
+    callbacks = [
+        StepLogger(plan, records),
+        Evaluator(plan, report),
+        Checkpointer(records, trainer.checkpoint_seconds, on_progress),
+        ProgressBar(plan, f"{len(tracked)} runs" if others else None),
+    ]
+    with ExitStack() as until_closed:
+        for record in records.values():
+            until_closed.enter_context(record)
+        fit(list(tracked), callbacks, trainer.chunk_size)
