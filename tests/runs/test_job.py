@@ -11,7 +11,7 @@ from quick_landscape import QUICK
 from tracking.runs import start
 
 from descent.records.run import RunRecord
-from descent.records.sweep import Job, State, SweepRecord
+from descent.records.sweep import JobState, SweepRecord, SweepState
 from descent.runs.identity import RunRequest, RunResult
 from descent.runs.job import SweepNotes, of_sweep, open_job, ranked_by
 from descent.runs.sweep import open_sweep
@@ -36,7 +36,7 @@ def test_a_run_that_ran_away_is_the_worst(composed: Composed) -> None:
 def sweep(project: Path) -> SweepRecord:
     """A sweep over learning rates that is under way."""
     sweep = open_sweep(common(project, "problem=bowl", "trainer.max_steps=5", "optimizer.lr=0.1,-1"))
-    sweep.write_state(State("RUNNING"))
+    sweep.write_state(SweepState("RUNNING"))
     return sweep
 
 
@@ -59,7 +59,7 @@ class StoppedError(BaseException):
     """Ends a job in the middle."""
 
 
-def noted(sweep: SweepRecord) -> Job:
+def noted(sweep: SweepRecord) -> JobState:
     (job,) = sweep.jobs()
     return job
 
@@ -132,11 +132,11 @@ def test_a_job_that_a_fault_stops_is_noted_with_its_record_and_goes_on_when_it_i
 def test_a_job_whose_sweep_was_ended_meanwhile_ends_as_well(sweep: SweepRecord, config: DictConfig) -> None:
     with suppress(StoppedError), open_job(config, sweep, REQUEST) as job:
         assert job.run is not None
-        sweep.write_state(State("KILLED"))
+        sweep.write_state(SweepState("KILLED"))
         with pytest.raises(KeyboardInterrupt):
             job.run.listener.on_progress(job.run.record.folder)
         raise StoppedError
-    before = Job(list(REQUEST.overrides), "lr=0.1", "running")
+    before = JobState(list(REQUEST.overrides), "lr=0.1", "running")
     sweep.note(before)
     with pytest.raises(KeyboardInterrupt):
         run_job(config, sweep)

@@ -21,7 +21,7 @@ from descent.core.config import TrainConfig
 from descent.core.training.checkpoint import CHECKPOINT, Checkpoint, TrainState, restore
 from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, STEPS, RunRecord, records
 from descent.records.study import StudyFile
-from descent.records.sweep import STATE, SWEEP, Job, State, SweepHeader, SweepRecord
+from descent.records.sweep import STATE, SWEEP, JobState, SweepHeader, SweepRecord, SweepState
 from descent.tracking.sync import sync
 
 TABLES = (STEPS, EVALUATIONS)
@@ -150,8 +150,8 @@ def test_no_file_that_others_read_is_written_in_its_place(tmp_path: Path) -> Non
         f"sweep/record/{SWEEP}": lambda number: SweepRecord.create(
             sweep.folder, replace(sweep.header, created=number), ""
         ),
-        f"sweep/record/{STATE}": lambda number: sweep.write_state(State("RUNNING", when=number)),
-        "sweep/record/jobs": lambda number: sweep.note(Job(["seed=1"], "a", "running", when=number)),
+        f"sweep/record/{STATE}": lambda number: sweep.write_state(SweepState("RUNNING", when=number)),
+        "sweep/record/jobs": lambda number: sweep.note(JobState(["seed=1"], "a", "running", when=number)),
         "study.json": lambda number: study.tell(study.ask(), number),
     }
     for name, write in writers.items():

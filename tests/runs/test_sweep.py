@@ -7,7 +7,7 @@ from waiting import eventually
 
 from descent.errors import UserError
 from descent.records.folder import now
-from descent.records.sweep import Job, Stage, Status, SweepRecord
+from descent.records.sweep import JobState, Stage, Status, SweepRecord
 from descent.runs import sweep as module
 from descent.runs.sweep import open_sweep, sweep_through
 
@@ -44,7 +44,9 @@ def sweep(project: Path, monkeypatch: pytest.MonkeyPatch) -> SweepRecord:
 def note(sweep: SweepRecord, name: str, stage: Stage, when: int | None = None, reason: str | None = None) -> None:
     folder = None if stage == "failed" else f"runs/{name}"
     sweep.note(
-        Job([f"seed={name}"], name, stage, folder, folder and f"id-{name}", reason, now() if when is None else when)
+        JobState(
+            [f"seed={name}"], name, stage, folder, folder and f"id-{name}", reason, now() if when is None else when
+        )
     )
 
 

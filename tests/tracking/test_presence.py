@@ -11,7 +11,7 @@ from tracking.runs import ended_record, rows, start
 from tracking.test_sweep_sync import sweep_of
 
 from descent.records.run import RunRecord
-from descent.records.sweep import State, SweepRecord
+from descent.records.sweep import SweepRecord, SweepState
 from descent.render import run_views
 from descent.tracking.presence import is_settled
 from descent.tracking.store import connect
@@ -78,7 +78,7 @@ def test_a_run_whose_views_are_others_is_not_settled(uri: str, drawn: RunRecord,
 def test_a_sweep_is_settled_while_the_store_has_it_as_it_stands(uri: str, sweep: SweepRecord) -> None:
     assert is_settled(sweep.folder, uri)
     state = sweep.state()
-    sweep.write_state(State("RUNNING"))
+    sweep.write_state(SweepState("RUNNING"))
     assert not is_settled(sweep.folder, uri)
     assert is_settled(sweep.folder, None)
     sweep.write_state(state)

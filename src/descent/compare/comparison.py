@@ -13,7 +13,7 @@ import yaml
 from descent.compare.grouping import EndedRun, ended_runs, group_runs
 from descent.compare.table import table_rows, write_csv
 from descent.records.run import CONFIG, RunRecord
-from descent.records.sweep import BEST, RUNS, State, Status, SweepRecord
+from descent.records.sweep import BEST, RUNS, Status, SweepRecord, SweepState
 from descent.render.stamp import drawing, is_current, stamp_of
 
 
@@ -37,11 +37,11 @@ class Comparison:
     value: float
     is_new: bool = True
 
-    def state(self, status: Status, failed: int = 0) -> State:
+    def state(self, status: Status, failed: int = 0) -> SweepState:
         """The state of a sweep with this result, of which `failed` jobs failed."""
         counts = {f"runs/{result}": float(count) for result, count in self.results.items()}
         best = {f"{BEST}{self.metric}": self.value} if self.best else {}
-        return State(status, {**counts, "runs/failed": float(failed), **best}, self.best, self.best_record)
+        return SweepState(status, {**counts, "runs/failed": float(failed), **best}, self.best, self.best_record)
 
     @property
     def best_value(self) -> str:

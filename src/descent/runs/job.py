@@ -15,7 +15,7 @@ from descent.errors import UserError
 from descent.project import project_root
 from descent.records.listener import RecordListener
 from descent.records.run import RunRecord
-from descent.records.sweep import Job, Stage, SweepRecord
+from descent.records.sweep import JobState, Stage, SweepRecord
 from descent.runs.composition import typed
 from descent.runs.identity import RunRequest, RunResult, finished_run
 from descent.runs.sweep_identity import SWEEP_ID, SWEPT_NAMES, job_name
@@ -128,7 +128,7 @@ class SweepNotes:
         root = project_root()
         where = folder.relative_to(root) if folder and folder.is_relative_to(root) else folder
         record = RunRecord(folder).header.id if folder else None
-        self.sweep.note(Job(self.overrides, self.name, stage, str(where) if where else None, record, reason))
+        self.sweep.note(JobState(self.overrides, self.name, stage, str(where) if where else None, record, reason))
 
     def on_progress(self, folder: Path) -> None:
         """Note where the run's record grows, once; KeyboardInterrupt where the sweep was ended meanwhile."""

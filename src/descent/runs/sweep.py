@@ -16,7 +16,7 @@ from descent.project import project_root
 from descent.records.folder import RECORD, now, refuse_first_version
 from descent.records.listener import RecordListener
 from descent.records.locks import folder_lock
-from descent.records.sweep import STATE, SWEEP, Job, State, SweepRecord
+from descent.records.sweep import STATE, SWEEP, JobState, SweepRecord, SweepState
 from descent.runs.composition import without_hydra
 from descent.runs.hydra_errors import one_line
 from descent.runs.sweep_identity import header_of
@@ -69,7 +69,7 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: Re
     with folder_lock(sweep.folder, refusal, wait=False):
         started = now()
         before = sweep.state() if (sweep.files / STATE).exists() else None
-        sweep.write_state(State("RUNNING"))
+        sweep.write_state(SweepState("RUNNING"))
         was_finished = before is not None and before.status == "FINISHED"
         if not was_finished:  # else there may be nothing to do
             listener.on_complete(sweep.folder)
@@ -80,7 +80,7 @@ def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: Re
         except Exception as error:  # the launcher's or the sweeper's: what goes wrong in a job stands in its note
             wrong.append(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)}")
         except BaseException:
-            sweep.write_state(State("KILLED"))
+            sweep.write_state(SweepState("KILLED"))
             listener.on_complete(sweep.folder)
             raise
         jobs = [job.as_reported_since(started) for job in sweep.jobs()]
@@ -136,7 +136,7 @@ def _watched(sweep: SweepRecord, listener: RecordListener, started: int, *, is_r
         look()
 
 
-def _tell(sweep: SweepRecord, jobs: list[Job], comparison: "Comparison") -> None:
+def _tell(sweep: SweepRecord, jobs: list[JobState], comparison: "Comparison") -> None:
     """Print what became of the jobs, and where the comparison is."""
     stages = Counter(job.stage for job in jobs)
     for job in jobs:
