@@ -32,7 +32,7 @@ def sweep(project: Path, name: str, ended: int) -> None:
     folder = project / "runs" / f"{name}-run"
     run = ended_record(folder, tags={SWEEP_OF: name})
     record = SweepRecord.create(project / "sweeps" / name, SweepHeader(name, name, "x squared", 0, {}, {}), "")
-    record.note(JobState(["seed=1"], "seed=1", "trained", str(folder.relative_to(project)), run.header.id))
+    record.write_job(JobState(["seed=1"], "seed=1", "trained", str(folder.relative_to(project)), run.header.id))
     record.write_state(SweepState("FINISHED", when=ended))
     for sync_one in (sync, sync_sweep):
         sync_one(folder if sync_one is sync else record.folder, f"sqlite:///{project}/mlflow.db")

@@ -38,7 +38,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Store:
         ids[name] = sync(record.folder, uri).run_id
     sweep = SweepRecord.create(folder / "sweeps" / "s", SweepHeader("s", "a sweep", "x squared", 0, {}, {}), "")
     for name in "cd":
-        sweep.note(JobState([f"seed={name}"], name, "trained", f"runs/{name}", f"id-{name}"))
+        sweep.write_job(JobState([f"seed={name}"], name, "trained", f"runs/{name}", f"id-{name}"))
     sweep.write_state(SweepState("FINISHED"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -115,5 +115,5 @@ def test_a_job_without_a_record_is_not_selected(store: Store) -> None:
     sweep = SweepRecord.create(store.folder / "other" / "s", SweepHeader("t", "t", "x squared", 0, {}, {}), "")
     start(store.folder / "begun", 3)
     for name, folder in (("begun", "begun"), ("nowhere", "nowhere"), ("waiting", None)):
-        sweep.note(JobState([f"seed={name}"], name, "running", folder))
+        sweep.write_job(JobState([f"seed={name}"], name, "running", folder))
     assert names(store, "other") == ["begun"]

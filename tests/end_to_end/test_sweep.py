@@ -49,7 +49,7 @@ def test_a_sweep_that_is_there_imports_nothing_heavy_and_changes_nothing(project
     assert after == before
 
 
-def test_a_sweep_that_is_there_comes_whole_to_a_store_that_is_new(project: Path) -> None:
+def test_a_finished_sweep_is_synced_whole_to_a_new_store(project: Path) -> None:
     sweep = (*SWEEP, "tracking.flush_timeout=300")
     assert here(*sweep, cwd=project).returncode == 0
     before = children(project)
@@ -59,7 +59,7 @@ def test_a_sweep_that_is_there_comes_whole_to_a_store_that_is_new(project: Path)
     assert len(before) == 4
 
 
-def test_a_job_that_fails_stops_no_other_and_is_told_of(project: Path) -> None:
+def test_a_job_that_fails_stops_no_other_and_is_reported(project: Path) -> None:
     # The command line has the last word over what a ready sweep sweeps over.
     sweep = ("sweep=learning_rate", "optimizer.lr=0.1,-1")
     done = here("descent", "train", "problem=bowl", "trainer.max_steps=5", "tracking=none", *sweep, cwd=project)

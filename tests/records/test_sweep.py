@@ -23,9 +23,9 @@ def test_a_job_that_ended_before_its_sweep_was_started_is_skipped(stage: Stage, 
     assert job.as_reported_since(STARTED).stage == since
 
 
-def test_a_note_on_a_job_replaces_the_one_before(tmp_path: Path) -> None:
+def test_a_state_of_a_job_replaces_the_one_before(tmp_path: Path) -> None:
     sweep = SweepRecord.create(tmp_path, SweepHeader("id", "a sweep", "x squared", 0, {}, {}), "")
-    sweep.note(JobState(["seed=2", "lr=1"], "b", "running"))
-    sweep.note(JobState(["seed=1", "lr=1"], "a", "running"))
-    sweep.note(JobState(["lr=1", "seed=2"], "b", "trained"))  # the same overrides in another order
+    sweep.write_job(JobState(["seed=2", "lr=1"], "b", "running"))
+    sweep.write_job(JobState(["seed=1", "lr=1"], "a", "running"))
+    sweep.write_job(JobState(["lr=1", "seed=2"], "b", "trained"))  # the same overrides in another order
     assert [(job.name, job.stage) for job in SweepRecord(tmp_path).jobs()] == [("a", "running"), ("b", "trained")]

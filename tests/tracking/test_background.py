@@ -182,7 +182,7 @@ def test_what_the_store_has_already_starts_no_process(
     assert runs(uri) == [("a", "FINISHED"), ("b", "FINISHED")]
 
 
-def test_a_sweep_is_named_again_although_the_store_has_it_as_it_stands_again(uri: str, tmp_path: Path) -> None:
+def test_a_sweep_is_reported_again_although_the_store_has_its_state_again(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path)
     sync_sweep(sweep.folder, uri)
     state = sweep.state()

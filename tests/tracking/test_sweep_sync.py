@@ -8,7 +8,7 @@ from tracking.failing_store import failing_after_each_call
 from tracking.runs import CREATED, contents, ended_record, new_store, rows, runs
 from tracking.two_at_once import two_at_once
 
-from descent.records.sweep import RUNS, JobState, Status, SweepHeader, SweepRecord, SweepState, sweeps
+from descent.records.sweep import RUNS, JobState, Status, SweepHeader, SweepRecord, SweepState, sweep_folders
 from descent.tracking.saved_view import VIEW_TAG, saved_views, view_address
 from descent.tracking.store import connect
 from descent.tracking.sweep_sync import STATE_TAG, sync_record, sync_sweep
@@ -28,7 +28,7 @@ def sweep_of(folder: Path, *names: str, status: Status = "FINISHED", identity: s
     for name in names:
         if not (folder / name).exists():
             ended_record(folder / name)
-        sweep.note(JobState([f"seed={name}"], name, "trained", name, f"id-{name}"))
+        sweep.write_job(JobState([f"seed={name}"], name, "trained", name, f"id-{name}"))
     sweep.views.mkdir(exist_ok=True)
     (sweep.views / RUNS).write_text("run,seed\n" + "".join(f"{name},{name}\n" for name in names))
     best = names[0] if names else None
@@ -99,7 +99,7 @@ def test_the_status_of_a_failed_sweep_is_replaced_by_a_later_one(uri: str, tmp_p
 
 def test_sweeps_are_found_by_their_records(tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, "a")
-    assert sweeps([tmp_path]) == [sweep.folder]
+    assert sweep_folders([tmp_path]) == [sweep.folder]
     assert [job.name for job in SweepRecord(sweep.folder).jobs()] == ["a"]
     assert sweep.swept == ["seed"]
 

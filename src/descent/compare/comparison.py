@@ -80,8 +80,8 @@ def compare_runs(title: str, records: Sequence[RunRecord], metric: str, directio
 
 def _draw(title: str, runs: Sequence[EndedRun], views: Path, *, with_pictures: bool) -> bool:
     """Write the table and the pictures of runs, unless they are up to date; return whether anything was written."""
-    shown = json.dumps([title, [run.record.header.id for run in runs]])
-    stamp = stamp_of(f"runs {hashlib.sha256(shown.encode()).hexdigest()}", "compare", "render")
+    content = json.dumps([title, [run.record.header.id for run in runs]])
+    stamp = stamp_of(f"runs {hashlib.sha256(content.encode()).hexdigest()}", "compare", "render")
     if is_current(views, stamp):
         return False
     grouped = group_runs(runs)

@@ -139,8 +139,8 @@ class SweepRecord:
         """The names of the swept parameters."""
         return [name.removeprefix(SWEPT) for name in self.header.params if name.startswith(SWEPT)]
 
-    def note(self, job: JobState) -> None:
-        """Write the state of a job; it replaces the state that was written before."""
+    def write_job(self, job: JobState) -> None:
+        """Write the state of a job, in place of its earlier state."""
         digest = hashlib.sha256("\0".join(sorted(job.overrides)).encode()).hexdigest()
         write_atomically(self.files / "jobs" / f"{digest[:16]}.json", json.dumps(asdict(job), indent=2) + "\n")
 
@@ -171,6 +171,6 @@ class SweepRecord:
         return SweepState(**json.loads((self.files / STATE).read_text(encoding="utf-8")))
 
 
-def sweeps(folders: Iterable[Path]) -> list[Path]:
+def sweep_folders(folders: Iterable[Path]) -> list[Path]:
     """The folders of all sweep records at or below some folders, sorted."""
     return folders_with(SWEEP, folders)
