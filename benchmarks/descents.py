@@ -80,9 +80,9 @@ def _wait_until_it_syncs(sync: BackgroundSync, folder: Path) -> None:
     first = _record(folder / "first", {STEPS: 1, EVALUATIONS: 1})
     first.append(STEPS, [{"step": 1, "timestamp": now(), "loss/step": 1.0, "grad_norm": 1.0}])
     side = np.linspace(-1, 1, 3)
-    flat = {"first": side, "second": side, "heights": np.zeros((3, 3)), "path": np.zeros((2, 2))}
+    arrays = {"first": side, "second": side, "heights": np.zeros((3, 3)), "path": np.zeros((2, 2))}
     counts = {"steps": np.array([0, 1]), "explained": np.ones(2), "examples": np.array(1)}
-    first.save_landscape({"kind": np.array("plane"), **flat, **counts})
+    first.save_landscape({"kind": np.array("plane"), **arrays, **counts})
     first.finish("finished", 1, {})
     sync.on_complete(first.folder)
     deadline = time.monotonic() + PATIENCE

@@ -74,7 +74,7 @@ def _update(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
 
 
 def is_logged(tags: Mapping[str, str], sweep: SweepRecord) -> bool:
-    """Whether the tags of a sweep's MLflow run say that it has the sweep's state, whatever its views."""
+    """Whether a sweep's MLflow run has the sweep's state, by its tags; its views may differ."""
     return tags.get(STATE_TAG) == _state_tag_value(sweep.state(), len(_records(sweep)))
 
 
