@@ -32,7 +32,7 @@ def composed(*overrides: str) -> TrainConfig:
 
 
 def seconds_of(config: TrainConfig) -> float:
-    """Seconds of the whole training loop of a run, evaluations and records and all, brought to MLflow meanwhile."""
+    """Seconds of the whole training loop of a run, with evaluations and records, synced to MLflow meanwhile."""
     return seconds_together([config])
 
 
@@ -60,7 +60,7 @@ def _train(runs: Sequence[TrackedRun]) -> None:
 
 @contextmanager
 def _runs(configs: Sequence[TrainConfig]) -> Iterator[list[TrackedRun]]:
-    """The runs, with records of their own, which MLflow's process brings to a store of their own meanwhile."""
+    """The runs, with records of their own, which the sync worker logs to a store of their own meanwhile."""
     with tempfile.TemporaryDirectory() as name:
         folder, tracking = Path(name), configs[0].tracking
         sync = BackgroundSync(f"sqlite:///{folder}/mlflow.db", tracking.max_points, flush_timeout=600)
@@ -88,7 +88,7 @@ def _wait_until_it_syncs(sync: BackgroundSync, folder: Path) -> None:
     deadline = time.monotonic() + PATIENCE
     while not _has_a_finished_run(folder / "mlflow.db"):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"MLflow's process has brought nothing in {PATIENCE} s")
+            raise TimeoutError(f"the sync worker has logged nothing in {PATIENCE} s")
         time.sleep(0.1)
 
 

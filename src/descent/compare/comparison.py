@@ -38,7 +38,7 @@ class Comparison:
     is_new: bool = True
 
     def state(self, status: Status, failed: int = 0) -> SweepState:
-        """The state of a sweep with this result, of which `failed` jobs failed."""
+        """The state of a sweep with this result and this number of failed jobs."""
         counts = {f"runs/{result}": float(count) for result, count in self.results.items()}
         best = {f"{BEST}{self.metric}": self.value} if self.best else {}
         return SweepState(status, {**counts, "runs/failed": float(failed), **best}, self.best, self.best_record)
