@@ -37,9 +37,9 @@ def main() -> None:
     numerics.configure_torch()
     measured: list[Measured] = []
     for measure in (one_run, sweeps, waiting):
-        found = measure(turns)
-        measured += found
-        for row in found:
+        rows = measure(turns)
+        measured += rows
+        for row in rows:
             print(" | ".join(row.cells()), file=sys.stderr, flush=True)
     tables = {"parts": profiles(), "together": time_per_run(), "in the store": with_runs_in_the_store()}
     results = {
@@ -60,8 +60,8 @@ def report(results: Mapping[str, Any]) -> str:
     tables = [
         _table(HEADER, rows),
         *(
-            _table(list(found[0]), [[_cell(value) for value in row.values()] for row in found])
-            for found in results["tables"].values()
+            _table(list(table[0]), [[_cell(value) for value in row.values()] for row in table])
+            for table in results["tables"].values()
         ),
     ]
     versions = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
@@ -108,7 +108,7 @@ def picture(measured: Sequence[Measured]) -> Figure:
 
 
 def _processor() -> str:
-    """Its name, as Linux tells it."""
+    """The name of the processor, from Linux."""
     names = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()

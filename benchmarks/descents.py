@@ -31,7 +31,7 @@ def composed(*overrides: str) -> TrainConfig:
 
 
 def seconds_of(config: TrainConfig) -> float:
-    """Seconds of the whole training loop of a run, evaluations and records and all, brought to MLflow meanwhile."""
+    """Seconds of the whole training loop of a run, with evaluations and records, synced to MLflow meanwhile."""
     return seconds_together([config])
 
 
@@ -59,7 +59,7 @@ def _train(runs: Sequence[TrackedRun]) -> None:
 
 @contextmanager
 def _runs(configs: Sequence[TrainConfig]) -> Iterator[list[TrackedRun]]:
-    """The runs, with records of their own, which MLflow's process brings to a store of their own meanwhile."""
+    """The runs, with records of their own, which the sync worker logs to a store of their own meanwhile."""
     with tempfile.TemporaryDirectory() as name:
         folder, tracking = Path(name), configs[0].tracking
         sync = BackgroundSync(f"sqlite:///{folder}/mlflow.db", tracking.max_points, flush_timeout=600)
@@ -79,15 +79,15 @@ def _wait_until_it_syncs(sync: BackgroundSync, folder: Path) -> None:
     first = _record(folder / "first", {STEPS: 1, EVALUATIONS: 1})
     first.append(STEPS, [{"step": 1, "timestamp": now(), "loss/step": 1.0, "grad_norm": 1.0}])
     side = np.linspace(-1, 1, 3)
-    flat = {"first": side, "second": side, "heights": np.zeros((3, 3)), "path": np.zeros((2, 2))}
+    arrays = {"first": side, "second": side, "heights": np.zeros((3, 3)), "path": np.zeros((2, 2))}
     counts = {"steps": np.array([0, 1]), "explained": np.ones(2), "examples": np.array(1)}
-    first.save_landscape({"kind": np.array("plane"), **flat, **counts})
+    first.save_landscape({"kind": np.array("plane"), **arrays, **counts})
     first.finish("finished", 1, {})
     sync.on_complete(first.folder)
     deadline = time.monotonic() + PATIENCE
     while not _has_a_finished_run(folder / "mlflow.db"):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"MLflow's process has brought nothing in {PATIENCE} s")
+            raise TimeoutError(f"the sync worker has logged nothing in {PATIENCE} s")
         time.sleep(0.1)
 
 

@@ -100,7 +100,7 @@ def _list(folder: Path) -> float:
     """Median seconds of the query that shows the first hundred runs of the experiment, the latest first."""
     with closing(sqlite3.connect(folder / "mlflow.db")) as database:
         (experiment,) = database.execute("select experiment_id from runs limit 1").fetchone()
-    asked = {
+    query = {
         "experiment_ids": [str(experiment)], "max_results": 100, "order_by": ["attributes.start_time DESC"],
         "run_view_type": "ACTIVE_ONLY",
     }  # fmt: skip
@@ -109,12 +109,12 @@ def _list(folder: Path) -> float:
         for _ in range(6):
             request = urllib.request.Request(
                 f"{address}/api/2.0/mlflow/runs/search",
-                json.dumps(asked).encode(),
+                json.dumps(query).encode(),
                 {"Content-Type": "application/json"},
             )
             started = time.perf_counter()
             with urllib.request.urlopen(request, timeout=60) as answer:
-                assert len(json.load(answer)["runs"]) == asked["max_results"]
+                assert len(json.load(answer)["runs"]) == query["max_results"]
             seconds.append(time.perf_counter() - started)
     return statistics.median(seconds[1:])
 

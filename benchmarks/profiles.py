@@ -1,4 +1,4 @@
-"""Where the time of Descent's own steps goes: its stack, looked at every few milliseconds."""
+"""Where the time of Descent's own steps goes: its stack, sampled every few milliseconds."""
 
 import sys
 import threading
@@ -10,8 +10,8 @@ from types import CodeType, FrameType
 from benchmarks.descents import composed, seconds_together
 from benchmarks.sweeps import RATES
 
-LOOKS = 0.003
-"""Seconds between two looks."""
+SAMPLING_INTERVAL = 0.003
+"""Seconds between two samples of the stack."""
 EVALUATIONS = "evaluations"
 PARTS = {
     "forward": ("descent/core/problems/", "torch/nn/"),
@@ -32,7 +32,7 @@ Row = dict[str, str | float]
 
 
 def profiles() -> list[Row]:
-    """For each kind of run how many hundredths of the time went to each part of it."""
+    """For each kind of run the percentage of the time that each part of it takes."""
     whole = "experiment=mnist_two_layer"
     runs = {
         "mnist_two_layer": [composed(whole, "trainer.max_steps=3000")],
@@ -42,32 +42,32 @@ def profiles() -> list[Row]:
     }
     rows: list[Row] = []
     for name, configs in runs.items():
-        with _looked_at() as seen:
+        with _sampled() as samples:
             seconds_together(configs)
-        looks = seen.total()
-        rows.append({"% of the time of": name, **{part: 100 * seen[part] / looks for part in (*PARTS, OTHER)}})
+        count = samples.total()
+        rows.append({"% of the time of": name, **{part: 100 * samples[part] / count for part in (*PARTS, OTHER)}})
     return rows
 
 
 @contextmanager
-def _looked_at() -> Iterator[Counter[str]]:
-    """How often this thread was seen in each part of a training."""
-    seen: Counter[str] = Counter()
-    over = threading.Event()
-    looked_at = threading.get_ident()
+def _sampled() -> Iterator[Counter[str]]:
+    """Count the samples of this thread's stack in each part of a training."""
+    samples: Counter[str] = Counter()
+    stop = threading.Event()
+    thread = threading.get_ident()
 
-    def look() -> None:
-        while not over.wait(LOOKS):
-            stack = list(_stack(sys._current_frames()[looked_at]))
+    def sample() -> None:
+        while not stop.wait(SAMPLING_INTERVAL):
+            stack = list(_stack(sys._current_frames()[thread]))
             if any(code.co_name in TRAINING for code in stack):
-                seen[part_of([code.co_filename for code in stack])] += 1
+                samples[part_of([code.co_filename for code in stack])] += 1
 
-    watcher = threading.Thread(target=look)
+    watcher = threading.Thread(target=sample)
     watcher.start()
     try:
-        yield seen
+        yield samples
     finally:
-        over.set()
+        stop.set()
         watcher.join()
 
 

@@ -19,7 +19,7 @@ from descent.tracking.sync import NOT_ARTIFACTS, sync
 
 LIBRARIES = (sys.executable, "-c", "import pytorch_lightning, mlflow")
 METRICS = 1_000
-MEGABYTE = 1024  # kilobytes, in which Linux tells a process's peak
+MEGABYTE = 1024  # kilobytes, in which Linux gives a process's peak
 
 
 def waiting(turns: int) -> list[Measured]:

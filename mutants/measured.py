@@ -77,7 +77,7 @@ def measure(project: Path, folder: Path) -> Measured:
     tests = ("pytest", "-q", "-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "-p", "mutants.timing")
     command = (sys.executable, "-m", "coverage", "run", f"--rcfile={config}", "-m", *tests)
     if subprocess.run(command, cwd=project, env=environment, check=False).returncode:
-        sys.exit("the tests fail as they are; mend them first")
+        sys.exit("the tests fail without a mutation; fix them first")
     return read(project, folder)
 
 

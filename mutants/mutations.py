@@ -41,7 +41,7 @@ class Mutation:
         first: the number of the first line of the function that holds it; 0 outside of functions.
         start: the byte at which the replaced code begins.
         end: the byte after it.
-        code: what stands there instead.
+        code: the code that replaces it.
         was: the lines before the change, on one line, shortened to what is around it.
         became: the same after it.
     """
@@ -75,8 +75,8 @@ class _Finder:
             self.lines.append(self.lines[-1] + len(line))
 
     def all(self) -> list[Mutation]:
-        found = {mutation.applied_to(self.source): mutation for mutation in self._within(ast.parse(self.source), 0)}
-        return sorted(found.values(), key=lambda mutation: mutation.line)
+        mutations = {mutation.applied_to(self.source): mutation for mutation in self._within(ast.parse(self.source), 0)}
+        return sorted(mutations.values(), key=lambda mutation: mutation.line)
 
     def _within(self, node: ast.AST, function: int) -> Iterator[Mutation]:
         for child in _code_below(node):
@@ -161,7 +161,7 @@ class _Finder:
         Args:
             parts: start and end of each.
             place: the number of the one.
-            comma: what stands after the part that is left of two, where a tuple needs it.
+            comma: inserted after the remaining one of two parts, where a tuple needs it.
         """
         if comma:
             left = self.source[slice(*parts[1 - place])].decode()
@@ -232,7 +232,7 @@ def _is_look(key: ast.expr | None) -> bool:
 
 
 def _any_of(operators: Iterable[str]) -> str:
-    """A pattern of operators, longer ones first; words stand alone, with any space inside."""
+    """A pattern of operators, longer ones first; words match as a whole, with any space inside."""
     ordered = sorted(operators, key=len, reverse=True)
     return "|".join(rf"\b{name}\b".replace(" ", r"\s+") if name[0].isalpha() else re.escape(name) for name in ordered)
 
@@ -251,9 +251,9 @@ def _shortened(was: str, became: str) -> tuple[str, str]:
     return shown[0], shown[1]
 
 
-def _shared(one: str, other: str) -> int:
+def _shared(first: str, second: str) -> int:
     """How many characters two texts begin with that are the same."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
 
 
 def _one_line(code: bytes) -> str:

@@ -79,7 +79,7 @@ def no_landscape(run: object, **settings: object) -> Landscape:
 
 
 def train_together(*configs: TrainConfig, listener: RecordListener | None = None) -> list[RunResult]:
-    """Train runs, as batches where they can be; each leaves its own record, and raises what went wrong with it."""
+    """Train runs, as batches if possible; each has its own record, and raises its own error."""
     errors: list[Exception] = []
     contexts = [tracked_run(config, listener=listener) for config in configs]
     runs = [context.__enter__() for context in contexts]

@@ -23,7 +23,7 @@ sys.addaudithook(_audit)  # which Python never lets go of
 
 @contextmanager
 def copied_before_every_change(folder: Path, copies: Path) -> Iterator[list[Path]]:
-    """Copy a folder before whatever Python changes in it; the copies, in the order of the changes.
+    """Copy a folder before every change that Python makes in it; the copies, in the order of the changes.
 
     A file that is opened to be written anew is empty in the copy: so a kill before the first write leaves it.
     """

@@ -57,7 +57,7 @@ class Forgetful(torch.optim.SGD):
 
 
 class HalfPrecise(torch.optim.SGD):
-    """Keeps the mean of gradients in float32, whatever its parameters are."""
+    """Keeps the mean of gradients in float32, whatever the dtype of its parameters."""
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:

@@ -16,7 +16,7 @@ def test_imports_keep_to_the_contracts() -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_file_imports_a_private_name_of_another(folder: str) -> None:
-    """Of ours: some that Hydra calls private are the only way to tell it its words."""
+    """Private names of Hydra are allowed: some are the only way to pass it a command line."""
     private = [
         f"{path.relative_to(ROOT)}:{node.lineno}: {alias.name}"
         for path in sorted((ROOT / folder).rglob("*.py"))

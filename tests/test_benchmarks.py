@@ -16,14 +16,14 @@ def test_ratios_are_of_one_turn_each_and_their_median_meets_the_goal() -> None:
 
 
 def test_what_is_compared_is_measured_in_turns_each_side_first_as_often_as_the_other() -> None:
-    told: list[str] = []
+    calls: list[str] = []
 
     def measure(name: str) -> float:
-        told.append(name)
-        return float(len(told))
+        calls.append(name)
+        return float(len(calls))
 
     assert in_turns(2, lambda: measure("ours"), lambda: measure("theirs")) == [[1.0, 4.0], [2.0, 3.0]]
-    assert told == ["ours", "theirs", "theirs", "ours"]
+    assert calls == ["ours", "theirs", "theirs", "ours"]
 
 
 def test_a_stack_is_in_its_innermost_part_unless_it_evaluates() -> None:

@@ -5,7 +5,7 @@ import pytest
 from descent import cli
 
 
-def test_a_verb_has_one_name_in_the_help() -> None:
+def test_a_command_has_one_name_in_the_help() -> None:
     names = cli.names()
     assert names == sorted(set(names))
     assert {"check-gradient", "fetch-mnist", "noisy-polynomial", "sync", "train"} <= set(names)
@@ -21,7 +21,7 @@ def test_a_dash_is_as_good_as_an_underscore(monkeypatch: pytest.MonkeyPatch, com
         cli.main()
 
 
-def test_ctrl_c_is_told_in_a_line_of_stderr(
+def test_ctrl_c_is_reported_in_a_line_of_stderr(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(words: list[str]) -> None:

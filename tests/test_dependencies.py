@@ -1,4 +1,4 @@
-"""What is imported is declared in pyproject.toml, and not only brought along by something else."""
+"""Every imported package is declared in pyproject.toml, and not only a dependency of another one."""
 
 import ast
 import sys

@@ -37,13 +37,13 @@ class Server:
     def __init__(self) -> None:
         self.pages: dict[str, bytes] = {}
         self.hanging: set[str] = set()
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.closing = Event()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                server.asked.append(self.path)
+                server.requested.append(self.path)
                 if self.path in server.hanging:
                     server.closing.wait()
                 elif (page := server.pages.get(self.path)) is None:
@@ -130,7 +130,7 @@ def test_a_mirror_serves_packed_files(server: Server, good: Path, digests: Path,
     assert_whole(target, good)
 
 
-def test_files_that_are_right_stay_and_are_not_asked_for(
+def test_files_that_are_right_stay_and_are_not_requested(
     server: Server, good: Path, digests: Path, target: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.pages = packed(good)
@@ -140,10 +140,10 @@ def test_files_that_are_right_stay_and_are_not_asked_for(
     fetch(target, digests, [mirror_source(server)])
     assert_whole(target, good)
     assert (target / NAMES[0]).stat() == before
-    assert server.asked == [f"/{NAMES[1]}.gz"]
-    told = capsys.readouterr().out
-    assert told.count("already there, and right") == 3
-    assert f"{NAMES[1]}: from mirror" in told
+    assert server.requested == [f"/{NAMES[1]}.gz"]
+    printed = capsys.readouterr().out
+    assert printed.count("already there, and right") == 3
+    assert f"{NAMES[1]}: from mirror" in printed
 
 
 @pytest.mark.parametrize("fault", ["wrong", "truncated", "a page that says sorry"])
@@ -161,12 +161,12 @@ def test_a_wrong_file_is_refused_with_both_digests_and_the_next_source_tried(
     server.pages[page] = arriving[fault]
     fetch(target, digests, [mirror_source(server), folder_source(good)])
     assert_whole(target, good)
-    told = capsys.readouterr()
-    assert f"{NAMES[0]}: from mirror" in told.out
-    assert f"{NAMES[1]}: from folder good" in told.out
+    printed = capsys.readouterr()
+    assert f"{NAMES[0]}: from mirror" in printed.out
+    assert f"{NAMES[1]}: from folder good" in printed.out
     came = right[:-1] + b"\xff" if fault == "wrong" else arriving[fault]
     for part in (server.url, NAMES[1], hashlib.sha256(right).hexdigest(), hashlib.sha256(came).hexdigest()):
-        assert part in told.err
+        assert part in printed.err
 
 
 def test_a_mirror_that_hangs_is_given_up_after_one_wait_not_one_for_each_file(
@@ -176,7 +176,7 @@ def test_a_mirror_that_hangs_is_given_up_after_one_wait_not_one_for_each_file(
     start = time.monotonic()
     fetch(target, digests, [mirror_source(server), folder_source(good)])
     assert time.monotonic() - start < 2 * PATIENCE + 1
-    assert len(server.asked) == 1
+    assert len(server.requested) == 1
     assert_whole(target, good)
 
 

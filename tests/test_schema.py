@@ -125,7 +125,7 @@ def test_an_unknown_key_is_refused_in_a_line_with_the_nearest(changes: dict[str,
     assert str(refused.value) == message
 
 
-def test_a_misspelt_key_is_told_before_the_one_that_is_missing_for_it() -> None:
+def test_a_misspelt_key_is_reported_before_the_one_that_is_missing_for_it() -> None:
     pace = {"rtae": 1, "direction": "up"}
     with pytest.raises(UserError, match=r"did you mean 'pace\.rate'"):
         walk(pace=pace)

@@ -9,11 +9,11 @@ from descent import commands
 from descent.errors import UserError
 
 INTERRUPTED = 130
-"""The exit code of a command that Ctrl-C ended, as shells have it."""
+"""The exit code of a command that Ctrl-C ended, as in shells."""
 
 
 def names() -> list[str]:
-    """Every command, in alphabetical order; a dash is as good as an underscore."""
+    """Every command, in alphabetical order, with dashes; underscores are accepted as well."""
     return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__))
 
 

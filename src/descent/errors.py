@@ -5,16 +5,16 @@ from difflib import get_close_matches
 
 
 class UserError(Exception):
-    """What a user can cause and mend: says in one line what is wrong, where, and what to do."""
+    """An error that a user can cause and fix; it says in one line what is wrong, where, and what to do."""
 
 
 def suggestion(word: str, choices: Iterable[str], prefix: str = "") -> str:
-    """The end of a message on a word that is none of the choices: the nearest of them, or all where none is near.
+    """The end of a message about a word that is none of the choices: the nearest choice, or all if none is near.
 
     Args:
-        word: what was written.
-        choices: what may be written.
-        prefix: what comes before each of them.
+        word: the wrong word.
+        choices: the right words.
+        prefix: to print before each choice.
     """
     names = list(choices)
     near = get_close_matches(word, names, n=1)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 def project_root() -> Path:
     """The nearest folder from the current one upwards that holds a dvc.yaml, else the checkout of this package."""
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    current = Path.cwd()
+    for folder in (current, *current.parents):
         if (folder / "dvc.yaml").is_file():
             return folder
     return Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""What a configuration may hold; what it may not is refused in one line that names the nearest it may."""
+"""The base of schemas of configurations; an error is one line with the wrong key or value and the nearest right one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -12,40 +12,40 @@ from pydantic.fields import FieldInfo
 from descent.errors import UserError, suggestion
 
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
-"""What a value of a type is called."""
+"""The name of each type of value in messages."""
 LIMITS = (("ge", "from"), ("gt", "above"))
-"""What is said of a limit of a field, by the attribute that holds it."""
-ALIKE = 0.8
-"""From this similarity on, of 0 to 1, a key of another section is what was meant."""
+"""The word for each limit of a field in messages, with the attribute that holds the limit."""
+MIN_SIMILARITY = 0.8
+"""The least similarity, from 0 to 1, of a key of another section that is suggested."""
 
 
 class Section(BaseModel):
-    """Part of a configuration; whole numbers pass for floats, and nothing else for what it is not."""
+    """Part of a configuration; an integer is accepted as a float, and no other value of a wrong type."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     groups: ClassVar[tuple[str, ...]] = ()
-    """Groups of choices that leave no section of their name in the configuration."""
+    """Config groups that have no section of their name in the configuration."""
 
     @classmethod
     def of(cls, composed: DictConfig) -> Self:
-        """What a composed configuration resolves to.
+        """The section that a composed configuration resolves to.
 
         Raises:
-            UserError: for a key or a value that is not right.
+            UserError: if a key or a value is wrong.
         """
         return checked(cls, OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
 
     def to_dict(self) -> dict[str, Any]:
-        """The values it was made of."""
+        """The values that were set."""
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
 class Component(Section):
-    """What Hydra instantiates: a class or a function, and arguments, which `core.components` checks."""
+    """A class or a function that Hydra instantiates, with its arguments, which `core.components` checks."""
 
     model_config = ConfigDict(extra="allow")
     declared: ClassVar[tuple[str, ...]] = ()
-    """Keys that describe the component, and are no arguments of its target."""
+    """Keys that describe the component, and are not arguments of its target."""
     target: str = Field(alias="_target_")
     is_partial: bool = Field(False, alias="_partial_")
 
@@ -55,7 +55,7 @@ class Component(Section):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """Those that the schema does not know."""
+        """The arguments: the keys that are not in the schema."""
         return self.model_extra or {}
 
 
@@ -63,25 +63,25 @@ Checked = TypeVar("Checked", bound=Section)
 
 
 def checked(schema: type[Checked], values: object) -> Checked:
-    """The section that values make up.
+    """Validate values as a section.
 
     Raises:
-        UserError: for a key or a value that is not right.
+        UserError: if a key or a value is wrong.
     """
     try:
         return schema.model_validate(values)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        # A key that is misspelt is the reason for another that is missing.
+        # A misspelt key is the reason why another is missing.
         fault = min(faults, key=lambda fault: fault["type"] != "extra_forbidden")
         raise UserError(_refusal(schema, values, fault)) from error
 
 
 def check_keys(schema: type[Section], values: object) -> None:
-    """Refuse keys that a schema does not know; values may be wrong, or not there yet.
+    """Check the keys of values by a schema; the values may be wrong, or missing.
 
     Raises:
-        UserError: for the first of them.
+        UserError: for the first unknown key.
     """
     try:
         schema.model_validate(values)
@@ -104,7 +104,7 @@ def _refusal(schema: type[Section], values: object, fault: Mapping[str, Any]) ->
             break
         owner = section
     path = ".".join(keys)
-    if fault["type"] == "value_error" and (field is None or _section(field)):  # of values that contradict each other
+    if fault["type"] == "value_error" and (field is None or _section(field)):  # values contradict each other
         return str(fault["ctx"]["error"])
     assert field is not None, fault
     if fault["type"] == "missing":
@@ -114,7 +114,7 @@ def _refusal(schema: type[Section], values: object, fault: Mapping[str, Any]) ->
 
 
 def _on_unknown_key(schema: type[Section], keys: Sequence[str]) -> str:
-    """That there is no such key, and which is nearest: in its section, or else of its name anywhere."""
+    """The message about an unknown key, with the nearest key of its section, or else of any section."""
     *sections, word = keys
     owner = schema
     for name in sections:
@@ -124,14 +124,14 @@ def _on_unknown_key(schema: type[Section], keys: Sequence[str]) -> str:
     elsewhere = {path.rpartition(".")[2]: path for path in _paths(schema)}
     hint = suggestion(word, siblings, prefix)
     if not get_close_matches(word, siblings, n=1):
-        for name in get_close_matches(word, elsewhere, n=1, cutoff=ALIKE):
+        for name in get_close_matches(word, elsewhere, n=1, cutoff=MIN_SIMILARITY):
             hint = f"did you mean {elsewhere[name]!r}?"
     kind = "key" if sections else "key or group"
     return f"there is no {kind} {'.'.join(keys)!r}; {hint}"
 
 
 def _advice(path: str, field: FieldInfo, value: object) -> str:
-    """What to choose for a field, where a value is not right."""
+    """The advice on what to choose for a field whose value is wrong."""
     kind = next(kind for kind in _kinds(field) if kind is not NoneType)
     if get_origin(kind) is Literal:
         return suggestion(str(value), map(str, get_args(kind)))

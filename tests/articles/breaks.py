@@ -164,7 +164,7 @@ def beside(project: Path, folder: Path, *but: str) -> None:
 
 
 def broken(project: Path, folder: Path, fault: Break, *overrides: str, seeds: int = 0) -> Results:
-    """The results of a project in a new folder, of which one run, also from other seeds, has a fault."""
+    """The results of a project in a new folder, in which one run, also from other seeds, has a fault."""
     name = fault.experiment
     beside(project, folder, f"runs/{name}", *([f"seeds/{name}"] if seeds else []))
     config = composed(folder, name, *overrides, *fault.overrides)

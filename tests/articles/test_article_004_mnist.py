@@ -52,7 +52,7 @@ def test_the_articles_curve_is_typical_of_the_right_program(tmp_path: Path) -> N
     published = " ".join(figure.published.split())
     assert published.startswith("601: 0.7885/0.7935, 1,201: 0.8773/0.8810")
     assert published.endswith("9,601: 0.9468/0.9455")
-    assert figure.ours.endswith("; means of 20 seeds")
+    assert figure.computed.endswith("; means of 20 seeds")
 
 
 @pytest.mark.parametrize("fault", TWO_LAYERS, ids=str)
@@ -132,7 +132,7 @@ def test_the_range_of_accuracies_after_a_step_includes_its_ends(
     ends = [float(end(results.over_seeds(figures.NAME, 1, f"accuracy/{part}"))) for part in ("train", "test")]
     figure = figures.first_step_value(results, [repr(value) for value in ends])
     assert figure.verdict == "reproduced"
-    assert "/".join(f"{value:.4f}" for value in ends) in figure.ours.partition(" over 5 seeds")[0].split(" to ")
+    assert "/".join(f"{value:.4f}" for value in ends) in figure.computed.partition(" over 5 seeds")[0].split(" to ")
 
 
 def test_a_rare_seed_explains_nothing_if_its_step_differs_from_plain_numpy(

@@ -110,7 +110,7 @@ def test_every_wrong_program_is_in_the_table_of_the_docs() -> None:
 def test_descents_on_a_bowl_end_at_the_closed_form(right_project: Path) -> None:
     results = Results(right_project)
     ends = {
-        figure.name: figure.ours
+        figure.name: figure.computed
         for figure in (*article_001.published_values(results), *article_004.descent_values(results))
     }
     assert {name: end for name, end in ends.items() if name.startswith("from")} == {

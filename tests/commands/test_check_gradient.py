@@ -55,7 +55,7 @@ def test_it_writes_the_differences_and_their_picture_and_nothing_else(
         assert picture.size == (840, 880)
 
 
-def test_a_wrong_gradient_is_told_in_a_line_with_the_parameter(
+def test_a_wrong_gradient_is_reported_in_a_line_with_the_parameter(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (project / "conf" / "network" / "tampered.yaml").write_text(
@@ -85,7 +85,7 @@ def test_an_experiment_by_central_differences_is_checked_at_its_own_step(
         assert float(row["largest_absolute"]) < 1e-3
 
 
-def test_without_an_experiment_the_choices_are_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_experiment_the_choices_are_listed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit, match=r"^descent check-gradient: say what to train: experiment=NAME, one of "):
         check(monkeypatch)
     assert not (project / "gradients").exists()

@@ -80,7 +80,7 @@ def test_a_comparison_is_a_run_of_mlflow_and_takes_no_run_from_its_sweep(
 
 
 @pytest.mark.parametrize("pick", ["0123456789abcdef", "params.optimizer = 'nobody'", "f" * 32])
-def test_a_pick_that_nothing_answers_to_is_told_in_a_line(compared: Compared, pick: str) -> None:
+def test_a_selector_that_matches_nothing_is_reported_in_a_line(compared: Compared, pick: str) -> None:
     with pytest.raises(UserError, match="no run matches; name a folder under runs or sweeps") as caught:
         compared(pick)
     assert "\n" not in str(caught.value)

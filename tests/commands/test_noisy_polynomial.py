@@ -70,7 +70,7 @@ def test_the_command_line_sets_parameters(project: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "part"),
     [
         ("count=6", "count=6: choose a number above degree=6"),
         ("degree=0", "degree=0: choose a whole number from 1"),
@@ -88,13 +88,13 @@ def test_the_command_line_sets_parameters(project: Path, monkeypatch: pytest.Mon
     ],
 )
 def test_a_parameter_that_makes_no_data_is_refused_in_one_line_and_nothing_written(
-    project: Path, monkeypatch: pytest.MonkeyPatch, override: str, told: str
+    project: Path, monkeypatch: pytest.MonkeyPatch, override: str, part: str
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         descent(monkeypatch, override)
     message = str(caught.value.code)
     assert message.startswith("descent noisy_polynomial: ")
-    assert told in message
+    assert part in message
     assert "\n" not in message
     assert not (project / "data" / "noisy_polynomial").exists()
 

@@ -30,8 +30,8 @@ def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if path.stem not in EXPERIMENTS:
             path.unlink()
     for name in EXPERIMENTS:
-        asked = (f"experiment={name}", "trainer.max_steps=3", f"run_dir=runs/{name}")
-        draw(train(composed_in(project, *asked), RunRequest(asked)).folder)
+        overrides = (f"experiment={name}", "trainer.max_steps=3", f"run_dir=runs/{name}")
+        draw(train(composed_in(project, *overrides), RunRequest(overrides)).folder)
     for article in (article_000, article_001, article_002, article_003, article_004):
         own = [figure for figure in FIGURES if figure.article == article.ARTICLE]
         monkeypatch.setattr(article, "published_values", lambda results, own=own: own)

@@ -18,7 +18,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_every_record_under_runs_is_brought(
+def test_every_record_under_runs_is_synced(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a", "sweep/b"):
@@ -49,7 +49,7 @@ def test_a_folder_without_a_record_is_said_to_be_one(monkeypatch: pytest.MonkeyP
         main(["nowhere"])
 
 
-def test_a_server_that_is_away_is_told_in_a_line(project: Path) -> None:
+def test_an_unreachable_server_is_reported_in_a_line(project: Path) -> None:
     ended_record(project / "runs" / "a")
     said = subprocess.run(
         [sys.executable, "-m", "descent", "sync", "--uri", "http://127.0.0.1:9"],

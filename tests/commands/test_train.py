@@ -29,16 +29,16 @@ def said(project: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Said]:
 SEARCH = ("experiment=bowl_001", "sweep=optuna", "trainer.max_steps=20")
 
 
-def test_a_search_goes_on_where_it_stood_up_to_its_number_of_trials(said: Said, project: Path) -> None:
+def test_a_search_resumes_up_to_its_number_of_trials(said: Said, project: Path) -> None:
     one, two = "hydra.sweeper.n_trials=1", "hydra.sweeper.n_trials=2"
     assert "1 jobs: 1 trained, 0 resumed, 0 finished before, 0 failed" in said(*SEARCH, one)[-3]
     assert "1 jobs: 0 trained, 0 resumed, 1 finished before, 0 failed" in said(*SEARCH, one)[-3]
     assert "2 jobs: 1 trained, 0 resumed, 1 finished before, 0 failed" in said(*SEARCH, two)[-3]
     (folder,) = (project / "sweeps").iterdir()
-    asked = [trial["params"]["optimizer.lr"] for trial in json.loads((folder / "record" / "study.json").read_text())]
+    rates = [trial["params"]["optimizer.lr"] for trial in json.loads((folder / "record" / "study.json").read_text())]
     trained = [RunRecord(run).header.params["optimizer.lr"] for run in (project / "runs").iterdir()]
-    assert len(set(asked)) == 2
-    assert sorted(asked) == sorted(map(float, trained))
+    assert len(set(rates)) == 2
+    assert sorted(rates) == sorted(map(float, trained))
 
 
 def test_a_search_looks_in_log_space_and_for_several_things_at_once(said: Said, project: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_search_looks_in_log_space_and_for_several_things_at_once(said: Said, 
         assert 1e-6 <= float(params["optimizer.weight_decay"]) <= 1e-2
 
 
-def test_a_search_whose_trials_all_fail_is_told_in_a_line(said: Said, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_search_whose_trials_all_fail_is_reported_in_a_line(said: Said, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match=r"^2 of 2 jobs failed, as said above; ValueError: No trials are completed"):
         said(*SEARCH, "optimizer.lr=-2,-1", "hydra.sweeper.n_trials=2")
     assert "choose a number from 0" in capsys.readouterr().err
@@ -64,7 +64,7 @@ def test_random_starts_differ_and_nothing_else(said: Said, project: Path) -> Non
     assert len(starts) == 3
 
 
-def test_a_run_tells_of_its_evaluations(said: Said) -> None:
+def test_a_run_reports_its_evaluations(said: Said) -> None:
     assert len([line for line in said("problem=bowl", "trainer.max_steps=5") if line.startswith("step ")]) == 6
 
 
@@ -76,12 +76,12 @@ def test_a_run_says_where_its_record_is_and_of_one_that_is_there_how_it_is_train
     assert said(*words) == ["bowl: runs/mine holds this run already, finished; remove it to train again"]
 
 
-def test_a_sweep_tells_of_its_runs_only(said: Said) -> None:
+def test_a_sweep_reports_only_its_runs(said: Said) -> None:
     lines = said("-m", "problem=bowl", "trainer.max_steps=4", "seed=0,1")
     assert [line.partition(":")[0] for line in lines] == ["seed=0", "seed=1", "bowl", "best", lines[-1]]
 
 
-def test_a_sweep_stands_in_the_folder_it_is_told_and_over_no_other(said: Said, project: Path) -> None:
+def test_a_sweep_is_in_the_chosen_folder_and_replaces_no_other(said: Said, project: Path) -> None:
     words = ("-m", "problem=bowl", "hydra.sweep.dir=mine", "run_dir=mine/${hydra:job.num}")
     said(*words, "trainer.max_steps=4", "seed=0,1")
     assert (project / "mine" / "views" / "runs.csv").exists()

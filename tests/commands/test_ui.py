@@ -12,7 +12,7 @@ from waiting import eventually
 
 from descent.commands.ui import pages
 from descent.records.run import SWEEP_OF
-from descent.records.sweep import Job, State, SweepHeader, SweepRecord
+from descent.records.sweep import JobState, SweepHeader, SweepRecord, SweepState
 from descent.tracking.store import connect
 from descent.tracking.sweep_sync import sync_sweep
 from descent.tracking.sync import sync
@@ -32,8 +32,8 @@ def sweep(project: Path, name: str, ended: int) -> None:
     folder = project / "runs" / f"{name}-run"
     run = ended_record(folder, tags={SWEEP_OF: name})
     record = SweepRecord.create(project / "sweeps" / name, SweepHeader(name, name, "x squared", 0, {}, {}), "")
-    record.note(Job(["seed=1"], "seed=1", "trained", str(folder.relative_to(project)), run.header.id))
-    record.write_state(State("FINISHED", when=ended))
+    record.write_job(JobState(["seed=1"], "seed=1", "trained", str(folder.relative_to(project)), run.header.id))
+    record.write_state(SweepState("FINISHED", when=ended))
     for sync_one in (sync, sync_sweep):
         sync_one(folder if sync_one is sync else record.folder, f"sqlite:///{project}/mlflow.db")
 

@@ -1,4 +1,4 @@
-"""Records of runs to compare, of which only parameters and metrics matter."""
+"""Records of runs to compare, with only parameters and metrics of interest."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -12,7 +12,7 @@ from descent.compare.comparison import compare_runs
 from descent.compare.grouping import ended_runs, group_runs
 from descent.compare.pictures import comparison_pictures
 from descent.records.run import Result, RunRecord
-from descent.records.sweep import State
+from descent.records.sweep import SweepState
 from descent.render import stamp
 from descent.runs.identity import RunRequest
 from descent.runs.train import train
@@ -116,7 +116,7 @@ def test_the_best_run_has_the_metric_and_did_not_diverge(
     assert comparison.value == value
     assert comparison.best_value == f"{metric} {value}"
     state = comparison.state("FAILED", failed=2)
-    assert state == State(
+    assert state == SweepState(
         "FAILED",
         {"runs/finished": 2, "runs/converged": 1, "runs/diverged": 1, "runs/failed": 2, f"best/{metric}": value},
         best,

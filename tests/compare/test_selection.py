@@ -9,7 +9,7 @@ from tracking.runs import ended_record, start
 from descent.compare.selection import select_runs
 from descent.errors import UserError
 from descent.records.run import RunRecord
-from descent.records.sweep import Job, State, SweepHeader, SweepRecord
+from descent.records.sweep import JobState, SweepHeader, SweepRecord, SweepState
 from descent.tracking.sweep_sync import sync_sweep
 from descent.tracking.sync import sync
 
@@ -38,8 +38,8 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Store:
         ids[name] = sync(record.folder, uri).run_id
     sweep = SweepRecord.create(folder / "sweeps" / "s", SweepHeader("s", "a sweep", "x squared", 0, {}, {}), "")
     for name in "cd":
-        sweep.note(Job([f"seed={name}"], name, "trained", f"runs/{name}", f"id-{name}"))
-    sweep.write_state(State("FINISHED"))
+        sweep.write_job(JobState([f"seed={name}"], name, "trained", f"runs/{name}", f"id-{name}"))
+    sweep.write_state(SweepState("FINISHED"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         ids["sweep"] = sync_sweep(sweep.folder, uri).run_id
@@ -100,7 +100,7 @@ def test_a_selector_without_a_match_is_an_error_in_one_line(store: Store, select
 
 def test_a_sweep_without_runs_does_not_match(store: Store) -> None:
     sweep = SweepRecord.create(store.folder / "new", SweepHeader("new", "a sweep", "x squared", 0, {}, {}), "")
-    sweep.write_state(State("FAILED"))
+    sweep.write_state(SweepState("FAILED"))
     with pytest.raises(UserError, match="no run matches"):
         names(store, sync_sweep(sweep.folder, store.uri).run_id)
 
@@ -115,5 +115,5 @@ def test_a_job_without_a_record_is_not_selected(store: Store) -> None:
     sweep = SweepRecord.create(store.folder / "other" / "s", SweepHeader("t", "t", "x squared", 0, {}, {}), "")
     start(store.folder / "begun", 3)
     for name, folder in (("begun", "begun"), ("nowhere", "nowhere"), ("waiting", None)):
-        sweep.note(Job([f"seed={name}"], name, "running", folder))
+        sweep.write_job(JobState([f"seed={name}"], name, "running", folder))
     assert names(store, "other") == ["begun"]

@@ -44,7 +44,7 @@ HAT, ANYTHING = "core.test_components.Hat", "core.test_components.anything"
         {"_target_": HAT, "_args_": [5], "colour": "red", "brim": 2.0},
         {"_target_": HAT, "_partial_": True, "_convert_": "all", "_recursive_": False, "brim": 2.0},
         {"_target_": ANYTHING, "size": 5, "lining": {"silk": True}},
-        {"_target_": "core.test_components.Nothing", "size": 5},  # which is told when it is built
+        {"_target_": "core.test_components.Nothing", "size": 5},  # an error that is raised when it is built
         {"_target_": "nowhere.Hat", "size": 5},
     ],
 )

@@ -10,13 +10,13 @@ from typing import NoReturn
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-# On a machine without a network Chromium would go on asking for what it likes to know.
+# Without a network, Chromium would repeat its own background requests.
 QUIET = [f"--disable-{what}" for what in ("gpu", "quic", "background-networking", "component-update", "sync")]
 
 
 @dataclass(frozen=True)
 class Visit:
-    """A page in the browser, and what has gone wrong on it so far: errors and warnings, requests that failed."""
+    """A page in the browser, and its faults so far: errors, warnings and failed requests."""
 
     page: Page
     faults: list[str]

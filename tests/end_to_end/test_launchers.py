@@ -18,7 +18,7 @@ from descent.core.config import TrainConfig
 from descent.records.run import STEPS, RunRecord
 from descent.records.sweep import SweepRecord
 from descent.runs.composition import CommandLine
-from descent.runs.sweep_identity import passed_on
+from descent.runs.sweep_identity import identity_overrides
 
 pytestmark = pytest.mark.services
 
@@ -77,7 +77,7 @@ def test_ray_runs_the_jobs_on_the_nodes_of_its_cluster(project: Path, cluster: d
     assert len(set(re.findall(r"_run_job pid=(\d+)", done.stdout + done.stderr))) == 2
 
 
-def test_what_is_wrong_with_a_launcher_is_told_in_a_line(project: Path) -> None:
+def test_an_error_of_a_launcher_is_reported_in_a_line(project: Path) -> None:
     done = here(*SWEEP, RATES, "hydra/launcher=joblib", "hydra.launcher.n_jobs=0", "tracking=none", cwd=project)
     assert done.returncode == 1
     assert done.stderr == "descent train: ValueError: n_jobs == 0 in Parallel has no meaning\n"
@@ -105,7 +105,7 @@ def test_jobs_that_run_elsewhere_end_with_their_sweep(project: Path) -> None:
         assert [row[0] for row in record.read(STEPS).rows] == list(range(1, len(record.read(STEPS).rows) + 1))
 
 
-def test_a_job_that_does_not_see_its_sweep_brings_its_run_under_it(
+def test_a_job_that_does_not_see_its_sweep_syncs_its_run_as_a_child_of_it(
     project: Path,
     tmp_path_factory: pytest.TempPathFactory,
     capsys: pytest.CaptureFixture[str],
@@ -114,7 +114,7 @@ def test_a_job_that_does_not_see_its_sweep_brings_its_run_under_it(
     check_trained(here(*SWEEP, RATES, cwd=project), project)
     (folder,) = (project / "sweeps").iterdir()
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    known = [word.replace(str(project), str(elsewhere)) for word in passed_on(SweepRecord(folder))]
+    known = [word.replace(str(project), str(elsewhere)) for word in identity_overrides(SweepRecord(folder))]
     words = (*SWEEP[3:], "optimizer.lr=1e-1", f"tracking.uri={store}", *known)
     line = CommandLine("train", TrainConfig, words)
     with line.hydra() as hydra:

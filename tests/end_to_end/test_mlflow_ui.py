@@ -80,9 +80,9 @@ class Ui:
     taken: list[Path] = field(default_factory=list)
 
     def open(self, address: str) -> None:
-        """Open a page of the UI, which for training must be asked for."""
-        asked = "" if "workflowType" in address else f"{'&' if '?' in address else '?'}workflowType=machine_learning"
-        self.page.goto(f"{self.store.url}/{address}{asked}")
+        """Open a page of the UI, in its mode for model training."""
+        workflow = "" if "workflowType" in address else f"{'&' if '?' in address else '?'}workflowType=machine_learning"
+        self.page.goto(f"{self.store.url}/{address}{workflow}")
 
     def keep(self, what: str) -> None:
         """Keep a screenshot."""

@@ -57,7 +57,7 @@ def page(report: Path) -> Iterator[Visit]:
 
 
 def open_all(page: Visit) -> None:
-    """Open whatever can be opened."""
+    """Open every element that can be opened."""
     page.page.locator("details").evaluate_all("all => all.forEach(details => details.open = true)")
 
 
@@ -94,7 +94,7 @@ def test_it_fits_the_screen_in_light_and_dark(page: Visit) -> None:
         for size in (LAPTOP, PHONE):
             page.page.set_viewport_size(size)
             assert page.page.evaluate("document.documentElement.scrollWidth") == size["width"], scheme
-    # On the phone each value of a figure stands below the one before, in full width.
+    # On the phone each value of a figure is below the one before, in full width.
     boxes = [cell.bounding_box() for cell in page.page.locator("table.figures tr").nth(1).locator("th, td").all()]
     shown = [box for box in boxes if box]
     assert [box["y"] for box in shown] == sorted({box["y"] for box in shown})

@@ -40,8 +40,8 @@ def test_a_sweep_that_is_there_imports_nothing_heavy_and_changes_nothing(project
     (state,) = project.glob("sweeps/*/record/state.json")
     files = [state, *project.glob("sweeps/*/views/*"), *project.glob("runs/*/views/*")]
     before = everything(store), [(path.read_bytes(), path.stat().st_ino) for path in files[1:]], state.read_bytes()
-    tell = "import sys; from descent.cli import main; main(); print({'torch', 'mlflow', 'matplotlib'} & {*sys.modules})"
-    again = run(sys.executable, "-c", tell, *SWEEP[1:], cwd=project)
+    code = "import sys; from descent.cli import main; main(); print({'torch', 'mlflow', 'matplotlib'} & {*sys.modules})"
+    again = run(sys.executable, "-c", code, *SWEEP[1:], cwd=project)
     assert again.returncode == 0, again.stderr
     assert "4 jobs: 0 trained, 0 resumed, 4 finished before, 0 failed" in again.stdout
     assert again.stdout.splitlines()[-1] == "set()"
@@ -49,7 +49,7 @@ def test_a_sweep_that_is_there_imports_nothing_heavy_and_changes_nothing(project
     assert after == before
 
 
-def test_a_sweep_that_is_there_comes_whole_to_a_store_that_is_new(project: Path) -> None:
+def test_a_finished_sweep_is_synced_whole_to_a_new_store(project: Path) -> None:
     sweep = (*SWEEP, "tracking.flush_timeout=300")
     assert here(*sweep, cwd=project).returncode == 0
     before = children(project)
@@ -59,7 +59,7 @@ def test_a_sweep_that_is_there_comes_whole_to_a_store_that_is_new(project: Path)
     assert len(before) == 4
 
 
-def test_a_job_that_fails_stops_no_other_and_is_told_of(project: Path) -> None:
+def test_a_job_that_fails_stops_no_other_and_is_reported(project: Path) -> None:
     # The command line has the last word over what a ready sweep sweeps over.
     sweep = ("sweep=learning_rate", "optimizer.lr=0.1,-1")
     done = here("descent", "train", "problem=bowl", "trainer.max_steps=5", "tracking=none", *sweep, cwd=project)
@@ -90,12 +90,12 @@ def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Pat
         record = RunRecord(folder)
         steps = record.read(STEPS)
         column = steps.columns.index("loss/step")
-        told = rows(
+        logged = rows(
             store,
             "select m.step, m.value from metrics m join tags t on t.run_uuid = m.run_uuid where m.key = 'loss/step' "
             f"and t.key = 'descent.record' and t.value = '{record.header.id}' order by m.step",
         )
-        assert told == [(row[0], row[column]) for row in steps.rows]
+        assert logged == [(row[0], row[column]) for row in steps.rows]
 
 
 def test_two_sweeps_at_once_share_the_job_that_both_have(project: Path) -> None:

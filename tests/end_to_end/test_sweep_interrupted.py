@@ -52,7 +52,7 @@ def test_jobs_that_are_trained_together_are_jobs_like_others(project: Path) -> N
     assert "4 jobs: 0 trained, 0 resumed, 4 finished before, 0 failed" in again.stdout
 
 
-def test_a_sweep_that_goes_on_is_refused_again_and_ctrl_c_ends_it_in_seconds_as_killed(project: Path) -> None:
+def test_a_sweep_that_is_running_is_refused_again_and_ctrl_c_ends_it_in_seconds_as_killed(project: Path) -> None:
     long = (*COMMAND, "trainer.max_steps=200000", "optimizer.lr=1e-4,1e-3")
     with started(*long, cwd=project) as sweep:
         assert eventually(lambda: any(project.glob("runs/*/record/steps.csv")), seconds=120)
@@ -60,7 +60,7 @@ def test_a_sweep_that_goes_on_is_refused_again_and_ctrl_c_ends_it_in_seconds_as_
         again = run(*long, cwd=project)
         assert again.returncode == 1
         (line,) = again.stderr.splitlines()
-        assert line.startswith("descent train: another process is at this sweep (")
+        assert line.startswith("descent train: another process is running this sweep (")
 
         sweep.send_signal(signal.SIGINT)
         assert sweep.wait(timeout=15) == 130

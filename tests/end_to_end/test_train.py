@@ -28,7 +28,7 @@ def test_the_help_lists_the_groups_with_their_choices(project: Path) -> None:
         (["experiment=noisy_polynomial", "seed=["], "seed=[: no viable alternative at input '['"),
     ],
 )  # fmt: skip
-def test_a_wrong_override_is_told_in_a_line(project: Path, arguments: list[str], says: str) -> None:
+def test_a_wrong_override_is_reported_in_a_line(project: Path, arguments: list[str], says: str) -> None:
     failed = run("descent", "train", *arguments, cwd=project)
     assert failed.returncode == 1
     assert failed.stdout == ""
@@ -45,7 +45,7 @@ def test_a_wrong_override_is_told_in_a_line(project: Path, arguments: list[str],
         ("problem.start=[1.0]", "problem.start=[1.0]: the position is (x, y); choose 2 finite numbers, for example "),
     ],
 )
-def test_a_wrong_number_is_told_in_a_line(project: Path, override: str, says: str) -> None:
+def test_a_wrong_number_is_reported_in_a_line(project: Path, override: str, says: str) -> None:
     failed = here("descent", "train", *BOWL, override, cwd=project)
     assert failed.returncode == 1
     assert failed.stdout == ""
@@ -53,13 +53,13 @@ def test_a_wrong_number_is_told_in_a_line(project: Path, override: str, says: st
     assert not (project / "runs").exists()
 
 
-def test_a_command_that_does_not_exist_is_told_with_the_choices(project: Path) -> None:
+def test_a_command_that_does_not_exist_is_reported_with_the_choices(project: Path) -> None:
     failed = run("descent", "ascend", cwd=project)
     assert failed.returncode == 1
     assert failed.stderr == f"descent: there is no command 'ascend'; choose one of {', '.join(names())}\n"
 
 
-def test_a_server_that_is_away_costs_the_run_nothing_and_sync_brings_it_later(project: Path) -> None:
+def test_an_unreachable_server_does_not_fail_the_run_and_sync_logs_it_later(project: Path) -> None:
     train = ("descent", "train", "experiment=noisy_polynomial", "trainer.max_steps=20", "run_dir=runs/here")
     away = here(*train, "tracking.uri=http://127.0.0.1:9", cwd=project)
     assert away.returncode == 0, away.stderr

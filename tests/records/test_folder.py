@@ -6,8 +6,8 @@ from tracking.runs import ended_record
 
 from descent.errors import UserError
 from descent.records.folder import folders_with
-from descent.records.run import HEADER, RunRecord, records
-from descent.records.sweep import SWEEP, SweepHeader, SweepRecord, sweeps
+from descent.records.run import HEADER, RunRecord, run_folders
+from descent.records.sweep import SWEEP, SweepHeader, SweepRecord, sweep_folders
 
 
 def first_version(folder: Path, name: str) -> Path:
@@ -39,6 +39,6 @@ def test_records_are_found_by_the_folders_that_hold_them(tmp_path: Path) -> None
     ended_record(tmp_path / "runs" / "b")
     ended_record(tmp_path / "runs" / "a")
     SweepRecord.create(tmp_path / "sweeps" / "c", SweepHeader("id", "c", "bowl", 0, {}, {}), "")
-    assert records([tmp_path]) == [tmp_path / "runs" / "a", tmp_path / "runs" / "b"]
-    assert records([tmp_path / "runs" / "b"]) == [tmp_path / "runs" / "b"]
-    assert sweeps([tmp_path]) == [tmp_path / "sweeps" / "c"]
+    assert run_folders([tmp_path]) == [tmp_path / "runs" / "a", tmp_path / "runs" / "b"]
+    assert run_folders([tmp_path / "runs" / "b"]) == [tmp_path / "runs" / "b"]
+    assert sweep_folders([tmp_path]) == [tmp_path / "sweeps" / "c"]

@@ -10,12 +10,12 @@ from conftest import Composed
 
 import descent
 from descent.records import lineage
-from descent.records.lineage import dvc_tags, flat, git_tags, inputs, run_key
+from descent.records.lineage import dvc_tags, flattened, git_tags, hashed_inputs, run_key
 from descent.records.run import Input
 
 CANNOT_CHANGE_A_RESULT = {
     "description",  # describes the run
-    "optimizer.sharing.target",  # a run is in a batch what it is alone, whoever takes its steps
+    "optimizer.sharing.target",  # a run has the same result in a batch and alone, whichever optimizer takes its steps
     "optimizer.sharing.across_lr",
     "article",
     "run_dir",  # where the record goes
@@ -32,7 +32,7 @@ CANNOT_CHANGE_A_RESULT = {
 
 @pytest.mark.parametrize("experiment", ["himmelblau", "noisy_polynomial", "mnist_two_layer", "patterns"])
 def test_every_setting_changes_the_key_unless_it_cannot_change_a_result(composed: Composed, experiment: str) -> None:
-    params = flat(composed(f"experiment={experiment}").to_dict())
+    params = flattened(composed(f"experiment={experiment}").to_dict())
     key = run_key(params, [])
     without_effect = {name for name in params if run_key(params | {name: params[name] + "1"}, []) == key}
     assert without_effect == CANNOT_CHANGE_A_RESULT
@@ -52,18 +52,18 @@ def test_a_setting_whose_name_begins_like_another_is_not_ignored() -> None:
 
 def test_a_flat_configuration_has_texts_as_they_are_and_other_values_as_json() -> None:
     nested = {"a": {"b": {"c": 1e-3}, "d": [1, 2.5, None]}, "name": "x²", "off": False, "no": None}
-    assert flat(nested) == {"a.b.c": "0.001", "a.d": "[1, 2.5, null]", "name": "x²", "off": "false", "no": "null"}
+    assert flattened(nested) == {"a.b.c": "0.001", "a.d": "[1, 2.5, null]", "name": "x²", "off": "false", "no": "null"}
 
 
 def test_an_input_has_its_path_in_the_project_and_the_md5_of_its_content(tmp_path: Path) -> None:
     (tmp_path / "data" / "points").mkdir(parents=True)
     path = tmp_path / "data" / "points" / "a.csv"
     path.write_bytes(b"hello")
-    before = inputs([path], tmp_path)
+    before = hashed_inputs([path], tmp_path)
     assert before == [Input("a.csv", "data/points/a.csv", "5d41402abc4b2a76b9719d911017c592")]  # md5 of `hello`
     assert dvc_tags(before) == {"dvc.data/points/a.csv": before[0].digest}
     path.write_bytes(b"hullo")
-    after = inputs([path], tmp_path)
+    after = hashed_inputs([path], tmp_path)
     assert len({run_key({}, data) for data in ([], before, after, before + after, after + before)}) == 5
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from tracking.runs import ended_record, evaluate, start, step
 
-from descent.records.run import EVALUATIONS, STEPS, RunRecord, records
+from descent.records.run import EVALUATIONS, STEPS, RunRecord, run_folders
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_records_are_found_below_a_folder(tmp_path: Path) -> None:
     start(tmp_path / "sweep" / "1", 1)
     start(tmp_path / "sweep" / "0", 1)
     (tmp_path / "other").mkdir()
-    assert records([tmp_path, tmp_path / "sweep"]) == [tmp_path / "sweep" / "0", tmp_path / "sweep" / "1"]
+    assert run_folders([tmp_path, tmp_path / "sweep"]) == [tmp_path / "sweep" / "0", tmp_path / "sweep" / "1"]
 
 
 def test_opening_a_folder_without_a_record_raises(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from descent.records.sweep import Job, Stage, SweepHeader, SweepRecord
+from descent.records.sweep import JobState, Stage, SweepHeader, SweepRecord
 
 STARTED = 1000
 
@@ -18,14 +18,14 @@ STARTED = 1000
     ],
 )
 def test_a_job_that_ended_before_its_sweep_was_started_is_skipped(stage: Stage, before: Stage, since: Stage) -> None:
-    job = Job(["seed=1"], "a", stage, "runs/a", "id-a", "reason", STARTED)
-    assert job.as_reported_since(STARTED + 1) == Job(["seed=1"], "a", before, "runs/a", "id-a", "reason", STARTED)
+    job = JobState(["seed=1"], "a", stage, "runs/a", "id-a", "reason", STARTED)
+    assert job.as_reported_since(STARTED + 1) == JobState(["seed=1"], "a", before, "runs/a", "id-a", "reason", STARTED)
     assert job.as_reported_since(STARTED).stage == since
 
 
-def test_a_note_on_a_job_replaces_the_one_before(tmp_path: Path) -> None:
+def test_a_state_of_a_job_replaces_the_one_before(tmp_path: Path) -> None:
     sweep = SweepRecord.create(tmp_path, SweepHeader("id", "a sweep", "x squared", 0, {}, {}), "")
-    sweep.note(Job(["seed=2", "lr=1"], "b", "running"))
-    sweep.note(Job(["seed=1", "lr=1"], "a", "running"))
-    sweep.note(Job(["lr=1", "seed=2"], "b", "trained"))  # the same overrides in another order
+    sweep.write_job(JobState(["seed=2", "lr=1"], "b", "running"))
+    sweep.write_job(JobState(["seed=1", "lr=1"], "a", "running"))
+    sweep.write_job(JobState(["lr=1", "seed=2"], "b", "trained"))  # the same overrides in another order
     assert [(job.name, job.stage) for job in SweepRecord(tmp_path).jobs()] == [("a", "running"), ("b", "trained")]

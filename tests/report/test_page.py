@@ -137,7 +137,7 @@ def test_a_card_has_the_result_and_the_command_of_the_run(page: Parsed) -> None:
         assert text in bowl
     assert "descent train experiment=bowl" in bowl
     assert "diverged" not in bowl  # the result says it
-    assert "not in MLflow; descent sync brings it there" in cubic
+    assert "not in MLflow; descent sync syncs it" in cubic
 
 
 def test_every_cell_of_a_table_has_headings(page: Parsed) -> None:

@@ -10,7 +10,7 @@ from descents import alone
 
 from descent.core.data.points import write_points
 from descent.errors import UserError
-from descent.runs.basins import AWAY, ELSEWHERE, NOT_YET, Basins, basins
+from descent.runs.basins import DIVERGED, ELSEWHERE, NOT_YET, Basins, basins
 
 SMALL = ("sweep=basin", "basin.cells=7")
 
@@ -34,7 +34,7 @@ def test_on_a_parabola_every_cell_is_what_the_closed_form_says(composed: Compose
         for column, start in enumerate(found.starts):
             path = [start * (1 - 2 * rate) ** step for step in range(steps + 1)]
             if any(abs(x) > threshold for x in path[1:]):
-                expected = AWAY
+                expected = DIVERGED
             else:
                 expected = "at the minimum 0" if abs(2 * path[-1]) <= config.tolerance else NOT_YET
             assert outcome(found, row, column) == expected
@@ -51,7 +51,7 @@ def test_a_cell_comes_to_what_its_run_comes_to_alone(composed: Composed, tmp_pat
         config = composed(*common, f"problem.start=[{start},1]", f"optimizer.lr={rate}")
         result, end = alone(config, tmp_path / f"{row}{column}")
         ours = outcome(found, row, column)
-        if ours == AWAY:
+        if ours == DIVERGED:
             assert result == "diverged"
         elif ours == NOT_YET:
             assert result == "finished"
@@ -111,7 +111,7 @@ def test_where_steps_see_other_data_a_cell_counts_the_runs_of_all_seeds(composed
             start, rate = f"problem.start={found.starts[column]}", f"optimizer.lr={found.rates[row]}"
             result, end = alone(composed(*WELLS, start, rate, f"seed={seed}"), tmp_path / f"{row}{column}{seed}")
             nearest = int(np.abs(found.minima[:, 0] - end[0]).argmin())
-            ends.append(AWAY if result == "diverged" else found.outcomes[nearest])
+            ends.append(DIVERGED if result == "diverged" else found.outcomes[nearest])
         assert len(set(ends)) > 1
         counted = dict(zip(found.outcomes, found.counts[:, row, column].tolist(), strict=True))
         assert counted == {name: ends.count(name) for name in found.outcomes}

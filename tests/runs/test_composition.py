@@ -101,7 +101,7 @@ def test_what_is_swept_and_misspelt_is_refused_before_any_job(
 
 
 @pytest.mark.parametrize("flag", [(), ("-m", "seed=0,1")], ids=["single", "sweep"])
-def test_without_a_problem_the_experiments_are_told(refused: Refused, outside: Path, flag: tuple[str, ...]) -> None:
+def test_without_a_problem_the_experiments_are_listed(refused: Refused, outside: Path, flag: tuple[str, ...]) -> None:
     said = refused("train", *flag, "tracking=none", "--config-dir", str(outside))
     assert said.startswith("say what to train: experiment=NAME, one of ackley, beale, ")
     assert said.endswith(", walk")
@@ -190,7 +190,7 @@ def test_a_job_that_is_refused_fails_and_stops_no_other(project: Path) -> None:
     [("-m", *BOWL, "seed=0,1"), (*BOWL, "-m", "seed=0,1"), (*BOWL, "seed=0,1", "-m")],
     ids=["before", "between", "after"],
 )
-def test_the_flag_of_a_sweep_stands_anywhere(project: Path, words: tuple[str, ...]) -> None:
+def test_the_flag_of_a_sweep_may_be_anywhere(project: Path, words: tuple[str, ...]) -> None:
     done = here("descent", "train", *words, cwd=project)
     assert done.returncode == 0, done.stderr
     assert "2 jobs: 2 trained" in done.stdout

@@ -76,7 +76,7 @@ def problems(project: Path) -> None:
         (("optimizer=adam", "+optimizer.capturable=true", "~optimizer.fused"), "torch.optim.Adam can't take a step"),
         (
             ("optimizer._target_=optimizers.Forgetful",),
-            "optimizers.Forgetful can't be resumed on problem himmelblau: its steps after a checkpoint would be others",
+            "optimizers.Forgetful can't be resumed on problem himmelblau: its steps after a checkpoint differ from",
         ),
         (("optimizer._target_=optimizers.Noisy",), "steps to 1 drew random numbers, which the first loss did not"),
         (("problem=whimsical",), "steps to 4 drew random numbers, which the first loss did not"),

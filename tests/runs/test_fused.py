@@ -17,7 +17,7 @@ from descent.core.data.examples import Data, Examples, unchanged
 from descent.core.problems.problem import Problem
 from descent.core.training.batching import LARGEST, batches
 from descent.core.training.training_run import TrainingRun
-from descent.records.run import EVALUATIONS, STEPS, TRAJECTORY, RunRecord, records
+from descent.records.run import EVALUATIONS, STEPS, TRAJECTORY, RunRecord, run_folders
 from descent.runs.identity import RunResult
 from descent.runs.tracked_run import TrackedRun
 from descent.runs.train import train, train_batch
@@ -165,7 +165,7 @@ def test_a_run_that_is_resumed_without_its_batch_ends_within_rounding_and_that_i
     ]
     with pytest.raises(KeyboardInterrupt):
         train_together(*configs, listener=Stopper(4))
-    begun = {record.header.key: record.read(STEPS).rows for record in map(RunRecord, records([Path("runs")]))}
+    begun = {record.header.key: record.read(STEPS).rows for record in map(RunRecord, run_folders([Path("runs")]))}
     assert all(0 < len(rows) < 60 for rows in begun.values())
     for n, (config, job) in enumerate(zip(configs, jobs, strict=True)):
         resumed = train(config)

@@ -1,4 +1,4 @@
-"""What Hydra asks of every launcher."""
+"""What Hydra requires of every launcher."""
 
 import pytest
 from hydra.core.plugins import Plugins

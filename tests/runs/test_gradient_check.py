@@ -81,7 +81,7 @@ def off_on_sight(problem: Problem, minibatch: Minibatch) -> int:
     return sum(int(((a - b).abs() > 1e-4 * a.abs().max()).sum()) for a, b in zip(*estimates, strict=True))
 
 
-def test_a_start_that_stands_on_a_kink_is_no_fault_of_the_gradient() -> None:
+def test_a_start_on_a_kink_is_no_fault_of_the_gradient() -> None:
     """Relus after biases of 0 see exactly 0 on a black image."""
     minibatch = (torch.zeros(5, 8), torch.arange(5) % 4)
     assert all(comparison.agrees for comparison in compare_gradients(network(nn.ReLU, (8, 12, 12, 4)), minibatch))

@@ -57,7 +57,7 @@ def test_a_run_that_a_gpu_may_have_been_meant_for_is_left_to_training(
     assert finished_run(composed(*POLYNOMIAL, "trainer.accelerator=gpu")) is None
 
 
-def test_to_say_that_a_run_is_there_takes_neither_pytorch_nor_mlflow(composed: Composed, project: Path) -> None:
+def test_a_finished_run_is_reported_without_pytorch_and_mlflow(composed: Composed, project: Path) -> None:
     words = ["problem=bowl", "trainer.max_steps=5", "tracking=none", "trainer.accelerator=cpu", "run_dir=runs/here"]
     train(composed(*words))
     program = (

@@ -11,9 +11,9 @@ from quick_landscape import QUICK
 from tracking.runs import start
 
 from descent.records.run import RunRecord
-from descent.records.sweep import Job, State, SweepRecord
+from descent.records.sweep import JobState, SweepRecord, SweepState
 from descent.runs.identity import RunRequest, RunResult
-from descent.runs.job import SweepNotes, of_sweep, open_job, ranked_by
+from descent.runs.job import JobStateWriter, objective_value, open_job, sweep_job_request
 from descent.runs.sweep import open_sweep
 
 REQUEST = RunRequest(["problem=bowl", "optimizer.lr=0.1"])
@@ -21,35 +21,35 @@ REQUEST = RunRequest(["problem=bowl", "optimizer.lr=0.1"])
 
 def test_a_run_is_ranked_by_the_objective(composed: Composed) -> None:
     result = RunResult(ROOT, "finished", {"loss/train": 0.5, "accuracy/test": 0.9})
-    assert ranked_by(composed("problem=bowl").objective, result) == 0.5
-    assert ranked_by(composed("experiment=mnist_two_layer").objective, result) == 0.9
-    assert ranked_by(composed("problem=bowl", "objective.metric=x").objective, result) is None
+    assert objective_value(composed("problem=bowl").objective, result) == 0.5
+    assert objective_value(composed("experiment=mnist_two_layer").objective, result) == 0.9
+    assert objective_value(composed("problem=bowl", "objective.metric=x").objective, result) is None
 
 
-def test_a_run_that_ran_away_is_the_worst(composed: Composed) -> None:
+def test_a_run_that_diverged_is_the_worst(composed: Composed) -> None:
     result = RunResult(ROOT, "diverged", {"loss/train": 0.5, "accuracy/test": 0.9})
-    assert ranked_by(composed("problem=bowl").objective, result) == math.inf
-    assert ranked_by(composed("experiment=mnist_two_layer").objective, result) == -math.inf
+    assert objective_value(composed("problem=bowl").objective, result) == math.inf
+    assert objective_value(composed("experiment=mnist_two_layer").objective, result) == -math.inf
 
 
 @pytest.fixture
 def sweep(project: Path) -> SweepRecord:
-    """A sweep over learning rates that is under way."""
+    """A sweep over learning rates that is running."""
     sweep = open_sweep(common(project, "problem=bowl", "trainer.max_steps=5", "optimizer.lr=0.1,-1"))
-    sweep.write_state(State("RUNNING"))
+    sweep.write_state(SweepState("RUNNING"))
     return sweep
 
 
 @pytest.fixture
 def config(project: Path) -> DictConfig:
-    """What the sweep's job at the larger rate is composed to."""
+    """The configuration of the sweep's job at the larger rate."""
     config = composition_in(project, "problem=bowl", "trainer.max_steps=5", "optimizer.lr=0.1")
     config.landscape = QUICK
     return config
 
 
 def run_job(config: DictConfig, sweep: SweepRecord, request: RunRequest = REQUEST) -> float | None:
-    """Train a job's run alone; what it is ranked by."""
+    """Train a job's run alone; return the value of its objective."""
     with open_job(config, sweep, request) as job:
         job.train()
     return job.value
@@ -59,12 +59,12 @@ class StoppedError(BaseException):
     """Ends a job in the middle."""
 
 
-def noted(sweep: SweepRecord) -> Job:
+def noted(sweep: SweepRecord) -> JobState:
     (job,) = sweep.jobs()
     return job
 
 
-def test_a_job_notes_where_its_run_grows_and_how_it_ended(
+def test_a_job_writes_the_folder_of_its_run_and_how_it_ended(
     project: Path, sweep: SweepRecord, config: DictConfig, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with suppress(StoppedError), open_job(config, sweep, REQUEST) as job:
@@ -94,7 +94,7 @@ def test_a_job_is_trained_once(sweep: SweepRecord, config: DictConfig) -> None:
 
 
 def test_a_job_computes_as_a_single_run_does(sweep: SweepRecord, config: DictConfig) -> None:
-    """In whichever process it is: numbers too small to be normal floats are 0."""
+    """In any process: numbers too small to be normal floats are 0."""
     flushed = torch.tensor([1e-310], dtype=torch.float64).mul(1).item() == 0
     torch.set_flush_denormal(False)
     try:
@@ -104,7 +104,7 @@ def test_a_job_computes_as_a_single_run_does(sweep: SweepRecord, config: DictCon
         torch.set_flush_denormal(flushed)
 
 
-def test_a_job_that_cannot_be_trained_is_noted_with_the_reason(sweep: SweepRecord, project: Path) -> None:
+def test_a_job_that_cannot_be_trained_is_written_with_the_reason(sweep: SweepRecord, project: Path) -> None:
     wrong = composition_in(project, "problem=bowl", "trainer.max_steps=5", "optimizer.lr=-1")
     assert run_job(wrong, sweep, RunRequest(["problem=bowl", "optimizer.lr=-1"])) is None
     failed = noted(sweep)
@@ -113,7 +113,7 @@ def test_a_job_that_cannot_be_trained_is_noted_with_the_reason(sweep: SweepRecor
     assert sweep.runs() == []
 
 
-def test_a_job_that_a_fault_stops_is_noted_with_its_record_and_goes_on_when_it_is_mended(
+def test_a_job_that_a_bug_stops_is_written_with_its_record_and_resumes_when_the_bug_is_fixed(
     project: Path, sweep: SweepRecord, config: DictConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def out_of_paint(run: object) -> None:
@@ -132,29 +132,29 @@ def test_a_job_that_a_fault_stops_is_noted_with_its_record_and_goes_on_when_it_i
 def test_a_job_whose_sweep_was_ended_meanwhile_ends_as_well(sweep: SweepRecord, config: DictConfig) -> None:
     with suppress(StoppedError), open_job(config, sweep, REQUEST) as job:
         assert job.run is not None
-        sweep.write_state(State("KILLED"))
+        sweep.write_state(SweepState("KILLED"))
         with pytest.raises(KeyboardInterrupt):
             job.run.listener.on_progress(job.run.record.folder)
         raise StoppedError
-    before = Job(list(REQUEST.overrides), "lr=0.1", "running")
-    sweep.note(before)
+    before = JobState(list(REQUEST.overrides), "lr=0.1", "running")
+    sweep.write_job(before)
     with pytest.raises(KeyboardInterrupt):
         run_job(config, sweep)
     assert noted(sweep) == before
 
 
-def test_a_job_that_does_not_see_its_sweep_knows_it_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_does_not_see_its_sweep_identifies_it_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESCENT_SWEEP", "0123")
     monkeypatch.setenv("DESCENT_SWEPT", "optimizer.lr seed")
-    assert of_sweep(REQUEST) == RunRequest(REQUEST.overrides, {}, "lr=0.1", "0123")
+    assert sweep_job_request(REQUEST) == RunRequest(REQUEST.overrides, {}, "lr=0.1", "0123")
 
 
-def test_where_a_job_runs_is_noted_once(sweep: SweepRecord, project: Path) -> None:
+def test_the_folder_of_a_job_is_written_once(sweep: SweepRecord, project: Path) -> None:
     record = start(project / "runs" / "mine", 5)
-    notes = SweepNotes(sweep, ["optimizer.lr=0.1"])
-    notes.on_progress(record.folder)
+    writer = JobStateWriter(sweep, ["optimizer.lr=0.1"])
+    writer.on_progress(record.folder)
     (noted,) = (sweep.files / "jobs").iterdir()
     assert [(job.stage, job.folder) for job in sweep.jobs()] == [("running", "runs/mine")]
     noted.unlink()
-    notes.on_progress(record.folder)
+    writer.on_progress(record.folder)
     assert sweep.jobs() == []

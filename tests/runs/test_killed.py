@@ -1,5 +1,5 @@
-"""A run that is killed, at whichever moment, is resumed to what it would have come to; whoever reads meanwhile sees
-nothing that is half-written, and nothing that will not stay."""
+"""A run that is killed at any moment is resumed, and ends as if it had not been killed; readers never see a file that
+is half-written, or rows that are removed later."""
 
 import json
 import shutil
@@ -18,9 +18,9 @@ from tracking.runs import contents, new_store, start
 
 from descent.core.config import TrainConfig
 from descent.core.training.checkpoint import CHECKPOINT, Checkpoint, TrainState, restore
-from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, STEPS, RunRecord, records
+from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, STEPS, RunRecord, run_folders
 from descent.records.study import StudyFile
-from descent.records.sweep import STATE, SWEEP, Job, State, SweepHeader, SweepRecord
+from descent.records.sweep import STATE, SWEEP, JobState, SweepHeader, SweepRecord, SweepState
 from descent.tracking.sync import sync
 
 TABLES = (STEPS, EVALUATIONS)
@@ -98,7 +98,7 @@ def test_a_run_that_is_killed_at_any_moment_is_resumed_to_the_same_end(
     expected = [left(folder) for folder in watched.folders]
     assert len(watched.moments) > 20
     for moment in watched.moments:
-        seen = {record.header.id: record for record in map(RunRecord, records([moment]))}
+        seen = {record.header.id: record for record in map(RunRecord, run_folders([moment]))}
         rows_seen = {record: rows(seen[record]) for record in seen}
         shutil.rmtree(runs)
         shutil.copytree(moment, runs)
@@ -117,7 +117,7 @@ def test_a_run_that_is_killed_at_any_moment_is_resumed_to_the_same_end(
 
 def test_a_run_that_is_resumed_shows_at_once_what_its_checkpoint_covers(watched: Watched, tmp_path: Path) -> None:
     for moment in watched.moments:
-        for folder in records([shutil.copytree(moment, tmp_path / moment.name)]):
+        for folder in run_folders([shutil.copytree(moment, tmp_path / moment.name)]):
             record = RunRecord(folder)
             if record.ending() is None:
                 checkpoint = restore([record])[0]
@@ -125,11 +125,11 @@ def test_a_run_that_is_resumed_shows_at_once_what_its_checkpoint_covers(watched:
                 assert len(record.read(STEPS).rows) == covered
 
 
-def test_a_run_that_is_brought_to_mlflow_at_any_moments_is_there_as_if_brought_once(
+def test_a_run_that_is_synced_at_any_moments_is_in_mlflow_as_if_synced_once(
     watched: Watched, empty_store: Path, tmp_path: Path
 ) -> None:
     often, once = (new_store(empty_store, tmp_path / name) for name in ("often", "once"))
-    for folders in (*map(records, ([moment] for moment in watched.moments)), watched.folders):
+    for folders in (*map(run_folders, ([moment] for moment in watched.moments)), watched.folders):
         for folder in folders:
             sync(folder, often)
     for folder in watched.folders:
@@ -138,7 +138,7 @@ def test_a_run_that_is_brought_to_mlflow_at_any_moments_is_there_as_if_brought_o
 
 
 def test_no_file_that_others_read_is_written_in_its_place(tmp_path: Path) -> None:
-    """Whoever has opened it reads on in what it was; whoever opens it then reads what it is."""
+    """A reader that opens a file before a write reads the old content; one that opens it later reads the new one."""
     record = start(tmp_path / "run", 1)
     sweep = SweepRecord.create(tmp_path / "sweep", SweepHeader("1", "a", "b", 0, {}, {}), "")
     study = optuna.create_study(StudyFile(str(tmp_path / "study.json")), study_name="train")
@@ -152,8 +152,8 @@ def test_no_file_that_others_read_is_written_in_its_place(tmp_path: Path) -> Non
         f"sweep/record/{SWEEP}": lambda number: SweepRecord.create(
             sweep.folder, replace(sweep.header, created=number), ""
         ),
-        f"sweep/record/{STATE}": lambda number: sweep.write_state(State("RUNNING", when=number)),
-        "sweep/record/jobs": lambda number: sweep.note(Job(["seed=1"], "a", "running", when=number)),
+        f"sweep/record/{STATE}": lambda number: sweep.write_state(SweepState("RUNNING", when=number)),
+        "sweep/record/jobs": lambda number: sweep.write_job(JobState(["seed=1"], "a", "running", when=number)),
         "study.json": lambda number: study.tell(study.ask(), number),
     }
     for name, write in writers.items():

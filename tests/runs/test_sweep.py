@@ -7,16 +7,16 @@ from waiting import eventually
 
 from descent.errors import UserError
 from descent.records.folder import now
-from descent.records.sweep import Job, Stage, Status, SweepRecord
+from descent.records.sweep import JobState, Stage, Status, SweepRecord
 from descent.runs import sweep as module
-from descent.runs.sweep import open_sweep, sweep_through
+from descent.runs.sweep import open_sweep, run_sweep
 
 PATIENCE = 300.0
 """Seconds to wait for what takes a moment."""
 
 
 class Heard:
-    """A listener that remembers what it was told."""
+    """A listener that records its calls."""
 
     def __init__(self) -> None:
         self.grown: list[Path] = []
@@ -36,20 +36,22 @@ def heard() -> Heard:
 
 @pytest.fixture
 def sweep(project: Path, monkeypatch: pytest.MonkeyPatch) -> SweepRecord:
-    """A sweep over seeds that has not begun, and is looked at often."""
-    monkeypatch.setattr(module, "LOOKS", 0.01)
+    """A sweep over seeds that has not started, whose jobs are polled often."""
+    monkeypatch.setattr(module, "POLL_INTERVAL", 0.01)
     return open_sweep(common(project, "problem=bowl", "trainer.max_steps=5", "seed=1,2"))
 
 
 def note(sweep: SweepRecord, name: str, stage: Stage, when: int | None = None, reason: str | None = None) -> None:
     folder = None if stage == "failed" else f"runs/{name}"
-    sweep.note(
-        Job([f"seed={name}"], name, stage, folder, folder and f"id-{name}", reason, now() if when is None else when)
+    sweep.write_job(
+        JobState(
+            [f"seed={name}"], name, stage, folder, folder and f"id-{name}", reason, now() if when is None else when
+        )
     )
 
 
 def nothing() -> None:
-    """What a launcher does that has no jobs to run."""
+    """A launcher without jobs."""
 
 
 def test_a_sweep_has_a_folder_of_its_own_in_which_it_is_found_again(project: Path, sweep: SweepRecord) -> None:
@@ -72,32 +74,32 @@ def test_a_run_is_followed_while_it_grows_and_named_once_when_it_is_whole(
         note(sweep, "b", "skipped")
         assert eventually(lambda: {a, b} <= set(heard.whole), PATIENCE)
 
-    sweep_through(sweep, launch, heard)
+    run_sweep(sweep, launch, heard)
     assert heard.whole == [sweep.folder, a, b, sweep.folder]
     assert set(heard.grown) == {a}
 
 
-def test_what_jobs_note_last_is_heard_as_well(project: Path, sweep: SweepRecord, heard: Heard) -> None:
-    sweep_through(sweep, lambda: note(sweep, "a", "trained"), heard)
+def test_the_last_states_of_jobs_are_reported_as_well(project: Path, sweep: SweepRecord, heard: Heard) -> None:
+    run_sweep(sweep, lambda: note(sweep, "a", "trained"), heard)
     assert heard.whole == [sweep.folder, project / "runs" / "a", sweep.folder]
 
 
-def test_runs_of_an_earlier_time_are_not_named_again(sweep: SweepRecord, heard: Heard) -> None:
+def test_runs_of_an_earlier_time_are_not_reported_again(sweep: SweepRecord, heard: Heard) -> None:
     note(sweep, "a", "trained", when=now() - 1000)
     note(sweep, "b", "running", when=now() - 1000)
-    sweep_through(sweep, nothing, heard)
+    run_sweep(sweep, nothing, heard)
     assert heard.whole == [sweep.folder] * 2
     assert heard.grown == []
 
 
 @pytest.mark.parametrize(
-    ("stage", "new_name", "are_told"),
+    ("stage", "new_name", "reported"),
     [("skipped", None, ["1"]), ("trained", None, ["", "1"]), ("skipped", "2", ["1", "2"])],
 )
-def test_a_finished_sweep_is_told_of_at_its_start_only_if_a_run_is_new(
-    project: Path, sweep: SweepRecord, heard: Heard, stage: Stage, new_name: str | None, are_told: list[str]
+def test_a_finished_sweep_is_reported_at_its_start_only_if_a_run_is_new(
+    project: Path, sweep: SweepRecord, heard: Heard, stage: Stage, new_name: str | None, reported: list[str]
 ) -> None:
-    sweep_through(sweep, lambda: note(sweep, "1", "trained"), heard)
+    run_sweep(sweep, lambda: note(sweep, "1", "trained"), heard)
     heard.whole.clear()
     before = sweep.state()
 
@@ -107,23 +109,23 @@ def test_a_finished_sweep_is_told_of_at_its_start_only_if_a_run_is_new(
         if new_name is not None:
             note(sweep, new_name, stage)
 
-    sweep_through(sweep, launch, heard)
-    assert heard.whole == [*(project / "runs" / name if name else sweep.folder for name in are_told), sweep.folder]
+    run_sweep(sweep, launch, heard)
+    assert heard.whole == [*(project / "runs" / name if name else sweep.folder for name in reported), sweep.folder]
     assert (sweep.state() == before) == (stage == "skipped")
 
 
 @pytest.mark.parametrize("status", ["KILLED", "RUNNING", "FAILED"])
-def test_a_sweep_that_was_not_finished_stands_so_from_now_on(sweep: SweepRecord, heard: Heard, status: Status) -> None:
-    sweep_through(sweep, lambda: note(sweep, "1", "trained"), heard)
+def test_a_sweep_that_was_not_finished_gets_a_new_state(sweep: SweepRecord, heard: Heard, status: Status) -> None:
+    run_sweep(sweep, lambda: note(sweep, "1", "trained"), heard)
     heard.whole.clear()
     sweep.write_state(replace(sweep.state(), status=status, when=1))
-    sweep_through(sweep, lambda: note(sweep, "1", "skipped"), heard)
+    run_sweep(sweep, lambda: note(sweep, "1", "skipped"), heard)
     assert heard.whole == [sweep.folder, sweep.folder.parents[1] / "runs" / "1", sweep.folder]
     assert sweep.state().status == "FINISHED"
     assert sweep.state().when > 1
 
 
-def test_a_sweep_says_what_became_of_its_jobs(
+def test_a_sweep_prints_how_its_jobs_ended(
     sweep: SweepRecord, heard: Heard, capsys: pytest.CaptureFixture[str]
 ) -> None:
     note(sweep, "1", "trained", when=now() - 1000)
@@ -135,13 +137,13 @@ def test_a_sweep_says_what_became_of_its_jobs(
         for name, stage in enumerate(stages, start=4):
             note(sweep, str(name), stage)
 
-    sweep_through(sweep, launch, heard)
-    said = "bowl: seed: 7 jobs: 2 trained, 1 resumed, 3 finished before, 0 failed, 1 without an end"
+    run_sweep(sweep, launch, heard)
+    said = "bowl: seed: 7 jobs: 2 trained, 1 resumed, 3 finished before, 0 failed, 1 unfinished"
     assert capsys.readouterr().out.splitlines()[0] == said
     assert sweep.state().status == "FINISHED"
 
 
-def test_a_job_that_failed_is_told_of_and_fails_the_sweep(
+def test_a_job_that_failed_is_reported_and_fails_the_sweep(
     sweep: SweepRecord, heard: Heard, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def launch() -> None:
@@ -150,7 +152,7 @@ def test_a_job_that_failed_is_told_of_and_fails_the_sweep(
         note(sweep, "2", "failed", reason="no such thing")
 
     with pytest.raises(UserError, match=r"^1 of 2 jobs failed, as said above$"):
-        sweep_through(sweep, launch, heard)
+        run_sweep(sweep, launch, heard)
     said = capsys.readouterr()
     assert said.err == "failed: 2: no such thing\n"
     assert "2 jobs: 1 trained, 0 resumed, 0 finished before, 1 failed\n" in said.out
@@ -160,17 +162,17 @@ def test_a_job_that_failed_is_told_of_and_fails_the_sweep(
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [(UserError("out of nodes"), "out of nodes"), (ValueError("out\nof nodes"), "ValueError: out of nodes")],
 )
-def test_a_launcher_that_gives_up_fails_the_sweep_in_a_line(
-    sweep: SweepRecord, heard: Heard, error: Exception, told: str
+def test_a_launcher_that_fails_fails_the_sweep_in_a_line(
+    sweep: SweepRecord, heard: Heard, error: Exception, message: str
 ) -> None:
     def launch() -> None:
         raise error
 
-    with pytest.raises(UserError, match=f"^{told}$"):
-        sweep_through(sweep, launch, heard)
+    with pytest.raises(UserError, match=f"^{message}$"):
+        run_sweep(sweep, launch, heard)
     assert sweep.state().status == "FAILED"
 
 
@@ -180,18 +182,18 @@ def test_a_sweep_that_is_interrupted_is_killed(project: Path, sweep: SweepRecord
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        sweep_through(sweep, launch, heard)
+        run_sweep(sweep, launch, heard)
     assert sweep.state().status == "KILLED"
     assert heard.whole == [sweep.folder, project / "runs" / "1", sweep.folder]
 
 
-def test_a_sweep_is_gone_through_by_one_process_at_a_time(sweep: SweepRecord, heard: Heard) -> None:
-    refused = pytest.raises(UserError, match=rf"^another process is at this sweep \({sweep.folder}\); wait for it")
+def test_a_sweep_is_run_by_one_process_at_a_time(sweep: SweepRecord, heard: Heard) -> None:
+    refused = pytest.raises(UserError, match=rf"^another process is running this sweep \({sweep.folder}\); wait for it")
 
     def launch() -> None:
         with refused:
-            sweep_through(sweep, nothing, heard)
+            run_sweep(sweep, nothing, heard)
         assert sweep.state().status == "RUNNING"
 
-    sweep_through(sweep, launch, heard)
+    run_sweep(sweep, launch, heard)
     assert sweep.state().status == "FINISHED"

@@ -7,14 +7,14 @@ from descent.core.config import TrainConfig
 from descent.records import lineage
 from descent.records.sweep import SEVERAL, SweepRecord
 from descent.runs.composition import CommandLine
-from descent.runs.sweep_identity import header_of, job_name, passed_on, swept_in
+from descent.runs.sweep_identity import header_of, identity_overrides, job_name, swept_params
 
 SWEEP = ("problem=bowl", "optimizer=sgd,adam", "optimizer.lr=1e-3,1e-2", "seed=range(3)", "trainer.max_steps=5")
 
 
 def test_a_sweep_is_called_by_what_it_sweeps_over(project: Path) -> None:
     config = common(project, *SWEEP)
-    assert swept_in(config) == {"optimizer": "sgd,adam", "optimizer.lr": "1e-3,1e-2", "seed": "range(3)"}
+    assert swept_params(config) == {"optimizer": "sgd,adam", "optimizer.lr": "1e-3,1e-2", "seed": "range(3)"}
     header = header_of(config)
     assert (header.name, header.problem) == ("bowl: optimizer × lr × seed", "bowl")
     assert header.params["sweep.optimizer.lr"] == "1e-3,1e-2"
@@ -57,7 +57,7 @@ def test_ready_sweeps_need_no_flag(project: Path, name: str, jobs: list[str]) ->
     words = ["problem=bowl", "trainer.max_steps=5", f"sweep={name}"]
     config = CommandLine("train", TrainConfig, words).common
     assert config is not None
-    assert list(swept_in(config)) == jobs
+    assert list(swept_params(config)) == jobs
 
 
 def test_a_single_run_is_no_sweep(project: Path) -> None:
@@ -77,14 +77,14 @@ def test_a_sweep_over_problems_has_an_experiment_of_its_own(project: Path) -> No
         (["problem.start=[1.0,2.0]", "problem=bowl"], "start=[1.0,2.0]"),
     ],
 )
-def test_a_job_is_called_by_what_tells_it_from_the_others(overrides: list[str], name: str) -> None:
+def test_a_job_is_named_by_its_swept_parameters(overrides: list[str], name: str) -> None:
     swept = ["optimizer", "optimizer.lr", "seed", "optimizer.eps", "problem.start"]
     assert job_name(overrides, swept) == name
 
 
 def test_a_job_knows_its_sweep_its_folder_and_what_is_swept(project: Path) -> None:
     sweep = SweepRecord.create(project / "o'clock", header_of(common(project, *SWEEP)), "")
-    assert passed_on(sweep) == [
+    assert identity_overrides(sweep) == [
         f"hydra.sweep.dir='{project}/o\\'clock'",
         f"+hydra.job.env_set.DESCENT_SWEEP={sweep.header.id}",
         "+hydra.job.env_set.DESCENT_SWEPT='optimizer optimizer.lr seed'",

@@ -124,7 +124,7 @@ def test_jobs_are_composed_as_hydra_composes_them(search_path: ConfigSearchPath,
             assert inside(config) == inside(expected), job
             assert OmegaConf.get_cache(config) == OmegaConf.get_cache(expected) == OmegaConf.get_cache(master)
             assert config.hydra.sweep.dir == expected.hydra.sweep.dir
-            config.name, config.hydra.job.num = "changed", 7  # of which the next job knows nothing
+            config.name, config.hydra.job.num = "changed", 7  # which does not change the next job
 
 
 @pytest.mark.parametrize("is_option", [True, False])

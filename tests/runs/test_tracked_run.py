@@ -11,7 +11,7 @@ from waiting import eventually
 
 from descent.core.config import TrainConfig
 from descent.errors import UserError
-from descent.records.lineage import flat, run_key
+from descent.records.lineage import flattened, run_key
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
 from descent.render.run_views import draw
 from descent.runs.identity import RunRequest
@@ -91,11 +91,11 @@ def test_the_key_is_of_the_whole_configuration_and_all_data(composed: Composed) 
     for described in ("description", "article"):  # which are in its config.yaml
         whole.pop(described)
     whole["optimizer"].pop("sharing")
-    assert header.params == flat(whole)
+    assert header.params == flattened(whole)
     assert header.key == run_key(header.params, header.inputs)
 
 
-def test_the_key_is_the_same_however_the_run_was_asked_for(composed: Composed) -> None:
+def test_the_key_does_not_depend_on_how_the_run_was_requested(composed: Composed) -> None:
     request = RunRequest(["a=1"], {"optimizer": "sgd"}, "a job", "0123")
     assert header_of(composed(*SMALL), request).key == header_of(composed(*SMALL)).key
 
@@ -132,7 +132,7 @@ def test_a_folder_that_holds_another_run_is_left_alone(composed: Composed, proje
         train(composed(*SMALL, "run_dir=mine"))
 
 
-def test_a_fault_is_recorded_and_the_run_can_be_taken_up_again(
+def test_an_error_is_recorded_and_the_run_can_be_resumed(
     composed: Composed, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def faulty(*args: Any, **kwargs: Any) -> None:
@@ -188,7 +188,7 @@ def test_a_descent_that_comes_to_rest_has_converged(composed: Composed) -> None:
     assert train(composed(*still, "trainer.max_steps=2")).result == "finished"
 
 
-def test_a_descent_that_runs_away_is_an_answer(composed: Composed) -> None:
+def test_a_descent_that_diverges_is_an_answer(composed: Composed) -> None:
     result = train(composed("experiment=noisy_polynomial", "optimizer.lr=50"))
     assert result.result == "diverged"
     assert result.metrics["diverged"] == 1
@@ -197,7 +197,7 @@ def test_a_descent_that_runs_away_is_an_answer(composed: Composed) -> None:
     assert draw(result.folder)
 
 
-def test_a_network_that_runs_away_has_its_picture_too(composed: Composed) -> None:
+def test_a_network_that_diverges_has_its_picture_too(composed: Composed) -> None:
     result = train(composed(*SMALL, "optimizer.lr=1e38"))
     assert result.result == "diverged"
     draw(result.folder)
@@ -205,7 +205,7 @@ def test_a_network_that_runs_away_has_its_picture_too(composed: Composed) -> Non
         assert np.asarray(picture).std() > 0
 
 
-def test_central_difference_goes_where_autograd_goes(composed: Composed) -> None:
+def test_central_difference_takes_the_steps_of_autograd(composed: Composed) -> None:
     by = {
         name: train(composed("experiment=noisy_polynomial", f"gradient={name}", "trainer.max_steps=20")).metrics["x"]
         for name in ("autograd", "central_difference")

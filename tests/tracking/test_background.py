@@ -11,7 +11,7 @@ from tracking.runs import ended_record, evaluate, plane, points, runs, start, st
 from tracking.test_sweep_sync import sweep_of
 from waiting import eventually
 
-from descent.records.sweep import State
+from descent.records.sweep import SweepState
 from descent.render import run_views
 from descent.tracking.background import BackgroundSync
 from descent.tracking.sweep_sync import sync_sweep
@@ -182,12 +182,12 @@ def test_what_the_store_has_already_starts_no_process(
     assert runs(uri) == [("a", "FINISHED"), ("b", "FINISHED")]
 
 
-def test_a_sweep_is_named_again_although_the_store_has_it_as_it_stands_again(uri: str, tmp_path: Path) -> None:
+def test_a_sweep_is_reported_again_although_the_store_has_its_state_again(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path)
     sync_sweep(sweep.folder, uri)
     state = sweep.state()
     background = BackgroundSync(uri, 100, flush_timeout=PATIENCE)
-    sweep.write_state(State("RUNNING"))
+    sweep.write_state(SweepState("RUNNING"))
     background.on_complete(sweep.folder)
     assert eventually(lambda: runs(uri) == [("a sweep", "RUNNING")], PATIENCE)
     sweep.write_state(state)

@@ -11,7 +11,7 @@ from tracking.runs import ended_record, rows, start
 from tracking.test_sweep_sync import sweep_of
 
 from descent.records.run import RunRecord
-from descent.records.sweep import State, SweepRecord
+from descent.records.sweep import SweepRecord, SweepState
 from descent.render import run_views
 from descent.tracking.presence import is_settled
 from descent.tracking.store import connect
@@ -75,10 +75,10 @@ def test_a_run_whose_views_are_others_is_not_settled(uri: str, drawn: RunRecord,
     assert not is_settled(drawn.folder, None)
 
 
-def test_a_sweep_is_settled_while_the_store_has_it_as_it_stands(uri: str, sweep: SweepRecord) -> None:
+def test_a_sweep_is_settled_while_the_store_has_its_state(uri: str, sweep: SweepRecord) -> None:
     assert is_settled(sweep.folder, uri)
     state = sweep.state()
-    sweep.write_state(State("RUNNING"))
+    sweep.write_state(SweepState("RUNNING"))
     assert not is_settled(sweep.folder, uri)
     assert is_settled(sweep.folder, None)
     sweep.write_state(state)
@@ -91,7 +91,7 @@ def test_a_sweep_is_settled_while_the_store_has_it_as_it_stands(uri: str, sweep:
     assert not is_settled(sweep.folder, uri)
 
 
-def test_of_a_store_that_does_not_tell_nothing_is_settled(uri: str, tmp_path: Path, drawn: RunRecord) -> None:
+def test_nothing_is_settled_in_a_store_that_cannot_be_read(uri: str, tmp_path: Path, drawn: RunRecord) -> None:
     assert not is_settled(drawn.folder, "http://127.0.0.1:9")
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
         store.execute("begin exclusive")

@@ -8,7 +8,7 @@ from tracking.failing_store import failing_after_each_call
 from tracking.runs import CREATED, contents, ended_record, new_store, rows, runs
 from tracking.two_at_once import two_at_once
 
-from descent.records.sweep import RUNS, Job, State, Status, SweepHeader, SweepRecord, sweeps
+from descent.records.sweep import RUNS, JobState, Status, SweepHeader, SweepRecord, SweepState, sweep_folders
 from descent.tracking.saved_view import VIEW_TAG, saved_views, view_address
 from descent.tracking.store import connect
 from descent.tracking.sweep_sync import STATE_TAG, sync_record, sync_sweep
@@ -28,11 +28,11 @@ def sweep_of(folder: Path, *names: str, status: Status = "FINISHED", identity: s
     for name in names:
         if not (folder / name).exists():
             ended_record(folder / name)
-        sweep.note(Job([f"seed={name}"], name, "trained", name, f"id-{name}"))
+        sweep.write_job(JobState([f"seed={name}"], name, "trained", name, f"id-{name}"))
     sweep.views.mkdir(exist_ok=True)
     (sweep.views / RUNS).write_text("run,seed\n" + "".join(f"{name},{name}\n" for name in names))
     best = names[0] if names else None
-    sweep.write_state(State(status, {"runs/finished": float(len(names))}, best, best and f"id-{best}", CREATED))
+    sweep.write_state(SweepState(status, {"runs/finished": float(len(names))}, best, best and f"id-{best}", CREATED))
     return sweep
 
 
@@ -92,14 +92,14 @@ def test_the_status_of_a_failed_sweep_is_replaced_by_a_later_one(uri: str, tmp_p
     assert rows(uri, "select status from runs") == [(status,)]
     better: tuple[Status, ...] = ("RUNNING", "FINISHED")
     for later in better:
-        sweep.write_state(State(later))
+        sweep.write_state(SweepState(later))
         sync_sweep(sweep.folder, uri)
         assert rows(uri, "select status from runs") == [(later,)]
 
 
 def test_sweeps_are_found_by_their_records(tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, "a")
-    assert sweeps([tmp_path]) == [sweep.folder]
+    assert sweep_folders([tmp_path]) == [sweep.folder]
     assert [job.name for job in SweepRecord(sweep.folder).jobs()] == ["a"]
     assert sweep.swept == ["seed"]
 
@@ -123,7 +123,7 @@ def test_a_picture_is_logged_again_only_if_it_changed(uri: str, tmp_path: Path) 
     assert images(uri) == {"ends": 1, "paths": 1}
     for when, colour in enumerate(("red", "blue", "blue"), start=1):
         picture(sweep, "ends", colour)
-        sweep.write_state(State("FINISHED", when=CREATED + when))
+        sweep.write_state(SweepState("FINISHED", when=CREATED + when))
         assert sync_sweep(sweep.folder, uri).change == "updated"
     assert images(uri) == {"ends": 2, "paths": 1}
 
@@ -138,7 +138,7 @@ def test_the_table_of_a_sweep_is_in_the_format_that_mlflow_shows(
     sweep = sweep_of(tmp_path)
     for cell in ("1", "2"):
         (sweep.views / RUNS).write_text(f"{columns}\na,{cell},\n")
-        sweep.write_state(State("FINISHED", when=CREATED + int(cell)))
+        sweep.write_state(SweepState("FINISHED", when=CREATED + int(cell)))
         run_id = sync_sweep(sweep.folder, uri).run_id
         table = json.loads(Path(connect(uri).download_artifacts(run_id, "runs.json")).read_text())
         assert table == {"columns": column_names, "data": [["a", cell, ""]]}
@@ -149,7 +149,9 @@ def test_the_table_of_a_sweep_is_in_the_format_that_mlflow_shows(
 def test_a_sweep_with_runs_has_a_saved_view_and_a_link_to_it(uri: str, tmp_path: Path) -> None:
     sync_record(ended_record(tmp_path / "a").folder, uri, 10)
     sweep = sweep_of(tmp_path, "a")
-    sweep.write_state(State("FINISHED", {"runs/finished": 1.0, "best/accuracy/test": 0.5}, "a", "id-a", CREATED + 5))
+    sweep.write_state(
+        SweepState("FINISHED", {"runs/finished": 1.0, "best/accuracy/test": 0.5}, "a", "id-a", CREATED + 5)
+    )
     synced = sync_sweep(sweep.folder, uri)
     client = connect(uri)
     (experiment,) = client.search_experiments(filter_string="name = 'x squared'")
@@ -180,7 +182,7 @@ def test_a_sweep_without_a_best_run_has_no_tag_of_it(uri: str, tmp_path: Path) -
 def test_a_comparison_has_the_tag_of_the_best_run_without_adopting_it(uri: str, tmp_path: Path) -> None:
     best = sync_record(ended_record(tmp_path / "a").folder, uri, 10).run_id
     comparison = sweep_of(tmp_path)
-    comparison.write_state(State("FINISHED", {}, "a", "id-a"))
+    comparison.write_state(SweepState("FINISHED", {}, "a", "id-a"))
     sync_sweep(comparison.folder, uri)
     assert rows(uri, "select value from tags where key = 'descent.best_run_id'") == [(best,)]
     assert rows(uri, PARENTS) == []
@@ -196,7 +198,7 @@ def test_two_syncs_of_a_sweep_at_once_make_one_run(uri: str, tmp_path: Path) -> 
 def test_a_tag_of_a_sweep_that_is_too_long_is_replaced_by_a_reference(uri: str, tmp_path: Path) -> None:
     header = SweepHeader("sweep", "a sweep", "x squared", CREATED, {}, {"hydra.overrides": "x" * 8001})
     sweep = SweepRecord.create(tmp_path, header, "")
-    sweep.write_state(State("RUNNING"))
+    sweep.write_state(SweepState("RUNNING"))
     sync_sweep(tmp_path, uri)
     ((value,),) = rows(uri, "select value from tags where key = 'hydra.overrides'")
     assert str(value).startswith("(8,001 characters, see ")

@@ -123,7 +123,7 @@ def network_values(results: Results) -> list[PublishedValue]:
             ARTICLE,
             "the training of the network",
             "one image a step, in order, two epochs; SGD with rate 0.001 and momentum 0.9",
-            f"the losses of the run's {len(check.ours)} steps are {check.largest_error:.1g} at most from those of "
+            f"the losses of the run's {len(check.computed)} steps are {check.largest_error:.1g} at most from those of "
             "plain NumPy with the same initial weights",
             holds=check.holds,
             note=f"Ours computes in float32, whose rounding may put losses up to {np.max(check.tolerance):.1g} off.",
@@ -181,7 +181,7 @@ def descent_values(results: Results) -> list[PublishedValue]:
             ARTICLE,
             "x² by autograd from 1, 800 steps of width 0.01",
             "approaches 0",
-            f"ends at {by_autograd.ours[-1]:.3g}, everywhere within {by_autograd.largest_error:.0g} of 0.98^step",
+            f"ends at {by_autograd.computed[-1]:.3g}, everywhere within {by_autograd.largest_error:.0g} of 0.98^step",
             holds=by_autograd.holds,
         ),
         animation_claim(ARTICLE, "the descent on x² as a GIF", "parabola_002", results.steps_taken("parabola_002")),
@@ -189,7 +189,7 @@ def descent_values(results: Results) -> list[PublishedValue]:
             ARTICLE,
             "x² by an optimizer of one's own from 1, 50 steps at rate 0.1",
             "goes to 0",
-            f"ends at {by_own_optimizer.ours[-1]:.3g} by {optimizer.__name__}, everywhere within "
+            f"ends at {by_own_optimizer.computed[-1]:.3g} by {optimizer.__name__}, everywhere within "
             f"{by_own_optimizer.largest_error:.0g} of 0.8^step",
             holds=by_own_optimizer.holds and optimizer is SteepestDescent,
         ),

@@ -109,17 +109,17 @@ def descent_values(results: Results) -> list[PublishedValue]:
             ARTICLE,
             "x² from 1, 25,000 steps",
             "ends near 0",
-            f"ends at {parabola.ours[-1]:.2g}, everywhere within {parabola.largest_error:.0g} of 0.9996^step",
-            holds=parabola.holds and abs(parabola.ours[-1]) < 0.001,
+            f"ends at {parabola.computed[-1]:.2g}, everywhere within {parabola.largest_error:.0g} of 0.9996^step",
+            holds=parabola.holds and abs(parabola.computed[-1]) < 0.001,
             note=f"{no_rate}. It ends near 0 for any rate between that and 1.",
         ),
         claim(
             ARTICLE,
             "x³ - 0.75x + 1 from 1, 25,000 steps",
             "ends in the dip, not at the minimum to the left of it",
-            f"ends at {dip.ours[-1]:.6f}; the dip is at 0.5. Everywhere within {dip.largest_error:.0g} of where steps "
-            f"to x - {LR:g} (3x² - 0.75) lead",
-            holds=dip.holds and abs(dip.ours[-1] - DIP) < 0.001,
+            f"ends at {dip.computed[-1]:.6f}; the dip is at 0.5. Everywhere within {dip.largest_error:.0g} of where "
+            f"steps to x - {LR:g} (3x² - 0.75) lead",
+            holds=dip.holds and abs(dip.computed[-1] - DIP) < 0.001,
             note=f"{no_rate}. Up to a rate of 2/3 it ends in the dip, and above that the first step leads over the "
             "crest at -0.5. There is no minimum to the left: the curve falls for ever.",
         ),
@@ -180,7 +180,7 @@ def three_layer_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> Pu
     """The article's program on MNIST, compared with the run's record."""
     components = assemble(run_config(results, THREE_LAYERS))
     checked_steps = min(CHECKED_STEPS, steps)
-    recorded, taken = results.losses(THREE_LAYERS), results.steps_taken(THREE_LAYERS)
+    recorded, steps_taken = results.losses(THREE_LAYERS), results.steps_taken(THREE_LAYERS)
     losses = first_losses(components, recorded, checked_steps, ("relu", "relu", "sigmoid"), Adam(0.001))
     indices = components.sampler.chunk(0, steps).numpy()
     is_in_order = np.array_equal(indices.ravel(), np.arange(indices.size) % len(components.data.train))
@@ -189,12 +189,12 @@ def three_layer_program(results: Results, steps: int = THREE_LAYERS_STEPS) -> Pu
         "MNIST, three layers: the program",
         "784-100-100-10, relu, relu, sigmoid on the output; Adam with its defaults; 100 epochs in order, in batches of "
         "100",
-        f"{taken:,} steps, batches of {indices.shape[1]} {'' if is_in_order else 'not '}in order; the losses of the "
-        f"first {checked_steps} are those of plain NumPy to within {losses.largest_error:.1g}",
+        f"{steps_taken:,} steps, batches of {indices.shape[1]} {'' if is_in_order else 'not '}in order; the losses of "
+        f"the first {checked_steps} are those of plain NumPy to within {losses.largest_error:.1g}",
         holds=losses.holds
         and is_in_order
         and indices.shape == (steps, BATCH)
-        and taken == steps
+        and steps_taken == steps
         and [tuple(parameter.shape) for parameter in components.problem.parameters()] == SHAPES,
         note=f"Float32 may put a loss up to {np.max(losses.tolerance):.1g} off.",
     )

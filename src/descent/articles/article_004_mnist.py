@@ -93,13 +93,13 @@ def program_value(results: Results, steps: int = STEPS) -> PublishedValue:
     biases = np.concatenate([parameter for parameter in parameters if parameter.ndim == 1])
     indices = components.sampler.chunk(0, count // BATCH).numpy()
     draws, is_with_replacement = replacement_check(indices, count)
-    taken = results.steps_taken(NAME)
+    steps_taken = results.steps_taken(NAME)
     return claim(
         ARTICLE,
         "MNIST, two layers: the program",
         f"784-50-10, sigmoid, weights from normal(0, {DEVIATION}), biases 0; rate {LR}; {STEPS:,} batches of {BATCH} "
         "drawn with replacement",
-        f"{taken:,} steps; the losses of the first {len(losses.ours)}, from weights with standard deviation "
+        f"{steps_taken:,} steps; the losses of the first {len(losses.computed)}, from weights with standard deviation "
         f"{weights.std():.4f} and biases {np.abs(biases).max():g}, are those of plain NumPy to within "
         f"{losses.largest_error:.1g}; {draws}",
         holds=losses.holds
@@ -108,7 +108,7 @@ def program_value(results: Results, steps: int = STEPS) -> PublishedValue:
         and not biases.any()
         and indices.shape[1] == BATCH
         and is_with_replacement
-        and taken == steps
+        and steps_taken == steps
         and all(value(config) == value(repeated) for value in map(attrgetter, SHARED_KEYS)),
         note="Checked directly, since the curve below does not reveal batches of 50 or a shuffled order. "
         f"The repeats are configured like the run. Float32 may put a loss up to {np.max(losses.tolerance):.1g} off.",
@@ -145,21 +145,21 @@ def first_step_value(results: Results, published: Sequence[str] = FIRST_STEP) ->
 
 def curve_value(results: Results) -> PublishedValue:
     """The accuracies every 600 steps: one figure, compared with the curves of our seeds by one test."""
-    published = np.array([[float(value) for value in both] for both in ACCURACIES.values()])
+    published = np.array([[float(value) for value in accuracies] for accuracies in ACCURACIES.values()])
     runs = accuracy_curves(results)
-    flat = runs.reshape(len(runs), -1)
-    distance, *our_distances = distances(np.vstack([published.ravel(), flat]))
+    curves = runs.reshape(len(runs), -1)
+    distance, *our_distances = distances(np.vstack([published.ravel(), curves]))
     power = ", ".join(f"{program} in {share}" for program, share in DETECTION_RATES.items())
     means = zip(ACCURACIES, runs.mean(axis=0), strict=True)
     return PublishedValue(
         ARTICLE,
         "MNIST, two layers: training/test accuracy by steps",
-        ", ".join(f"{step:,}:\N{NO-BREAK SPACE}{'/'.join(both)}" for step, both in ACCURACIES.items()),
+        ", ".join(f"{step:,}:\N{NO-BREAK SPACE}{'/'.join(accuracies)}" for step, accuracies in ACCURACIES.items()),
         ", ".join(f"{step:,}:\N{NO-BREAK SPACE}{mean[0]:.4f}/{mean[1]:.4f}" for step, mean in means)
         + f"; means of {len(runs)} seeds",
         f"{distance:.2f} sd",
         *judge(
-            same=len(runs) == SEEDS and is_typical(published.ravel(), flat),
+            same=len(runs) == SEEDS and is_typical(published.ravel(), curves),
             note=f"One test of all {published.size} numbers: each curve is so many standard deviations (root mean "
             f"square) from the mean of all the others, the article's {distance:.2f}, ours {np.min(our_distances):.2f} "
             f"to {np.max(our_distances):.2f}. It differs where the article's is the farthest of all, which it is by "

@@ -22,7 +22,7 @@ class PublishedValue:
         article: the number of the source article.
         name: of the figure.
         published: as the article prints or states it.
-        ours: the same from Descent.
+        computed: the same from Descent.
         difference: between the two, if they are numbers.
         verdict: `reproduced` if ours is the same, `explained` if ours is right and the cause of the difference is
             proved, else `differs`.
@@ -32,7 +32,7 @@ class PublishedValue:
     article: str
     name: str
     published: str
-    ours: str
+    computed: str
     difference: str
     verdict: Verdict
     cause: str = ""
@@ -43,29 +43,29 @@ class Check:
     """A comparison of our numbers with those of a right program.
 
     Args:
-        ours: numbers that Descent computed.
+        computed: numbers that Descent computed.
         expected: the same by a closed form, or by a computation that shares no code with Descent's.
         tolerance: the largest difference that rounding may cause: one for all numbers, or one for each.
     """
 
-    ours: Numbers
+    computed: Numbers
     expected: Numbers
     tolerance: float | Numbers
 
     @property
     def largest_error(self) -> float:
         """The largest difference from the expected numbers; nan if numbers are missing or not finite."""
-        ours, expected = np.asarray(self.ours), np.asarray(self.expected)
-        if ours.size == 0 or ours.shape != expected.shape or not np.isfinite(ours).all():
+        computed, expected = np.asarray(self.computed), np.asarray(self.expected)
+        if computed.size == 0 or computed.shape != expected.shape or not np.isfinite(computed).all():
             return math.nan
-        return float(np.abs(ours - expected).max())
+        return float(np.abs(computed - expected).max())
 
     @property
     def holds(self) -> bool:
         """Whether ours is right within the tolerance."""
         if math.isnan(self.largest_error):
             return False
-        return bool((np.abs(np.asarray(self.ours) - np.asarray(self.expected)) <= self.tolerance).all())
+        return bool((np.abs(np.asarray(self.computed) - np.asarray(self.expected)) <= self.tolerance).all())
 
 
 @dataclass(frozen=True)
@@ -81,21 +81,21 @@ class Cause:
     check: Check
 
 
-def same_digits(published: str, ours: float, input_error: float = 0.0) -> bool:
+def same_digits(published: str, computed: float, input_error: float = 0.0) -> bool:
     """Whether a number is the published one within its digits: half a unit of the last digit.
 
     Args:
         published: the digits.
-        ours: the number.
+        computed: the number.
         input_error: the error of the number that the rounding of the published inputs may cause.
     """
-    if not math.isfinite(ours):
+    if not math.isfinite(computed):
         return False
     exact = Decimal(published)
     exponent = exact.as_tuple().exponent
     assert isinstance(exponent, int)
     # A hundredth of a unit more, since binary fractions do not hold every half exactly.
-    return abs(Decimal(float(ours)) - exact) <= Decimal("0.51").scaleb(exponent) + Decimal(input_error)
+    return abs(Decimal(float(computed)) - exact) <= Decimal("0.51").scaleb(exponent) + Decimal(input_error)
 
 
 def judge(
@@ -120,7 +120,7 @@ def numbers(
     article: str,
     name: str,
     published: Sequence[str],
-    ours: Numbers,
+    computed: Numbers,
     *,
     with_fault: Numbers | None = None,
     cause: Cause | None = None,
@@ -135,7 +135,7 @@ def numbers(
         article: the number of the source article.
         name: of the figure.
         published: its numbers, with the digits that the article prints.
-        ours: those of Descent.
+        computed: those of Descent.
         with_fault: those of a program with the article's fault.
         cause: the fault, and the check that ours is right without it.
         note: further information, which explains nothing.
@@ -147,14 +147,15 @@ def numbers(
             same_digits(digits, value, input_error) for digits, value in zip(published, values, strict=True)
         )
 
-    differences = [abs(value - float(digits)) for digits, value in zip(published, ours, strict=False)]
+    is_confirmed = with_fault is not None and agree(with_fault)
+    differences = [abs(value - float(digits)) for digits, value in zip(published, computed, strict=False)]
     return PublishedValue(
         article,
         name,
         ", ".join(published),
-        ", ".join(f"{value:.9g}" for value in ours),
-        f"{np.max(differences):.2g}" if len(ours) == len(published) else "",
-        *judge(same=agree(ours), cause=cause, fault_confirmed=with_fault is not None and agree(with_fault), note=note),
+        ", ".join(f"{value:.9g}" for value in computed),
+        f"{np.max(differences):.2g}" if len(computed) == len(published) else "",
+        *judge(same=agree(computed), cause=cause, fault_confirmed=is_confirmed, note=note),
     )
 
 
@@ -162,14 +163,14 @@ def claim(
     article: str,
     name: str,
     published: str,
-    ours: str,
+    computed: str,
     *,
     holds: bool,
     cause: Cause | None = None,
     note: str = "",
 ) -> PublishedValue:
     """A figure that is a statement: reproduced if it holds, explained if ours is right and a cause is given."""
-    return PublishedValue(article, name, published, ours, "", *judge(same=holds, cause=cause, note=note))
+    return PublishedValue(article, name, published, computed, "", *judge(same=holds, cause=cause, note=note))
 
 
 def animation_claim(article: str, published: str, name: str, steps: int) -> PublishedValue:

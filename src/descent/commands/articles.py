@@ -1,4 +1,4 @@
-"""Hold every figure that the source articles publish against ours."""
+"""Compare every figure that the source articles publish with ours."""
 
 import argparse
 from collections import Counter
@@ -25,4 +25,4 @@ def main(words: Sequence[str]) -> None:
     print(f"{len(values)} published figures: {counts['reproduced']} reproduced, {counts['explained']} explained")
     for value in values:
         if value.verdict == "differs":
-            print(f"differs: {value.article}, {value.name}: published {value.published}, ours {value.ours}")
+            print(f"differs: {value.article}, {value.name}: published {value.published}, ours {value.computed}")

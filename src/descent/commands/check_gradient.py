@@ -1,4 +1,4 @@
-"""Hold backpropagation against central differences, parameter by parameter, at an experiment's start."""
+"""Compare backpropagation with central differences, parameter by parameter, at an experiment's start."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -35,10 +35,10 @@ def _check(config: TrainConfig) -> None:
         print(f"{name:<{widths[0]}}  {shape:<{widths[1]}}  {numbers}")
     where = os.path.relpath(folder)
     print(f"{where}/record/{DIFFERENCES}  {where}/views/{PICTURE}")
-    wrong = [comparison.parameter for comparison in comparisons if not comparison.agrees]
-    if wrong:
+    disagreeing = [comparison.parameter for comparison in comparisons if not comparison.agrees]
+    if disagreeing:
         raise UserError(
-            f"backpropagation and central difference disagree on {', '.join(wrong)}; see {where}/views/{PICTURE}"
+            f"backpropagation and central difference disagree on {', '.join(disagreeing)}; see {where}/views/{PICTURE}"
         )
     print(f"{config.name}: backpropagation and central difference agree")
 

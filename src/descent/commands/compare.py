@@ -45,7 +45,7 @@ def compared(runs: "list[RunRecord]") -> "tuple[SweepRecord, Comparison]":
     """Compare runs as a sweep's are, into a record that has no jobs.
 
     Raises:
-        UserError: where there are no two that have ended.
+        UserError: if fewer than two have ended.
     """
     from descent.compare.comparison import compare_runs
     from descent.compare.grouping import ended_runs, group_runs

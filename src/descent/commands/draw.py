@@ -18,32 +18,32 @@ def main(words: Sequence[str]) -> None:
 
 
 def _draw(folder: Path, *, animate: bool) -> None:
-    """Draw whatever has a record at or below a folder."""
+    """Draw the views of every record at or below a folder."""
     from descent.records.folder import RECORD
-    from descent.records.run import records
-    from descent.records.sweep import SweepRecord, sweeps
+    from descent.records.run import run_folders
+    from descent.records.sweep import SweepRecord, sweep_folders
     from descent.render import gradients, run_views
     from descent.render.basins import draw_basins
 
-    runs, multiruns = records([folder]), sweeps([folder])
+    runs, multiruns = run_folders([folder]), sweep_folders([folder])
     checks = sorted(path.parent.parent for path in folder.rglob(f"{RECORD}/{gradients.GRADIENTS}"))
     if not runs and not multiruns and not checks:
         raise UserError(f"{folder} holds no record; name the folder of a run, a sweep or a gradient check")
     for run in runs:
-        _tell(run, is_new=run_views.draw(run, animate=animate))
+        _print_done(run, is_new=run_views.draw(run, animate=animate))
     for path in multiruns:
         sweep = SweepRecord(path)
         if sweep.basins() is None:
             from descent.compare.comparison import compare_sweep
 
-            _tell(path, is_new=compare_sweep(sweep).is_new)
+            _print_done(path, is_new=compare_sweep(sweep).is_new)
         else:
             draw_basins(sweep)
-            _tell(path)
+            _print_done(path)
     for check in checks:
         gradients.draw_gradients(check)
-        _tell(check)
+        _print_done(check)
 
 
-def _tell(folder: Path, *, is_new: bool = True) -> None:
+def _print_done(folder: Path, *, is_new: bool = True) -> None:
     print(f"{folder}: {'drawn' if is_new else 'up to date'}")

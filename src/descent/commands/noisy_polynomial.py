@@ -34,7 +34,7 @@ class NoisyPolynomial(Section):
 
 
 def noisy_polynomial(config: NoisyPolynomial) -> None:
-    """Write points.csv and points.png to the folder; paths are seen from the project.
+    """Write points.csv and points.png to the folder; paths are relative to the project.
 
     Raises:
         UserError: for control points that make no polynomial.

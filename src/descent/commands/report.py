@@ -19,7 +19,7 @@ def main(words: Sequence[str]) -> None:
     from descent.articles.results import Results
     from descent.articles.summary import Summary
     from descent.articles.table import read_table
-    from descent.records.run import RunRecord, records
+    from descent.records.run import RunRecord, run_folders
     from descent.report.cards import cards
     from descent.report.page import write_page
     from descent.report.sections import sections
@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> None:
     reports = root / "reports"
     values = read_table(reports / "figures.csv")
     experiments = {path.stem for path in (root / "conf" / "experiment").glob("*.yaml")}
-    folders = [folder for folder in records([root / "runs"]) if folder.parent == root / "runs"]
+    folders = [folder for folder in run_folders([root / "runs"]) if folder.parent == root / "runs"]
     runs = [run for run in map(RunRecord, folders) if run.folder.name in experiments and run.ending()]
     ids: dict[str, str] = {}
     try:

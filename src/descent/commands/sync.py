@@ -1,4 +1,4 @@
-"""Bring to MLflow whatever of the run records is not there yet; it may be repeated without harm."""
+"""Sync the records of runs and sweeps to MLflow; a second sync of the same records changes nothing."""
 
 import argparse
 from collections import Counter
@@ -7,28 +7,28 @@ from pathlib import Path
 
 from descent.errors import UserError
 from descent.project import project_root
-from descent.records.run import records
-from descent.records.sweep import sweeps
+from descent.records.run import run_folders
+from descent.records.sweep import sweep_folders
 from descent.tracking.store import DEFAULT_URI, connect
 from descent.tracking.sweep_sync import sync_record
 from descent.tracking.sync import MAX_POINTS
 
 
 def sync_all(folders: list[Path], uri: str, max_points: int = MAX_POINTS) -> None:
-    """Bring these records to MLflow, and print what was done to each."""
+    """Sync records to MLflow, and print for each whether it was new, updated or unchanged."""
     connect(uri)
-    done: Counter[str] = Counter()
+    changes: Counter[str] = Counter()
     for folder in folders:
         try:
             synced = sync_record(folder, uri, max_points)
-            done[synced.change] += 1
+            changes[synced.change] += 1
             print(f"{folder}: {synced.change}, run {synced.run_id}")
         except UserError as error:
-            done["missing"] += 1
+            changes["missing"] += 1
             print(f"{folder}: {error}")
-    if done["missing"]:
-        raise UserError(f"{done['missing']} of {len(folders)} records are not in MLflow, as said above")
-    print(f"records: {done['new']} new, {done['updated']} updated, {done['unchanged']} unchanged")
+    if changes["missing"]:
+        raise UserError(f"{changes['missing']} of {len(folders)} records are not in MLflow, as said above")
+    print(f"records: {changes['new']} new, {changes['updated']} updated, {changes['unchanged']} unchanged")
 
 
 def main(words: Sequence[str]) -> None:
@@ -47,12 +47,12 @@ def main(words: Sequence[str]) -> None:
     )
     arguments = parser.parse_args(words)
     for folder in arguments.folders:
-        if not _found([folder]):
+        if not _record_folders([folder]):
             raise UserError(f"{folder} holds no record (run.json or sweep.json); name the folder of a run or a sweep")
-    everywhere = [project_root() / name for name in ("runs", "sweeps")]
-    sync_all(_found(arguments.folders or everywhere), arguments.uri, arguments.max_points)
+    default_folders = [project_root() / name for name in ("runs", "sweeps")]
+    sync_all(_record_folders(arguments.folders or default_folders), arguments.uri, arguments.max_points)
 
 
-def _found(folders: list[Path]) -> list[Path]:
-    """The records at or below the folders, those of sweeps after those of the runs that they take in."""
-    return [*records(folders), *sweeps(folders)]
+def _record_folders(folders: list[Path]) -> list[Path]:
+    """The folders of all records at or below some folders; sweeps come after the runs that become their children."""
+    return [*run_folders(folders), *sweep_folders(folders)]

@@ -1,4 +1,4 @@
-"""Train an experiment, tracked and drawn; or the jobs of a sweep, compared."""
+"""Train an experiment, or the jobs of a sweep; track, draw and compare the runs."""
 
 import os
 import sys
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def main(words: Sequence[str]) -> None:
-    """Train what the command line composes: one run, or those of a multirun."""
+    """Train the configuration that the command line composes: one run, or the jobs of a multirun."""
     line = CommandLine("train", TrainConfig, words)
     if line.show():
         return
@@ -34,7 +34,7 @@ def main(words: Sequence[str]) -> None:
             else:
                 _sweep(until_synced, line, line.common)
     except KeyboardInterrupt:
-        sys.stdout.flush()  # so that the message comes last in a file of both
+        sys.stdout.flush()  # so that the message comes last if both streams go to one file
         print("the same command resumes from the last checkpoint", file=sys.stderr)
         raise
 
@@ -49,7 +49,7 @@ def _train(until_synced: ExitStack, config: TrainConfig) -> None:
         from descent.render import run_views
 
         run_views.draw(result.folder)
-    _say(config.name, result)
+    _print_result(config.name, result)
 
 
 def _trained(until_synced: ExitStack, config: TrainConfig) -> "RunResult":
@@ -66,15 +66,15 @@ def _trained(until_synced: ExitStack, config: TrainConfig) -> "RunResult":
 
 
 def _sweep(until_synced: ExitStack, line: CommandLine[TrainConfig], common: "DictConfig") -> None:
-    from descent.runs.sweep import open_sweep, sweep_through
-    from descent.runs.sweep_identity import passed_on
+    from descent.runs.sweep import open_sweep, run_sweep
+    from descent.runs.sweep_identity import identity_overrides
 
     sweep = open_sweep(common)
     listener = _listener(until_synced, SweepConfig.of(common).tracking)
     if "basin" in common:
-        sweep_through(sweep, partial(_map, common, sweep), listener)
+        run_sweep(sweep, partial(_map, common, sweep), listener)
     else:
-        sweep_through(sweep, partial(line.sweep, SweepTask(), *passed_on(sweep)), listener)
+        run_sweep(sweep, partial(line.sweep, SweepTask(), *identity_overrides(sweep)), listener)
 
 
 def _map(common: "DictConfig", sweep: "SweepRecord") -> None:
@@ -87,34 +87,34 @@ def _map(common: "DictConfig", sweep: "SweepRecord") -> None:
 
 
 class SweepTask:
-    """What Hydra calls for each job of a sweep, in whichever process and on whichever machine."""
+    """The task that Hydra calls for each job of a sweep, in any process and on any machine."""
 
     def __call__(self, composed: "DictConfig") -> float | None:
-        """Train the job's run alone; the value that the job is ranked by."""
+        """Train the job's run alone; return the value of the objective."""
         with self.open(composed) as job:
             job.train()
         return job.value
 
     def open(self, composed: "DictConfig") -> "OpenJob":
-        """The job, whose run is still to be trained."""
+        """The job, as a context in which its run is trained."""
         from hydra.core.hydra_config import HydraConfig
 
         from descent.records.folder import RECORD
         from descent.records.sweep import SWEEP, SweepRecord
-        from descent.runs.job import OpenJob, of_sweep, open_job
+        from descent.runs.job import OpenJob, open_job, sweep_job_request
 
         hydra = HydraConfig.get()
         if Path(hydra.runtime.cwd).is_dir():
-            os.chdir(hydra.runtime.cwd)  # the node of a cluster starts a job wherever it was started itself
+            os.chdir(hydra.runtime.cwd)  # the node of a cluster starts jobs in its own working directory
         folder = Path(hydra.sweep.dir)
         if (folder / RECORD / SWEEP).exists():
             return open_job(composed, SweepRecord(folder), _request())
-        request = of_sweep(_request())
-        return OpenJob(composed, request, RemoteNotes(request.name or "job", SweepConfig.of(composed).tracking))
+        request = sweep_job_request(_request())
+        return OpenJob(composed, request, RemoteJobListener(request.name or "job", SweepConfig.of(composed).tracking))
 
 
-class RemoteNotes:
-    """Prints how a job ended on a machine that does not see the sweep's folder, and syncs its run to MLflow."""
+class RemoteJobListener:
+    """Syncs the run of a job on a machine that can't see the sweep's folder, and prints how it ended."""
 
     def __init__(self, name: str, tracking: Tracking) -> None:
         self.name, self.tracking = name, tracking
@@ -126,22 +126,22 @@ class RemoteNotes:
         self.listener = _listener(self.until_synced, self.tracking)
 
     def on_progress(self, folder: Path) -> None:
-        """Have new rows synced."""
+        """Sync new rows."""
         self.listener.on_progress(folder)
 
     def on_complete(self, folder: Path) -> None:
-        """Have the whole record synced."""
+        """Sync the complete record."""
         self.listener.on_complete(folder)
 
     def fail(self, reason: str, is_users: bool) -> None:
-        """Print why."""
+        """Print the reason, and wait until the record is synced."""
         print(f"failed: {self.name}: {reason}", file=sys.stderr)
         self.until_synced.close()
 
     def end(self, result: "RunResult") -> None:
-        """Print how the run ended, once it is synced."""
+        """Wait until the record is synced, and print how the run ended."""
         self.until_synced.close()
-        _say(self.name, result)
+        _print_result(self.name, result)
 
 
 def _listener(until_synced: ExitStack, tracking: Tracking) -> BackgroundSync:
@@ -150,7 +150,7 @@ def _listener(until_synced: ExitStack, tracking: Tracking) -> BackgroundSync:
 
 
 def _request() -> "RunRequest":
-    """How the command line asks for this run."""
+    """The request for this run, by Hydra's record of the command line."""
     from hydra.core.hydra_config import HydraConfig
 
     from descent.runs.identity import RunRequest
@@ -164,7 +164,7 @@ def _request() -> "RunRequest":
     return RunRequest(list(hydra.overrides.task), choices)
 
 
-def _say(name: str, result: "RunResult") -> None:
+def _print_result(name: str, result: "RunResult") -> None:
     where = os.path.relpath(result.folder)
     if result.was_finished:
         print(f"{name}: {where} holds this run already, {result.result}; remove it to train again")

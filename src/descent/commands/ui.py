@@ -1,4 +1,4 @@
-"""Serve the MLflow UI, and say which of its pages show what there is."""
+"""Serve the MLflow UI, and print the addresses of its experiments and sweeps."""
 
 import argparse
 import os
@@ -40,7 +40,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def pages(client: "MlflowClient") -> list[tuple[str, str]]:
-    """What there is to look at, and its page in the UI: all experiments, then each sweep, the latest first."""
+    """The names and addresses of pages in the UI: all experiments, then each sweep, the latest first."""
     from descent.tracking.saved_view import saved_views, view_address
 
     saved = [

@@ -13,7 +13,7 @@ import yaml
 from descent.compare.grouping import EndedRun, ended_runs, group_runs
 from descent.compare.table import table_rows, write_csv
 from descent.records.run import CONFIG, RunRecord
-from descent.records.sweep import BEST, RUNS, State, Status, SweepRecord
+from descent.records.sweep import BEST, RUNS, Status, SweepRecord, SweepState
 from descent.render.stamp import drawing, is_current, stamp_of
 
 
@@ -37,11 +37,11 @@ class Comparison:
     value: float
     is_new: bool = True
 
-    def state(self, status: Status, failed: int = 0) -> State:
-        """The state of a sweep with this result, of which `failed` jobs failed."""
+    def state(self, status: Status, failed: int = 0) -> SweepState:
+        """The state of a sweep with this result and this number of failed jobs."""
         counts = {f"runs/{result}": float(count) for result, count in self.results.items()}
         best = {f"{BEST}{self.metric}": self.value} if self.best else {}
-        return State(status, {**counts, "runs/failed": float(failed), **best}, self.best, self.best_record)
+        return SweepState(status, {**counts, "runs/failed": float(failed), **best}, self.best, self.best_record)
 
     @property
     def best_value(self) -> str:
@@ -80,8 +80,8 @@ def compare_runs(title: str, records: Sequence[RunRecord], metric: str, directio
 
 def _draw(title: str, runs: Sequence[EndedRun], views: Path, *, with_pictures: bool) -> bool:
     """Write the table and the pictures of runs, unless they are up to date; return whether anything was written."""
-    shown = json.dumps([title, [run.record.header.id for run in runs]])
-    stamp = stamp_of(f"runs {hashlib.sha256(shown.encode()).hexdigest()}", "compare", "render")
+    content = json.dumps([title, [run.record.header.id for run in runs]])
+    stamp = stamp_of(f"runs {hashlib.sha256(content.encode()).hexdigest()}", "compare", "render")
     if is_current(views, stamp):
         return False
     grouped = group_runs(runs)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from descent.errors import UserError
 from descent.records.folder import RECORD
-from descent.records.run import HEADER, RunRecord, records
-from descent.records.sweep import SweepRecord, sweeps
+from descent.records.run import HEADER, RunRecord, run_folders
+from descent.records.sweep import SweepRecord, sweep_folders
 from descent.tracking.store import as_user_errors, connect
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ def select_runs(selectors: Sequence[str], uri: str) -> list[RunRecord]:
 
 
 def _in_folder(folder: Path) -> Iterable[RunRecord]:
-    for run_folder in records([folder]):
+    for run_folder in run_folders([folder]):
         yield RunRecord(run_folder)
-    for sweep_folder in sweeps([folder]):
+    for sweep_folder in sweep_folders([folder]):
         yield from SweepRecord(sweep_folder).runs()
 
 

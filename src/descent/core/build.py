@@ -1,4 +1,4 @@
-"""From a typed configuration to the components of a run; what can't work is refused here, before any training."""
+"""Builds the components of a run from its typed configuration; errors in them are raised before any training."""
 
 import json
 from collections.abc import Hashable, Sequence
@@ -25,15 +25,15 @@ from descent.core.training.training_run import RunComponents
 from descent.errors import UserError
 from descent.project import project_root
 
-FASTEST = 1e6
-"""Up to this learning rate a run may share an optimizer with slower ones: theirs would overflow at a rate beyond."""
+MAX_SHARED_RATE = 1e6
+"""The largest learning rate of a run that may share an optimizer; with a larger one the rates of others overflow."""
 
 
 def assemble(config: TrainConfig) -> RunComponents:
     """Build every component of a run.
 
     Raises:
-        UserError: for what a configuration can have wrong, in one line.
+        UserError: if a component of the configuration is wrong, in one line.
     """
     accelerator = chosen_accelerator(config.trainer.accelerator)
     check_arguments(config)
@@ -66,7 +66,7 @@ def assemble(config: TrainConfig) -> RunComponents:
 
 
 def data_of(config: TrainConfig) -> Data:
-    """What the configuration trains and tests on, in memory once for all runs that have it at a time."""
+    """The data of a configuration, loaded once for all runs that use it at the same time."""
     source = json.dumps([str(project_root()), config.data.source.to_dict()])
     data = _in_memory.get((source, _stamps(_files.get(source, ()))))
     if data is None:
@@ -81,27 +81,27 @@ _files: dict[str, tuple[Path, ...]] = {}
 
 
 def _stamps(files: Sequence[Path]) -> tuple[tuple[Path, int, int], ...]:
-    """Equal while the files are unchanged."""
+    """The paths, times and sizes of files, which are equal while the files are unchanged."""
     stats = [(path.absolute(), path.stat()) for path in files if path.exists()]
     return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats)
 
 
 def sampler_of(config: TrainConfig, data: Data) -> BatchSampler:
-    """The minibatches that its seed draws."""
+    """The sampler of a configuration, whose seed draws the minibatches."""
     return BatchSampler(len(data.train), config.data.batch_size, built("sampler", config.sampler), config.seed)
 
 
 def problem_of(config: TrainConfig) -> Problem:
-    """What it minimises, at the start that its seed draws."""
+    """The problem of a configuration, at the start that its seed draws."""
     torch.default_generator.manual_seed(generator(config.seed, "weights").initial_seed())
     problem: Problem = built("problem", config.problem)
     return problem
 
 
 def shared_settings(config: TrainConfig, components: RunComponents) -> tuple[Hashable, float]:
-    """What is equal for runs that one optimizer may step, and the learning rate in which they may differ.
+    """The settings that are equal for all runs that one optimizer may step, and the rate, which may differ.
 
-    The first is None for an optimizer that may not be shared, as its configuration declares.
+    The settings are None if the optimizer may not be shared, as its configuration declares.
     """
     sharing = config.optimizer.sharing
     if sharing is None or sharing.target != config.optimizer.target:
@@ -109,7 +109,7 @@ def shared_settings(config: TrainConfig, components: RunComponents) -> tuple[Has
     settings = config.optimizer.to_dict()
     rate = 1.0
     is_constant = components.schedule(components.optimizer([nn.Parameter(torch.zeros(1))])) is None
-    if sharing.across_lr and is_constant and settings["lr"] <= FASTEST:
+    if sharing.across_lr and is_constant and settings["lr"] <= MAX_SHARED_RATE:
         rate = settings.pop("lr")
     return json.dumps([settings, config.schedule.to_dict()]), rate
 
@@ -127,7 +127,7 @@ def chosen_accelerator(name: str) -> str:
 
 
 def _try_out(components: RunComponents, config: TrainConfig) -> bool:
-    """Let the optimizer and the schedule see their settings, and a copy of the problem the shape of its data.
+    """Build the optimizer and the schedule, and compute a gradient of a copy of the problem, to find what is wrong.
 
     Returns:
         Whether the problem drew random numbers.

@@ -12,20 +12,20 @@ from descent.errors import UserError, suggestion
 from descent.schema import Component, Section
 
 OF_HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
-"""What is not an argument."""
+"""Keys that are not arguments."""
 SUPPLIED = {"optimizer": ("params",), "schedule": ("optimizer", "steps"), "landscape": ("run",)}
-"""Arguments of components that are no choice of the user: a run has them."""
+"""Arguments of components that a run supplies, and a configuration may not set."""
 
 
 def built(path: str, component: Component) -> Any:
-    """What a component describes.
+    """Instantiate a component.
 
     Args:
-        path: where it is in the configuration.
+        path: its dotted key in the configuration.
         component: the description.
 
     Raises:
-        UserError: where it can't be instantiated.
+        UserError: if it can't be instantiated.
     """
     try:
         return instantiate(component.to_call())
@@ -36,10 +36,10 @@ def built(path: str, component: Component) -> Any:
 
 
 def check_arguments(section: Section, prefix: str = "") -> None:
-    """Refuse arguments of the components of a section that their targets do not take.
+    """Check that the targets of a section's components take the arguments that are given.
 
     Raises:
-        UserError: with the nearest argument that the target takes.
+        UserError: if a target does not take an argument; it names the nearest one.
     """
     for name, value in section:
         path = prefix + name

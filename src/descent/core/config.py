@@ -27,7 +27,7 @@ Interval = Annotated[list[float], Field(min_length=2, max_length=2), AfterValida
 
 
 class Objective(Section):
-    """What the runs of a sweep are ranked by."""
+    """The metric by which the runs of a sweep are ranked."""
 
     metric: str
     direction: Literal["minimize", "maximize"]
@@ -41,7 +41,7 @@ class Evaluation(Section):
 
 
 class DataConfig(Section):
-    """What is trained on, and how much of it a step sees; None for all."""
+    """The data, and the number of examples in a minibatch; None for all."""
 
     source: Component
     batch_size: int | None = Field(ge=1)
@@ -67,7 +67,7 @@ class OptimizerConfig(Component):
 
 
 class Trainer(Section):
-    """What computes a run, how long it is, and how often it is looked at."""
+    """The accelerator, the length of a run, and how often it returns from Lightning and is saved."""
 
     accelerator: Literal["auto", "cpu", "gpu"]
     max_steps: int | None = Field(ge=1)
@@ -85,14 +85,14 @@ class Tracking(Section):
 
 
 class SweepConfig(Section):
-    """What a sweep itself reads of the configuration that its jobs have in common."""
+    """The sections that a sweep itself reads from the configuration that its jobs have in common."""
 
     objective: Objective
     tracking: Tracking
 
     @classmethod
     def of(cls, composed: DictConfig) -> Self:
-        """The two sections of a configuration of which others may not resolve: a job has what they refer to."""
+        """Resolve these sections alone: others may refer to values that only a job has."""
         sections = (OmegaConf.to_container(composed[name], resolve=True) for name in cls.model_fields)
         return checked(cls, dict(zip(cls.model_fields, sections, strict=True)))
 
@@ -107,7 +107,7 @@ class Basin(Section):
 
 
 class TrainConfig(Section):
-    """Everything that is configured of a run, in the order of conf/train.yaml."""
+    """The configuration of a run, in the order of conf/train.yaml."""
 
     groups: ClassVar = ("experiment", "sweep")
 
@@ -137,24 +137,24 @@ class TrainConfig(Section):
 
     @classmethod
     def of(cls, composed: DictConfig) -> Self:
-        """The same, which remembers what it was composed of, for `replaced`."""
+        """The same; it keeps the composed configuration for `replaced`."""
         config = super().of(composed)
         config._composed = composed
         return config
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The configuration in the file of a record."""
+        """Read the configuration from config.yaml in a record."""
         composed = OmegaConf.load(path)
         assert isinstance(composed, DictConfig)
         return cls.of(composed)
 
     def replaced(self, key: str, value: Any) -> Self:
-        """The same with another value at a dotted key, and with whatever the configuration derives from it."""
+        """A copy with another value at a dotted key, and with the values that are derived from it."""
         composed = self._composed.copy()
         OmegaConf.update(composed, key, value, merge=False)
         return self.of(composed)
 
     def to_yaml(self) -> str:
-        """The file of a record."""
+        """The text of config.yaml in a record."""
         return OmegaConf.to_yaml(OmegaConf.create(self.to_dict()))

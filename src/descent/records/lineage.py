@@ -16,25 +16,25 @@ NO_EFFECT = (*DESCRIPTIVE, "run_dir", "tracking", "objective", "trainer.chunk_si
 """Keys of a configuration that cannot change a result."""
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """A nested configuration flattened to dotted names and texts; texts stay as they are, other values become JSON."""
     texts: dict[str, str] = {}
     for name, value in config.items():
         if isinstance(value, Mapping):
-            texts |= flat(value, f"{prefix}{name}.")
+            texts |= flattened(value, f"{prefix}{name}.")
         else:
             texts[prefix + name] = value if isinstance(value, str) else json.dumps(value)
     return texts
 
 
-def inputs(files: Iterable[Path], root: Path) -> list[Input]:
-    """The data files of a run, with their MD5, by which DVC knows them."""
-    hashed = []
+def hashed_inputs(files: Iterable[Path], root: Path) -> list[Input]:
+    """The data files of a run, each with the MD5 that DVC computes for it."""
+    inputs = []
     for path in files:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "md5").hexdigest()
-        hashed.append(Input(path.name, path.relative_to(root).as_posix(), digest))
-    return hashed
+        inputs.append(Input(path.name, path.relative_to(root).as_posix(), digest))
+    return inputs
 
 
 def source_hash(package: str = "core", *suffixes: str) -> str:

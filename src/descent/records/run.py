@@ -67,7 +67,7 @@ Position = dict[str, int]
 
 @dataclass(frozen=True)
 class Input:
-    """A data file of a run: its path in the project, and its MD5, by which DVC knows it."""
+    """A data file of a run: its name, its path in the project, and its MD5, which is DVC's hash of it."""
 
     name: str
     path: str
@@ -270,6 +270,6 @@ class RunRecord:
         return position
 
 
-def records(folders: Iterable[Path]) -> list[Path]:
+def run_folders(folders: Iterable[Path]) -> list[Path]:
     """The folders of all run records at or below some folders, sorted."""
     return folders_with(HEADER, folders)

@@ -73,8 +73,8 @@ class SweepHeader:
 
 
 @dataclass(frozen=True)
-class Job:
-    """The state of a job of a sweep.
+class JobState:
+    """The state of a job of a sweep, as its process wrote it last.
 
     Args:
         overrides: its Hydra overrides.
@@ -101,7 +101,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class State:
+class SweepState:
     """The state of a sweep at a time: its status, its metrics, and the name and the record id of its best run."""
 
     status: Status
@@ -139,15 +139,15 @@ class SweepRecord:
         """The names of the swept parameters."""
         return [name.removeprefix(SWEPT) for name in self.header.params if name.startswith(SWEPT)]
 
-    def note(self, job: Job) -> None:
-        """Write the state of a job; it replaces the state that was written before."""
+    def write_job(self, job: JobState) -> None:
+        """Write the state of a job, in place of its earlier state."""
         digest = hashlib.sha256("\0".join(sorted(job.overrides)).encode()).hexdigest()
         write_atomically(self.files / "jobs" / f"{digest[:16]}.json", json.dumps(asdict(job), indent=2) + "\n")
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[JobState]:
         """All jobs that were started, sorted by name."""
         states = [json.loads(path.read_text(encoding="utf-8")) for path in (self.files / "jobs").glob("*.json")]
-        return sorted((Job(**state) for state in states), key=lambda job: job.name)
+        return sorted((JobState(**state) for state in states), key=lambda job: job.name)
 
     def runs(self) -> list[RunRecord]:
         """The existing records of the jobs' runs."""
@@ -162,15 +162,15 @@ class SweepRecord:
         """The arrays of the map of basins; None if the sweep is no map."""
         return read_arrays(self.files / BASINS) if (self.files / BASINS).exists() else None
 
-    def write_state(self, state: State) -> None:
+    def write_state(self, state: SweepState) -> None:
         """Write the state of the sweep."""
         write_atomically(self.files / STATE, json.dumps(asdict(state), indent=2) + "\n")
 
-    def state(self) -> State:
+    def state(self) -> SweepState:
         """The state of the sweep."""
-        return State(**json.loads((self.files / STATE).read_text(encoding="utf-8")))
+        return SweepState(**json.loads((self.files / STATE).read_text(encoding="utf-8")))
 
 
-def sweeps(folders: Iterable[Path]) -> list[Path]:
+def sweep_folders(folders: Iterable[Path]) -> list[Path]:
     """The folders of all sweep records at or below some folders, sorted."""
     return folders_with(SWEEP, folders)

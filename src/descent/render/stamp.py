@@ -20,9 +20,9 @@ def source_hash(package: str) -> str:
     return lineage.source_hash(package, ".css", ".j2", ".js")
 
 
-def stamp_of(shown: str, *packages: str) -> str:
+def stamp_of(content: str, *packages: str) -> str:
     """The stamp of views of something, as these packages of `descent` draw it."""
-    return "\n".join([shown, *(f"source {source_hash(package)}" for package in packages)])
+    return "\n".join([content, *(f"source {source_hash(package)}" for package in packages)])
 
 
 def run_stamp(record: RunRecord) -> str:

@@ -1,4 +1,4 @@
-"""A sweep that is a map: no run has a record, and the sweep's record has how all of them ended."""
+"""A sweep that is a map: its runs have no records, and the sweep's record has their outcomes."""
 
 import os
 
@@ -16,10 +16,10 @@ TABLE = "basin.csv"
 
 
 def train_map(config: TrainConfig, sweep: SweepRecord) -> None:
-    """Train the map that a configuration asks for into a sweep's record, unless it is there, and draw it.
+    """Train the map of a configuration into a sweep's record, unless it is in it already, and draw it.
 
     Raises:
-        UserError: for a configuration that can't be trained, or not as a map.
+        UserError: if the configuration can't be trained, or not as a map.
     """
     where = os.path.relpath(sweep.folder)
     if (sweep.files / TABLE).exists():
@@ -38,7 +38,7 @@ def train_map(config: TrainConfig, sweep: SweepRecord) -> None:
         counts=result.counts,
         experiment=np.array([position[0], config.optimizer.lr]),
     )
-    write_atomically(sweep.files / TABLE, result.table())  # last, since it is the sign that the map is whole
+    write_atomically(sweep.files / TABLE, result.table())  # last, since its presence means that the map is complete
     draw_basins(sweep)
     runs = result.counts.sum()
     for ending, count in zip(result.outcomes, result.counts.sum(axis=(1, 2)).tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""How runs from every start at every learning rate end: many small runs, trained as batches, that leave a map."""
+"""A map of basins: the outcome of a run for every start at every learning rate, all trained as batches."""
 
 import csv
 import io
@@ -28,10 +28,10 @@ from descent.core.training.plan import Plan
 from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 
-ELSEWHERE, NOT_YET, AWAY = "at rest elsewhere", "not at rest yet", "diverged"
-"""How runs end that reach no minimum."""
+ELSEWHERE, NOT_YET, DIVERGED = "at rest elsewhere", "not at rest yet", "diverged"
+"""The outcomes of runs that reach no minimum."""
 REACH = 0.05
-"""How far from a minimum a run may be at rest and count as having reached it."""
+"""The largest distance from a minimum at which a run at rest has reached it."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ class Basins:
 
     @property
     def outcomes(self) -> list[str]:
-        """The names of the ways in which runs end, in the order of `counts`."""
+        """The names of the outcomes, in the order of `counts`."""
         positions = [", ".join(f"{round(value, 2) + 0.0:g}" for value in minimum) for minimum in self.minima.tolist()]
-        named = [f"at the minimum ({where})" if "," in where else f"at the minimum {where}" for where in positions]
-        return [*named, ELSEWHERE, NOT_YET, AWAY]
+        minima = [f"at the minimum ({where})" if "," in where else f"at the minimum {where}" for where in positions]
+        return [*minima, ELSEWHERE, NOT_YET, DIVERGED]
 
     @property
     def runs(self) -> int:
-        """How many runs a cell has."""
+        """The number of runs of a cell."""
         return int(self.counts[:, 0, 0].sum())
 
     def table(self) -> str:
@@ -75,13 +75,13 @@ class Basins:
 
 
 def basins(config: TrainConfig) -> Basins:
-    """Train from every start at every learning rate that `config.basin` asks for, from as many seeds as it asks for.
+    """Train from every start at every learning rate of `config.basin`, from each of its seeds.
 
-    A run without data has reached a minimum if it is at rest there, its gradient within the tolerance. One whose steps
-    see different data is never at rest; it counts for the nearest minimum.
+    A run without data has reached a minimum if it is at rest there: the norm of its gradient is within the tolerance. A
+    run whose steps see different minibatches is never at rest; it counts for the nearest minimum.
 
     Raises:
-        UserError: for a configuration that can't be trained, or not as a map.
+        UserError: if the configuration can't be trained, or not as a map.
     """
     basin = config.basin
     components = assemble(config)
@@ -96,8 +96,8 @@ def basins(config: TrainConfig) -> Basins:
     rates = torch.logspace(first, last, basin.cells, dtype=torch.float64)
     plan = Plan(steps, evaluations=(0, steps), snapshots=(0, steps))
     rows = [_row(config.replaced("optimizer.lr", rate), plan) for rate in rates.tolist()]
-    everything = data.train.head(len(data.train))
-    minima = minima_of(problem, everything, low, high)
+    all_examples = data.train.head(len(data.train))
+    minima = minima_of(problem, all_examples, low, high)
     counts = torch.zeros(len(minima) + 3, len(rates), len(starts), dtype=torch.int64)
     is_one_batch = False
     for seed in range(config.seed, config.seed + basin.seeds):
@@ -107,12 +107,12 @@ def basins(config: TrainConfig) -> Basins:
         is_one_batch = len(groups) == 1
         for batch in groups:
             fit(batch, [ProgressBar(plan, f"{config.name} seed={seed}")], config.trainer.chunk_size)
-        counts += _outcomes(runs, minima, everything, config.tolerance).view_as(counts)
+        counts += _outcomes(runs, minima, all_examples, config.tolerance).view_as(counts)
     return Basins(starts.numpy(), rates.numpy(), minima.numpy(), counts.numpy())
 
 
 def _row(config: TrainConfig, plan: Plan) -> tuple[RunComponents, Hashable, float]:
-    """What runs of one rate have in common: their components, their settings and the rate, as runs may share them."""
+    """What runs of one rate have in common: their components, and the settings and the rate of their optimizer."""
     components = replace(assemble(config), plan=plan)
     return components, *shared_settings(config, components)
 
@@ -120,7 +120,7 @@ def _row(config: TrainConfig, plan: Plan) -> tuple[RunComponents, Hashable, floa
 def _runs(
     config: TrainConfig, rows: Sequence[tuple[RunComponents, Hashable, float]], problem: Problem, starts: Tensor
 ) -> list[TrainingRun]:
-    """The runs of a seed, those of a rate beside each other."""
+    """The runs of a seed, in the order of the rates, and of the starts for each."""
     data = data_of(config)
     sampler = sampler_of(config, data)
     return [
@@ -142,18 +142,18 @@ def _at(problem: Problem, start: Tensor) -> Problem:
     return moved
 
 
-def _outcomes(runs: Sequence[TrainingRun], minima: Tensor, everything: Minibatch, tolerance: float) -> Tensor:
-    """In which of the ways each run ended, (outcomes, runs), a 1 for each run."""
+def _outcomes(runs: Sequence[TrainingRun], minima: Tensor, all_examples: Minibatch, tolerance: float) -> Tensor:
+    """The outcome of each run as a one-hot column: (outcomes, runs)."""
     problem = runs[0].problem
     ends = torch.tensor([run.problem.position() for run in runs], dtype=torch.float64)
     has_diverged = torch.tensor([run.state.diverged for run in runs])
     elsewhere, not_yet, diverged = (len(minima) + place for place in range(3))
     distances = torch.cdist(ends.nan_to_num(), minima) if len(minima) else torch.full((len(ends), 1), math.inf)
     nearest = distances.argmin(dim=1)
-    if everything:
+    if all_examples:
         outcome = nearest if len(minima) else torch.full_like(nearest, not_yet)
     else:
-        at_rest = gradients_at(problem, everything, ends).norm(dim=1) <= tolerance
+        at_rest = gradients_at(problem, all_examples, ends).norm(dim=1) <= tolerance
         arrived = torch.where(distances.amin(dim=1) <= REACH, nearest, elsewhere)
         outcome = torch.where(at_rest, arrived, not_yet)
     outcome = torch.where(has_diverged, diverged, outcome)

@@ -1,4 +1,4 @@
-"""A command line in Hydra's words: what it composes from conf/NAME.yaml, for one run or for the jobs of a sweep."""
+"""A command line in Hydra's syntax, which composes conf/NAME.yaml for one run or for the jobs of a sweep."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -24,19 +24,19 @@ from descent.runs.sweep_loader import SweepLoader
 from descent.schema import Section, check_keys
 
 SHOWS = ("help", "hydra_help", "cfg", "info", "shell_completion")
-"""Options by which Hydra shows something and runs nothing."""
+"""Options that make Hydra print something and run nothing."""
 UNCOMPOSED = ("hydra_help", "shell_completion")
-"""Those of them that need no configuration that composes."""
+"""The options among them that work even if the configuration does not compose."""
 Schema = TypeVar("Schema", bound=Section)
 
 
 class CommandLine(Generic[Schema]):
-    """The words of a command: Hydra's options and overrides.
+    """The arguments of a command: Hydra's options and overrides.
 
     Args:
-        config_name: of the file in conf that they change.
-        schema: of what they compose.
-        words: in any order that Hydra takes.
+        config_name: of the file in conf.
+        schema: of the composed configuration.
+        words: the options and overrides, in any order that Hydra takes.
     """
 
     def __init__(self, config_name: str, schema: type[Schema], words: Sequence[str]) -> None:
@@ -47,10 +47,10 @@ class CommandLine(Generic[Schema]):
         self.config_path = self.options.config_path or str(project_root() / "conf")
 
     def show(self) -> bool:
-        """Show what an option asks to see; whether one does.
+        """Print what an option such as `--help` shows; return whether there is one.
 
         Raises:
-            UserError: where another option asks to run something.
+            UserError: if `--multirun` is given as well.
         """
         option = next((name for name in SHOWS if getattr(self.options, name)), None)
         if option is None:
@@ -61,15 +61,15 @@ class CommandLine(Generic[Schema]):
         if option not in UNCOMPOSED:
             with self.hydra() as hydra:
                 self._composed(hydra, self.options.overrides)
-        _run_hydra(self.options, self.parser, _nothing, self.config_path, self.config_name)
+        _run_hydra(self.options, self.parser, _do_nothing, self.config_path, self.config_name)
         return True
 
     @cached_property
     def common(self) -> DictConfig | None:
-        """What the jobs of its multirun have in common, Hydra's part included; None where it is no multirun.
+        """The configuration that the jobs of a multirun have in common, with Hydra's section; None for a single run.
 
         Raises:
-            UserError: for a configuration that does not compose, a key that nothing reads, or nothing to be trained.
+            UserError: if the configuration does not compose, has an unknown key, or names no problem.
         """
         with self.hydra() as hydra:
             composed = self._composed(hydra, self.options.overrides)
@@ -82,39 +82,39 @@ class CommandLine(Generic[Schema]):
             return composed
 
     def sweep(self, job: Callable[[DictConfig], object], *overrides: str) -> None:
-        """Run the jobs of its multirun, with more overrides, in whichever processes its launcher has for them.
+        """Run the jobs of a multirun, with additional overrides, by its launcher.
 
         Raises:
-            UserError: for a job that does not compose.
+            UserError: if a job does not compose.
         """
         with self.hydra() as hydra:
             hydra.multirun(self.config_name, job, [*self.options.overrides, *overrides, "hydra.mode=MULTIRUN"])
 
     def run(self, task: Callable[[Schema], object]) -> None:
-        """Run a task on what it composes, once or as a multirun in this process.
+        """Run a task on the composed configuration, once or as a multirun in this process.
 
         Raises:
-            UserError: for a configuration that does not compose, or that its schema or the task refuses.
+            UserError: if the configuration does not compose, or the schema or the task rejects it.
         """
-        refused: list[UserError] = []
+        errors: list[UserError] = []
 
         def job(composed: DictConfig) -> None:
             try:
                 task(typed(self.schema, composed))
             except UserError as error:  # Hydra would print the job's overrides before it
-                refused.append(error)
+                errors.append(error)
 
         if self.common is None:
             with self.hydra() as hydra:
                 hydra.run(self.config_name, job, [*self.options.overrides, "hydra.mode=RUN"])
         else:
             self.sweep(job)
-        if refused:
-            raise UserError("; ".join(map(str, refused)))
+        if errors:
+            raise UserError("; ".join(map(str, errors)))
 
     @contextmanager
     def hydra(self) -> Iterator[Hydra]:
-        """Hydra, that finds its files where the command line says."""
+        """Hydra, with the search path of the command line."""
         setbase("1.3")
         search_path = create_config_search_path(self.config_path)
         folder = self.options.config_dir
@@ -133,22 +133,22 @@ class CommandLine(Generic[Schema]):
 
     def _composed(self, hydra: Hydra, overrides: Sequence[str]) -> DictConfig:
         try:
-            # In this mode overrides may be those of a sweep.
+            # In this mode, overrides may have several values.
             return hydra.compose_config(self.config_name, list(overrides), RunMode.MULTIRUN)
         except ConfigCompositionException as error:
             unknown = re.search(r"Could not override '(.+?)'", str(error))
             if not unknown:
                 raise
             places = {override.get_key_element(): place for place, override in enumerate(parsed(overrides))}
-            if unknown[1] not in places:  # but in the defaults list of a file
+            if unknown[1] not in places:  # but is in the defaults list of a file
                 hint = suggestion(unknown[1], self.schema.model_fields)
                 raise UserError(f"{one_line(error).rstrip('.')}; {hint}") from error
             raise self._refusal(hydra, overrides, places[unknown[1]], unknown[1]) from error
-        except ValueError as error:  # Hydra's, of a choice that is no text
+        except ValueError as error:  # Hydra raises it for a choice that is not a string
             raise UserError(one_line(error)) from error
 
     def _refusal(self, hydra: Hydra, overrides: Sequence[str], place: int, key: str) -> UserError:
-        """What is wrong with the override of a key that is not there, where Hydra's advice is to add it."""
+        """The error for an override of a key that does not exist, which Hydra would only advise to add."""
         word, others = overrides[place], [*overrides[:place], *overrides[place + 1 :]]
         composed = self._composed(hydra, others)
         section, _, name = key.rpartition(".")
@@ -160,17 +160,17 @@ class CommandLine(Generic[Schema]):
         check_keys(self.schema, OmegaConf.to_container(task))
         if section and OmegaConf.select(composed, section) is None:
             return UserError(f"{word}: there is no {section!r} in this configuration")
-        from descent.core.components import check_arguments  # PyTorch, of which the components are, takes seconds
+        from descent.core.components import check_arguments  # it imports PyTorch, which takes seconds
 
         check_arguments(typed(self.schema, task))
         return UserError(f"{word}: the configuration does not set {key!r}; +{word} does")
 
 
 def typed(schema: type[Schema], composed: DictConfig) -> Schema:
-    """The typed configuration that a composed one, less Hydra's part, resolves to.
+    """The typed configuration that a composed one, without Hydra's section, resolves to.
 
     Raises:
-        UserError: for one that does not resolve, or that its schema refuses.
+        UserError: if it does not resolve, or the schema rejects it.
     """
     with as_user_errors():
         _require_problem(composed)
@@ -178,16 +178,16 @@ def typed(schema: type[Schema], composed: DictConfig) -> Schema:
 
 
 def _require_problem(composed: DictConfig) -> None:
-    """Refuse what conf/train.yaml composes where nothing is chosen to be trained."""
+    """Raise a UserError if the configuration names no problem."""
     if OmegaConf.is_missing(composed, "problem_name"):
         names = GlobalHydra.instance().config_loader().get_group_options("experiment")
         raise UserError(f"say what to train: experiment=NAME, one of {', '.join(names)}")
 
 
 def without_hydra(composed: DictConfig) -> DictConfig:
-    """A composed configuration less Hydra's part."""
+    """A composed configuration without Hydra's section."""
     return OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
 
 
-def _nothing(config: DictConfig) -> None:
-    """What is run where something is only shown."""
+def _do_nothing(config: DictConfig) -> None:
+    """The task for options that only print something."""

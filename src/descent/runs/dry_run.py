@@ -1,4 +1,4 @@
-"""A few steps of a run on copies, before its first: what can't work is refused here, not after the last step."""
+"""A dry run: a few steps on copies, so that what can't work fails before the first step, not after the last."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -28,9 +28,9 @@ from descent.render.run_views import player_of
 
 PLAN = Plan(1, (0, 1), (0, 1))
 STEPS_RESUMED = 4
-"""Up to which step a run and its resumed copy are compared."""
+"""The number of steps after which a run and its resumed copy are compared."""
 UNTRIED = ("name", "description", "article", "seed", "run_dir", "objective", "evaluation", "trainer", "tracking")
-"""What of a configuration changes nothing that a dry run tries, besides the start and the learning rate."""
+"""Keys of a configuration that a dry run does not depend on, besides the start and the learning rate."""
 
 _tried: set[str] = set()
 
@@ -38,10 +38,10 @@ _tried: set[str] = set()
 def dry_run(config: TrainConfig, components: RunComponents) -> None:
     """Take a step on copies, evaluate it, resume it from a checkpoint, and draw it.
 
-    Once in a process for all configurations that differ in seed, start and learning rate only.
+    Configurations that differ only in seed, start and learning rate are tried once in a process.
 
     Raises:
-        UserError: that says which of these can't work, and why.
+        UserError: if one of these fails; it says which, and why.
     """
     key = _key(config)
     if key in _tried:
@@ -77,27 +77,28 @@ def _try(config: TrainConfig, components: RunComponents, folder: Path) -> None:
     record = RunRecord.create(folder, _header(config), config.to_yaml())
     run = TrainingRun(components)
     no_step = f"{optimizer} can't take a step on problem {problem}"
-    with record, _refusing(no_step):
+    no_checkpoint = f"problem {problem} or optimizer {optimizer} can't be saved in a checkpoint and resumed"
+    with record, _as_user_error(no_step):
         stepper = _stepper(run)
         append_snapshot(run, record)
         _advance(stepper, record)
-    with record, _refusing(f"problem {problem} can't be evaluated"):
+    with record, _as_user_error(f"problem {problem} can't be evaluated"):
         _evaluate(stepper, record)
-    with record, _refusing(f"problem {problem} or optimizer {optimizer} can't be saved in a checkpoint and resumed"):
+    with record, _as_user_error(no_checkpoint):
         save([(stepper.checkpoint(run, record.position()), record)])
-        again = TrainingRun(replace(components, problem=deepcopy(components.problem)), restore([record])[0])
-        resumed = _stepper(again)
-    with _refusing(no_step):
-        _step_on(stepper)
-    with _refusing(f"{optimizer} can't be resumed on problem {problem}"):
-        _step_on(resumed)
-        if not _is_equal(*(vars(each.checkpoint(each.run, {})) for each in (stepper, resumed))):
-            raise ValueError("its steps after a checkpoint would be others than without")
-    with record, _refusing(f"no picture can be drawn of problem {problem}"):
+        copy = TrainingRun(replace(components, problem=deepcopy(components.problem)), restore([record])[0])
+        resumed = _stepper(copy)
+    with _as_user_error(no_step):
+        _take_more_steps(stepper)
+    with _as_user_error(f"{optimizer} can't be resumed on problem {problem}"):
+        _take_more_steps(resumed)
+        if not _is_equal(*(vars(side.checkpoint(side.run, {})) for side in (stepper, resumed))):
+            raise ValueError("its steps after a checkpoint differ from those without one")
+    with record, _as_user_error(f"no picture can be drawn of problem {problem}"):
         _draw(stepper, record, config)
 
 
-def _step_on(stepper: SingleStepper) -> None:
+def _take_more_steps(stepper: SingleStepper) -> None:
     if stepper.runs:
         stepper.advance(stepper.run.components.sampler.chunk(1, STEPS_RESUMED))
 
@@ -131,17 +132,17 @@ def _stepper(run: TrainingRun) -> SingleStepper:
     return SingleStepper(run)
 
 
-def _is_equal(ours: object, theirs: object) -> bool:
+def _is_equal(first: object, second: object) -> bool:
     """Whether two nested states are equal to the last bit, but for the times in them."""
-    if isinstance(ours, TrainState):
+    if isinstance(first, TrainState):
         return True
-    if isinstance(ours, Tensor) and isinstance(theirs, Tensor):
-        return ours.dtype == theirs.dtype and torch.equal(ours.nan_to_num(), theirs.nan_to_num())
-    if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
-        return ours.keys() == theirs.keys() and all(_is_equal(value, theirs[name]) for name, value in ours.items())
-    if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
-        return len(ours) == len(theirs) and all(map(_is_equal, ours, theirs))
-    return bool(ours == theirs)
+    if isinstance(first, Tensor) and isinstance(second, Tensor):
+        return first.dtype == second.dtype and torch.equal(first.nan_to_num(), second.nan_to_num())
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return first.keys() == second.keys() and all(_is_equal(value, second[name]) for name, value in first.items())
+    if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
+        return len(first) == len(second) and all(map(_is_equal, first, second))
+    return bool(first == second)
 
 
 def _header(config: TrainConfig) -> Header:
@@ -150,12 +151,12 @@ def _header(config: TrainConfig) -> Header:
 
 
 @contextmanager
-def _refusing(what: str) -> Iterator[None]:
-    """Raise whatever a component raises as a UserError, in one line."""
+def _as_user_error(failure: str) -> Iterator[None]:
+    """Raise any error of a component as a UserError of one line."""
     try:
         yield
     except UserError:
         raise
     except Exception as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise UserError(f"{what}: {reason}") from error
+        raise UserError(f"{failure}: {reason}") from error

@@ -25,13 +25,13 @@ from descent.render.gradients import GRADIENTS, draw_gradients
 
 DIFFERENCES = "differences.csv"
 H = 1e-4
-"""The step, unless the experiment has its own: what conf/gradient/central_difference.yaml says."""
+"""The step, as in conf/gradient/central_difference.yaml, unless the experiment has its own."""
 NEARER = 0.01
-"""The step of the second comparison, as a part of the first's."""
+"""The step of the second comparison, as a fraction of the first's."""
 TOLERANCE = 1e-5
-"""How far apart components may be, as a part of the parameter's largest.
+"""The largest difference of components, as a fraction of the parameter's largest component.
 
-A central difference is off by f''' h² / 6, so that at h = 1e-4 it is within this while f''' is below 6,000 times the
+A central difference is off by f''' h² / 6, so that at h = 1e-4 it is within this if f''' is below 6,000 times the
 largest component. Faults are larger: a factor or a summand that is wrong by a percent is a thousand times this.
 """
 SHARE = 100
@@ -42,7 +42,7 @@ ROUNDING = 10 * sys.float_info.epsilon
 
 @dataclass(frozen=True)
 class GradientComparison:
-    """The gradient of one parameter in two ways, float64 tensors of the parameter's shape.
+    """The gradient of one parameter, computed in two ways, float64 tensors of the parameter's shape.
 
     Args:
         parameter: its name.
@@ -137,8 +137,8 @@ def compare_gradients(problem: Problem, minibatch: Minibatch, h: float = H) -> l
     comparisons = []
     for name, parameter in problem.named_parameters():
         if parameter.requires_grad:
-            every = torch.ones_like(parameter).nonzero()
-            above, below = _losses_beside(problem, minibatch, name, every, h)
+            indices = torch.ones_like(parameter).nonzero()
+            above, below = _losses_beside(problem, minibatch, name, indices, h)
             difference = ((above - below) / (2 * h)).view_as(parameter)
             backpropagation = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
             comparison = GradientComparison(name, backpropagation, difference, rounding)
@@ -172,17 +172,17 @@ def _losses_beside(problem: Problem, minibatch: Minibatch, name: str, components
     as long while another program ran.
     """
     threads = torch.get_num_threads()
-    of_thread = local()
+    thread_state = local()
 
     def begin() -> None:
         torch.set_num_threads(1)
-        of_thread.problem = deepcopy(problem)
+        thread_state.problem = deepcopy(problem)
 
     @torch.no_grad()
     def losses_of(part: Tensor) -> Tensor:
-        parameter = of_thread.problem.get_parameter(name)
+        parameter = thread_state.problem.get_parameter(name)
         losses = [
-            torch.stack(losses_beside(of_thread.problem, minibatch, parameter, index, parameter[index].item(), h))
+            torch.stack(losses_beside(thread_state.problem, minibatch, parameter, index, parameter[index].item(), h))
             for index in map(tuple, part.tolist())
         ]
         return torch.stack(losses, dim=1)
@@ -190,8 +190,8 @@ def _losses_beside(problem: Problem, minibatch: Minibatch, name: str, components
     try:
         with ThreadPoolExecutor(threads, initializer=begin) as pool:
             parts = components.split(SHARE)
-            done = tqdm(pool.map(losses_of, parts), desc=name, total=len(parts), delay=1, mininterval=1)
-            return torch.cat(list(done), dim=1)
+            results = tqdm(pool.map(losses_of, parts), desc=name, total=len(parts), delay=1, mininterval=1)
+            return torch.cat(list(results), dim=1)
     finally:
         torch.set_num_threads(threads)
 

@@ -1,4 +1,4 @@
-"""What Hydra finds wrong with a configuration, in one line."""
+"""Turns Hydra's errors about a configuration into errors of one line."""
 
 import itertools
 import re
@@ -13,7 +13,7 @@ from descent.errors import UserError, suggestion
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error as one line, the choices Hydra lists below it included."""
+    """The message of an error as one line, with the choices that Hydra lists below it."""
     lines = [line.strip() for line in str(error).splitlines()]
     kept = itertools.takewhile(lambda line: not line.startswith(("Config search path", "full_key:", "See http")), lines)
     return re.sub(r"^In '\w+': ", "", " ".join(filter(None, kept)))
@@ -21,7 +21,7 @@ def one_line(error: BaseException) -> str:
 
 @contextmanager
 def as_user_errors() -> Iterator[None]:
-    """Raise what is wrong with a configuration as a UserError, in one line.
+    """Raise an error about a configuration as a UserError of one line.
 
     Raises:
         UserError: for an error of Hydra's, OmegaConf's or YAML's.

@@ -1,4 +1,4 @@
-"""The identity of a configuration's run, its folder, and whether it is there already; without PyTorch."""
+"""The key and the folder of a configuration's run, and whether it is finished already; does not import PyTorch."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,14 +11,14 @@ from descent.core.config import TrainConfig
 from descent.errors import UserError
 from descent.project import project_root
 from descent.records.folder import RECORD, VIEWS, refuse_first_version
-from descent.records.lineage import DESCRIPTIVE, flat, inputs, run_key, without
+from descent.records.lineage import DESCRIPTIVE, flattened, hashed_inputs, run_key, without
 from descent.records.run import HEADER, RESULT, Header, Result, RunRecord
 
 LEFT_BY_DVC = {VIEWS, ".gitignore"}
-"""What is in the folder of a run whose record DVC removed."""
+"""The files that remain in the folder of a run when DVC has removed its record."""
 GPUS = ("/dev/nvidiactl", "/dev/kfd")
-"""What Linux has where there is a GPU, NVIDIA's or AMD's."""
-LOOKED_AT = 20
+"""The device files that Linux has if there is a GPU, NVIDIA's or AMD's."""
+MAX_CANDIDATES = 20
 """The most runs of one name whose data are compared with those of a configuration."""
 
 
@@ -27,10 +27,10 @@ class RunRequest:
     """How a run is requested.
 
     Args:
-        overrides: the command line's.
+        overrides: of the command line.
         choices: the choice from each group of the configuration.
-        name: what to call the run; None for the experiment's name.
-        sweep: the id of the sweep it is a job of, if it is.
+        name: of the run; None for the experiment's name.
+        sweep: the id of its sweep, if it is the run of a job.
     """
 
     overrides: Sequence[str] = ()
@@ -39,20 +39,20 @@ class RunRequest:
     sweep: str | None = None
 
     def named(self, name: str, sweep: str) -> Self:
-        """The same as a job of a sweep."""
+        """The request with the name and the sweep of a job."""
         return replace(self, name=name, sweep=sweep)
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended.
+    """The result of a run.
 
     Args:
-        folder: the run's.
+        folder: of the run.
         result: how it ended.
         metrics: its final metrics.
-        was_finished: whether it was there already.
-        was_begun: whether it was resumed after an interruption.
+        was_finished: whether it was finished before, so that nothing was trained.
+        was_begun: whether it was started before, and has been resumed.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class RunResult:
 
 
 def result_of_record(record: RunRecord, *, was_finished: bool = False, was_begun: bool = False) -> RunResult:
-    """How the run of a whole record ended."""
+    """The result of the run of a complete record."""
     ending = record.ending()
     assert ending is not None
     return RunResult(record.folder, ending.result, record.metrics(), was_finished, was_begun)
@@ -72,7 +72,7 @@ def result_of_record(record: RunRecord, *, was_finished: bool = False, was_begun
 def params_of(config: TrainConfig, accelerator: str) -> dict[str, str]:
     """The flat parameters of a run that is computed on an accelerator: `cpu`, `cuda` or `mps`."""
     # Descriptions of the run are in its config.yaml; params are what runs are compared by.
-    return {**without(flat(config.to_dict()), DESCRIPTIVE), "trainer.accelerator": accelerator}
+    return {**without(flattened(config.to_dict()), DESCRIPTIVE), "trainer.accelerator": accelerator}
 
 
 def folder_of(config: TrainConfig, key: str) -> Path:
@@ -81,10 +81,10 @@ def folder_of(config: TrainConfig, key: str) -> Path:
 
 
 def finished(folder: Path, key: str) -> RunRecord | None:
-    """The record in a folder, if it is of a run with this key.
+    """The complete record in a folder, if its run has this key; None if the folder has no record.
 
     Raises:
-        UserError: for a folder that holds anything else, which is left alone.
+        UserError: if the folder holds anything else.
     """
     refuse_first_version(folder, HEADER)
     if not folder.exists() or {path.name for path in folder.iterdir()} <= LEFT_BY_DVC:
@@ -100,19 +100,20 @@ def finished(folder: Path, key: str) -> RunRecord | None:
 
 
 def finished_run(config: TrainConfig) -> RunResult | None:
-    """The run of a configuration, if it is there already and that is certain without PyTorch; else None.
+    """The result of a configuration's run, if it is certain without PyTorch that the run is finished; else None.
 
-    Its data are those of another run of the same name, whose files may have changed since.
+    Only PyTorch code knows which data files a configuration reads. So those of earlier runs of the same name are tried,
+    with the hashes that they have now.
     """
-    tried = set()
-    for header in islice(_headers_of(config), LOOKED_AT):
+    tried_paths = set()
+    for header in islice(_headers_of(config), MAX_CANDIDATES):
         paths = tuple(source.path for source in header.inputs)
         accelerator = header.params["trainer.accelerator"]
         files = [project_root() / path for path in paths]
-        if paths in tried or not _computes_on(config, accelerator) or not all(file.is_file() for file in files):
+        if paths in tried_paths or not _computes_on(config, accelerator) or not all(file.is_file() for file in files):
             continue
-        tried.add(paths)
-        key = run_key(params_of(config, accelerator), inputs(files, project_root()))
+        tried_paths.add(paths)
+        key = run_key(params_of(config, accelerator), hashed_inputs(files, project_root()))
         folder = folder_of(config, key)
         if (folder / RECORD / RESULT).exists() and RunRecord(folder).header.key == key:
             return result_of_record(RunRecord(folder), was_finished=True)
@@ -120,12 +121,12 @@ def finished_run(config: TrainConfig) -> RunResult | None:
 
 
 def _headers_of(config: TrainConfig) -> Iterator[Header]:
-    """Those of the finished runs that a configuration may be, or share its data with."""
+    """The headers of finished runs that may be the configuration's run, or may read the same data files."""
     runs = [project_root() / config.run_dir] if config.run_dir else project_root().glob(f"runs/{config.name}-*")
     return (RunRecord(folder).header for folder in runs if (folder / RECORD / RESULT).exists())
 
 
 def _computes_on(config: TrainConfig, accelerator: str) -> bool:
-    """Whether a configuration is certain to be computed on an accelerator, as far as is known without PyTorch."""
+    """Whether it is certain without PyTorch that a configuration is computed on this accelerator."""
     has_no_gpu = sys.platform == "linux" and not any(Path(device).exists() for device in GPUS)
     return accelerator == "cpu" and (config.trainer.accelerator == "cpu" or has_no_gpu)

@@ -9,13 +9,13 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 
 
 def parsed(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
-    """The overrides; those with a glob know its choices by the loader."""
+    """Parse overrides; a glob needs the loader, which lists its choices."""
     return [_parsed(override) for override in overrides] if loader is None else _parse(overrides, loader)
 
 
 @cache
 def _parsed(override: str) -> Override:
-    """The jobs of a sweep have many overrides in common, and each takes half a millisecond to parse."""
+    """Cached, since jobs of a sweep have many overrides in common, and each takes half a millisecond to parse."""
     return _parse([override])[0]
 
 
@@ -27,9 +27,9 @@ def first_job(params: Mapping[str, object], overrides: Sequence[str], loader: Co
     """The overrides of a sweep's first job.
 
     Args:
-        params: what the sweeper has to sweep over, unless the command line says otherwise.
-        overrides: the command line's.
-        loader: knows the choices of a glob.
+        params: of the sweeper's configuration; the command line takes precedence.
+        overrides: of the command line.
+        loader: lists the choices of a glob.
     """
     words = [*(f"{key}={values}" for key, values in params.items()), *overrides]
     return list({override.get_key_element(): _first(override) for override in parsed(words, loader)}.values())

@@ -1,4 +1,4 @@
-"""An experiment repeated from many seeds: how its runs end, one row for each."""
+"""Repeats an experiment from many seeds, and writes a row for each run."""
 
 import csv
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ Row = dict[str, Any]
 
 
 def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
-    """Train an experiment from every seed, as a batch where it can be one, and write how each run ended.
+    """Train an experiment from every seed, as one batch if that is possible, and write how each run ended.
 
     Returns:
         The folder, seeds/NAME, with runs.csv (a row a seed: its result, the steps it took, its last evaluation),
         evaluations.csv (a row for every evaluation of every run) and config.yaml.
 
     Raises:
-        UserError: for a configuration that can't be trained, or a folder that is there already.
+        UserError: if the configuration can't be trained, or the folder exists already.
     """
     folder: Path = project_root() / "seeds" / config.name
     if folder.exists():
@@ -39,7 +39,7 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
     components = assemble(config)
     dry_run(config, components)
     settings, rate = shared_settings(config, components)
-    plan = replace(components.plan, snapshots=components.plan.evaluations)  # no position is kept on the way
+    plan = replace(components.plan, snapshots=components.plan.evaluations)  # none but where a run is evaluated anyway
     components = replace(components, plan=plan)
     runs = {
         TrainingRun(_from_seed(components, config.replaced("seed", seed)), settings=settings, rate=rate): seed
@@ -63,7 +63,7 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
 
 
 def _from_seed(components: RunComponents, config: TrainConfig) -> RunComponents:
-    """The components with all that a configuration's seed draws."""
+    """The components with the problem, the data and the sampler that a configuration's seed draws."""
     data = data_of(config)
     sampler = sampler_of(config, data)
     return replace(components, problem=problem_of(config), data=data, sampler=sampler, seed=config.seed)

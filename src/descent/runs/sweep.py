@@ -1,4 +1,4 @@
-"""A sweep from its first job to its comparison: skips what is finished, survives what fails."""
+"""Runs a sweep from its first job to its comparison; skips finished runs, and continues after failed jobs."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from descent.project import project_root
 from descent.records.folder import RECORD, now, refuse_first_version
 from descent.records.listener import RecordListener
 from descent.records.locks import folder_lock
-from descent.records.sweep import STATE, SWEEP, Job, State, SweepRecord
+from descent.records.sweep import STATE, SWEEP, JobState, SweepRecord, SweepState
 from descent.runs.composition import without_hydra
 from descent.runs.hydra_errors import one_line
 from descent.runs.sweep_identity import header_of
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 SWEEPS = "sweeps"
 """The folder of sweeps, unless the command line names another; as in conf/train.yaml."""
-LOOKS = 1.0
-"""Seconds between two looks at what the jobs have noted."""
+POLL_INTERVAL = 1.0
+"""Seconds between two reads of the jobs' states."""
 
 
 def open_sweep(config: DictConfig) -> SweepRecord:
-    """The record of the sweep that a multirun's common configuration asks for, new or of an earlier time.
+    """Open the record of a multirun's sweep, or create it, by the configuration that its jobs have in common.
 
     Raises:
-        UserError: where its folder holds another sweep.
+        UserError: if its folder holds another sweep.
     """
     header = header_of(config)
-    chosen = config.hydra.sweep.dir
-    own = f"{SWEEPS}/{header.name.partition(':')[0]}-{header.id[:8]}"
-    folder = project_root() / (own if chosen == SWEEPS else chosen)
+    chosen_folder = config.hydra.sweep.dir
+    default_folder = f"{SWEEPS}/{header.name.partition(':')[0]}-{header.id[:8]}"
+    folder = project_root() / (default_folder if chosen_folder == SWEEPS else chosen_folder)
     refuse_first_version(folder, SWEEP)
     if not (folder / RECORD / SWEEP).exists():
         return SweepRecord.create(folder, header, OmegaConf.to_yaml(without_hydra(config)))
@@ -51,64 +51,64 @@ def open_sweep(config: DictConfig) -> SweepRecord:
     return sweep
 
 
-def sweep_through(sweep: SweepRecord, launch: Callable[[], object], listener: RecordListener) -> None:
+def run_sweep(sweep: SweepRecord, launch: Callable[[], object], listener: RecordListener) -> None:
     """Run all jobs of a sweep, and compare their runs.
 
     Args:
         sweep: its record.
-        launch: runs the jobs, in whichever processes; they note in the record how far they are.
-        listener: hears of the runs' records and of the sweep's.
+        launch: runs the jobs, in any processes; each job writes its state into the record.
+        listener: is called with the folders of the runs and of the sweep when their records change.
 
     Raises:
-        UserError: where another process is at this sweep, the launcher gave up, or jobs failed; the others are compared
-            all the same.
+        UserError: if another process is running this sweep, the launcher failed, or jobs failed; the runs of the other
+            jobs are compared first.
     """
     from descent.compare.comparison import compare_sweep
 
-    refusal = f"another process is at this sweep ({sweep.folder}); wait for it, or end it"
+    refusal = f"another process is running this sweep ({sweep.folder}); wait for it, or end it"
     with folder_lock(sweep.folder, refusal, wait=False):
         started = now()
         before = sweep.state() if (sweep.files / STATE).exists() else None
-        sweep.write_state(State("RUNNING"))
+        sweep.write_state(SweepState("RUNNING"))
         was_finished = before is not None and before.status == "FINISHED"
-        if not was_finished:  # else there may be nothing to do
+        if not was_finished:  # else all jobs may be skipped
             listener.on_complete(sweep.folder)
-        wrong: list[str] = []
+        errors: list[str] = []
         try:
             with _watched(sweep, listener, started, is_reported=not was_finished):
                 launch()
-        except Exception as error:  # the launcher's or the sweeper's: what goes wrong in a job stands in its note
-            wrong.append(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)}")
+        except Exception as error:  # of the launcher or the sweeper; the error of a job is in its state
+            errors.append(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)}")
         except BaseException:
-            sweep.write_state(State("KILLED"))
+            sweep.write_state(SweepState("KILLED"))
             listener.on_complete(sweep.folder)
             raise
         jobs = [job.as_reported_since(started) for job in sweep.jobs()]
         comparison = compare_sweep(sweep)
         failed = [job for job in jobs if job.stage == "failed"]
         if failed:
-            wrong.insert(0, f"{len(failed)} of {len(jobs)} jobs failed, as said above")
-        state = comparison.state("FAILED" if wrong else "FINISHED", len(failed))
+            errors.insert(0, f"{len(failed)} of {len(jobs)} jobs failed, as said above")
+        state = comparison.state("FAILED" if errors else "FINISHED", len(failed))
         if before and replace(state, when=before.when) == before and {job.stage for job in jobs} == {"skipped"}:
-            state = before  # which MLflow may have
+            state = before  # with its time, so that MLflow needs no update
         sweep.write_state(state)
         listener.on_complete(sweep.folder)
         if jobs:
-            _tell(sweep, jobs, comparison)
-        if wrong:
-            raise UserError("; ".join(wrong))
+            _print_summary(sweep, jobs, comparison)
+        if errors:
+            raise UserError("; ".join(errors))
 
 
 @contextmanager
 def _watched(sweep: SweepRecord, listener: RecordListener, started: int, *, is_reported: bool) -> Iterator[None]:
-    """Report the runs to the listener as their jobs note them, wherever the jobs are.
+    """Poll the states of the jobs during the context, and report their runs to the listener.
 
     A sweep that is not reported yet is reported before the first run that is not skipped.
     """
-    over = Event()
+    stop = Event()
     reported = {str(sweep.folder)} if is_reported else set()
 
-    def look() -> None:
+    def poll() -> None:
         for job in sweep.jobs():
             if job.when < started or job.folder is None or job.folder in reported:
                 continue
@@ -123,21 +123,21 @@ def _watched(sweep: SweepRecord, listener: RecordListener, started: int, *, is_r
                 listener.on_complete(folder)
 
     def watch() -> None:
-        while not over.wait(LOOKS):
-            look()
+        while not stop.wait(POLL_INTERVAL):
+            poll()
 
     thread = Thread(target=watch, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         thread.join()
-        look()
+        poll()
 
 
-def _tell(sweep: SweepRecord, jobs: list[Job], comparison: "Comparison") -> None:
-    """Print what became of the jobs, and where the comparison is."""
+def _print_summary(sweep: SweepRecord, jobs: list[JobState], comparison: "Comparison") -> None:
+    """Print how the jobs ended, and where the comparison is."""
     stages = Counter(job.stage for job in jobs)
     for job in jobs:
         if job.stage == "failed":
@@ -146,7 +146,7 @@ def _tell(sweep: SweepRecord, jobs: list[Job], comparison: "Comparison") -> None
     print(
         f"{sweep.header.name}: {len(jobs)} jobs: {stages['trained']} trained, {stages['resumed']} resumed, "
         f"{stages['skipped']} finished before, {stages['failed']} failed"
-        + (f", {stages['running']} without an end" if stages["running"] else "")
+        + (f", {stages['running']} unfinished" if stages["running"] else "")
     )
     if comparison.best:
         print(f"best: {comparison.best}  {comparison.best_value}")

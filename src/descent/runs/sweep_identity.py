@@ -1,4 +1,4 @@
-"""Who a sweep is: the same command, the same configuration and the same source are the same sweep again."""
+"""The identity of a sweep: the same command, configuration and source are the same sweep again."""
 
 import hashlib
 import json
@@ -8,23 +8,23 @@ from omegaconf import DictConfig, OmegaConf
 from descent.compare.grouping import run_label
 from descent.errors import UserError
 from descent.records.folder import now
-from descent.records.lineage import NO_EFFECT, flat, source_hash
+from descent.records.lineage import NO_EFFECT, flattened, source_hash
 from descent.records.sweep import SEVERAL, SWEPT, SweepHeader, SweepRecord
 from descent.runs.composition import without_hydra
 from descent.runs.overrides import parsed
 
 SWEEP_ID, SWEPT_NAMES = "DESCENT_SWEEP", "DESCENT_SWEPT"
-"""What of a sweep a job finds in its environment where it does not see the sweep's folder."""
+"""The environment variables that identify the sweep to jobs on machines that can't see its folder."""
 
 
 def header_of(config: DictConfig) -> SweepHeader:
-    """The header of the sweep that a multirun's common configuration, Hydra's part included, asks for."""
-    swept = swept_in(config)
+    """The header of a multirun's sweep, by the configuration that its jobs have in common, with Hydra's section."""
+    swept = swept_params(config)
     common = OmegaConf.to_container(without_hydra(config))
     assert isinstance(common, dict)
     params = {
         name: value
-        for name, value in flat({str(name): value for name, value in common.items()}).items()
+        for name, value in flattened({str(name): value for name, value in common.items()}).items()
         if name not in swept and not name.startswith(tuple(NO_EFFECT))
     }
     params |= {f"{SWEPT}{name}": values for name, values in swept.items()}
@@ -41,11 +41,11 @@ def header_of(config: DictConfig) -> SweepHeader:
     )
 
 
-def swept_in(config: DictConfig) -> dict[str, str]:
-    """What a multirun sweeps over, each with its values as they were given.
+def swept_params(config: DictConfig) -> dict[str, str]:
+    """The swept parameters of a multirun, each with its values as they were given.
 
     Raises:
-        UserError: for a map that is to be several.
+        UserError: if a map is swept over.
     """
     params = OmegaConf.to_container(OmegaConf.create(config.hydra.sweeper.get("params") or {}))
     assert isinstance(params, dict)
@@ -60,8 +60,8 @@ def swept_in(config: DictConfig) -> dict[str, str]:
     return swept
 
 
-def passed_on(sweep: SweepRecord) -> list[str]:
-    """The overrides by which a job knows its sweep, in whichever process, on whichever machine."""
+def identity_overrides(sweep: SweepRecord) -> list[str]:
+    """The overrides that identify the sweep to its jobs, in any process and on any machine."""
     folder = str(sweep.folder).replace("'", "\\'")
     return [
         f"hydra.sweep.dir='{folder}'",
@@ -71,14 +71,14 @@ def passed_on(sweep: SweepRecord) -> list[str]:
 
 
 def _overrides(config: DictConfig) -> list[str]:
-    """The command line's, as they were given: what they interpolate, each job has for itself."""
+    """The overrides of the command line with their interpolations, which each job resolves for itself."""
     overrides = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     assert isinstance(overrides, list)
     return [str(override) for override in overrides]
 
 
 def job_name(overrides: list[str], swept: list[str]) -> str:
-    """The name of a job in its sweep: those of its overrides that are swept."""
+    """The name of a job in its sweep: its values of the swept parameters."""
     values = {
         override.get_key_element().lstrip("+"): override.get_value_element_as_str() for override in parsed(overrides)
     }

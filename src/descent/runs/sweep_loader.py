@@ -1,4 +1,4 @@
-"""Hydra's loader of configurations, which composes only once what jobs of a sweep choose alike."""
+"""A loader of configurations for Hydra that composes the choices which jobs of a sweep share only once."""
 
 import os
 import pickle
@@ -15,8 +15,8 @@ from descent.runs.overrides import parsed
 class SweepLoader(ConfigLoaderImpl):
     """Composes the choices from groups once for all jobs that share them, and sets each job's values in a copy.
 
-    Hydra also sets values last, by the same method, but it composes every job from its files, and does so twice. What
-    is composed travels with the loader to the processes of other launchers.
+    Hydra also sets values last, by the same method, but it composes every job from its files, and does so twice. The
+    composed choices are pickled with the loader, for the processes of other launchers.
     """
 
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
@@ -25,9 +25,9 @@ class SweepLoader(ConfigLoaderImpl):
         self._composed: dict[tuple[str, ...], bytes] = {}
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        """The configuration of a job, the same as Hydra's."""
+        """Compose the configuration of a job; it is equal to Hydra's."""
         overrides = parsed(sweep_overrides)
-        if not any(override.is_sweep_override() or _is_hydras(override) for override in overrides):
+        if not any(override.is_sweep_override() or _is_for_hydra(override) for override in overrides):
             common = (master_config.hydra.job.config_name, *master_config.hydra.overrides.hydra)
             values = self._values(overrides, common)
             choices = [override.input_line or "" for override in overrides if override not in values]
@@ -35,7 +35,7 @@ class SweepLoader(ConfigLoaderImpl):
             if key not in self._composed:
                 self._composed[key] = pickle.dumps(super().load_sweep_config(master_config, choices))
             config: DictConfig = pickle.loads(self._composed[key])
-            if not config.hydra.job.env_copy:  # which is taken from the environment as it is for each job
+            if not config.hydra.job.env_copy:  # else it has variables of the job's environment
                 self._apply_overrides_to_config(values, config)
                 job = config.hydra.job
                 config.hydra.overrides.task = sweep_overrides
@@ -45,7 +45,7 @@ class SweepLoader(ConfigLoaderImpl):
         return super().load_sweep_config(master_config, sweep_overrides)
 
     def _values(self, overrides: list[Override], common: tuple[str, ...]) -> list[Override]:
-        """Those of a job's overrides that choose from no group of a sweep, of its file's name and Hydra's overrides."""
+        """The overrides of a job that set values, and choose from no group of the configuration of `common`."""
         if common not in self._repositories:
             name, *hydras = common
             _, self._repositories[common] = self._parse_overrides_and_create_caching_repo(name, hydras)
@@ -57,5 +57,5 @@ class SweepLoader(ConfigLoaderImpl):
         ]
 
 
-def _is_hydras(override: Override) -> bool:
+def _is_for_hydra(override: Override) -> bool:
     return override.key_or_group.partition(".")[0].partition("/")[0] == "hydra"

@@ -18,7 +18,7 @@ from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 from descent.project import project_root
 from descent.records.folder import RECORD, VIEWS, now
-from descent.records.lineage import dvc_tags, git_tags, inputs, run_key
+from descent.records.lineage import dvc_tags, git_tags, hashed_inputs, run_key
 from descent.records.listener import NullListener, RecordListener
 from descent.records.locks import folder_lock
 from descent.records.run import EVALUATIONS, HEADER, STEPS, SWEEP_OF, TRAJECTORY, Header, RunRecord
@@ -130,7 +130,7 @@ def _same_run(run: TrackedRun, folder: Path) -> Iterator[TrackedRun]:
 def _header(config: TrainConfig, components: RunComponents, request: RunRequest) -> Header:
     root = project_root()
     params = params_of(config, components.accelerator)
-    files = inputs(components.data.files, root)
+    files = hashed_inputs(components.data.files, root)
     return Header(
         id=uuid.uuid4().hex,
         key=run_key(params, files),

@@ -67,7 +67,7 @@ class BackgroundSync:
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
                 # Ctrl-C in the terminal must reach only the trainer. A session of its own would do as well, but Linux
-                # shares the cores equally between sessions, whatever their niceness.
+                # shares the cores equally between sessions, regardless of their niceness.
                 process_group=0,
             )
             assert self._process.stdin is not None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from descent.records.folder import RECORD
 from descent.records.locks import file_lock
-from descent.records.sweep import BEST, RUNS, SWEEP, State, SweepRecord
+from descent.records.sweep import BEST, RUNS, SWEEP, SweepRecord, SweepState
 from descent.tracking.saved_view import VIEW_TAG, view_address, view_tag_value
 from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.sync import (
@@ -74,11 +74,11 @@ def _update(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
 
 
 def is_logged(tags: Mapping[str, str], sweep: SweepRecord) -> bool:
-    """Whether the tags of a sweep's MLflow run say that it has the sweep's state, whatever its views."""
+    """Whether a sweep's MLflow run has the sweep's state, by its tags; its views may differ."""
     return tags.get(STATE_TAG) == _state_tag_value(sweep.state(), len(_records(sweep)))
 
 
-def _state_tag_value(state: State, runs: int) -> str:
+def _state_tag_value(state: SweepState, runs: int) -> str:
     return f"{state.status} {state.when} {runs} runs"
 
 
@@ -105,7 +105,9 @@ def _adopt_children(client: "MlflowClient", run_id: str, sweep: SweepRecord) -> 
     return children
 
 
-def _close(client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State, children: "dict[str, Run]") -> None:
+def _close(
+    client: "MlflowClient", run: "Run", sweep: SweepRecord, state: SweepState, children: "dict[str, Run]"
+) -> None:
     """Log the metrics, the table and the pictures of a sweep that has ended, and set its status."""
     from mlflow.entities import Metric
 
@@ -128,7 +130,7 @@ def _close(client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State,
 
 
 def _save_view(
-    client: "MlflowClient", run: "Run", sweep: SweepRecord, state: State, children: "dict[str, Run]"
+    client: "MlflowClient", run: "Run", sweep: SweepRecord, state: SweepState, children: "dict[str, Run]"
 ) -> None:
     """Save a view of the runs, and link to it in the sweep's description."""
     from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE

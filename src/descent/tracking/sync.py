@@ -126,7 +126,7 @@ def log_params(client: "MlflowClient", run_id: str, params: Mapping[str, str]) -
 
 
 def shortened_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """The tags, of which values that are too long for MLflow are replaced by a reference to run.json."""
+    """The tags; a value that is too long for MLflow is replaced by a reference to run.json."""
     return {key: _shortened(value, MAX_TAG_LENGTH, HEADER) for key, value in tags.items()}
 
 

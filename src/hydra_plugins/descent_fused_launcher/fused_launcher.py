@@ -1,4 +1,4 @@
-"""Hydra's launcher `fused`: jobs in this process, their runs trained as batches where they can be."""
+"""Hydra's launcher `fused`: runs jobs in this process, and trains their runs as batches where that is possible."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -61,7 +61,7 @@ class FusedLauncher(BasicLauncher):
                 from descent.runs.train import train_runs  # PyTorch takes seconds to import
 
                 train_runs(runs)
-        for done in returns:
-            if done._return_value in jobs:
-                done.return_value = done.return_value.value
+        for job_return in returns:
+            if job_return._return_value in jobs:
+                job_return.return_value = job_return.return_value.value
         return returns

@@ -43,7 +43,7 @@ def test_chunks_of_any_length_give_the_same_minibatches(
 @every_order
 @every_size
 @pytest.mark.parametrize("first", [1, 2, 3, 4, 9, 24])
-def test_a_run_taken_up_at_any_step_sees_the_same_minibatches(
+def test_a_run_resumed_at_any_step_sees_the_same_minibatches(
     order: Order, count: int, size: int | None, first: int
 ) -> None:
     whole = sequence(BatchSampler(count, size, order, seed=0), 5)
@@ -86,7 +86,7 @@ def test_minibatches_drawn_anew_are_never_ragged(order: Order) -> None:
     assert BatchSampler(10, 4, order, seed=0).chunk(0, 30).shape == (30, 4)
 
 
-def test_a_chunk_goes_on_across_epochs_that_divide() -> None:
+def test_a_chunk_continues_across_epochs_that_divide() -> None:
     assert BatchSampler(10, 5, in_order, seed=0).chunk(1, 4).tolist() == [
         [5, 6, 7, 8, 9],
         [0, 1, 2, 3, 4],

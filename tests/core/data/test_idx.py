@@ -8,7 +8,7 @@ from descent.core.data.idx import read_idx
 from descent.errors import UserError
 
 
-def test_values_come_back_in_the_shape_that_the_header_tells(tmp_path: Path) -> None:
+def test_values_come_back_in_the_shape_of_the_header(tmp_path: Path) -> None:
     path = tmp_path / "values"
     path.write_bytes(bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 253, 254, 255]))
     values = read_idx(path)
@@ -45,6 +45,6 @@ def test_a_file_that_is_not_whole_is_refused_by_name(tmp_path: Path, content: by
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_tells_what_brings_it(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_the_command_that_fetches_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="dvc repro fetch_mnist"):
         read_idx(tmp_path / "train-images-idx3-ubyte")

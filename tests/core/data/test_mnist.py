@@ -51,7 +51,7 @@ def test_the_files_read_are_named(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_missing_file_is_told_with_what_brings_it(folder: Path, name: str) -> None:
+def test_a_missing_file_is_reported_with_how_to_get_it(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(UserError, match=f"{name}; `dvc repro fetch_mnist`"):
         read_mnist("mnist")

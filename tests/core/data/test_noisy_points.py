@@ -27,7 +27,7 @@ def test_points_are_read_to_the_last_bit_in_float64(folder: Path) -> None:
         assert column.tolist() == expected.tolist()
 
 
-def test_the_path_is_seen_from_the_project_wherever_in_it_one_stands(
+def test_the_path_is_relative_to_the_project_in_any_working_directory(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "deep" / "within").mkdir(parents=True)

@@ -48,6 +48,6 @@ def test_a_seed_gives_the_same_points_and_another_others() -> None:
     assert first == again != other
 
 
-def test_missing_points_tell_what_makes_them(tmp_path: Path) -> None:
+def test_missing_points_are_reported_with_the_command_that_makes_them(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="dvc repro noisy_polynomial"):
         read_points(tmp_path / "points.csv")

@@ -50,6 +50,6 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         read_rows(tmp_path / "points.csv", "make it")
 
 
-def test_a_missing_file_tells_the_remedy(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no .*points\.csv; make it"):
         read_rows(tmp_path / "points.csv", "make it")

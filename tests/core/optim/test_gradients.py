@@ -56,7 +56,7 @@ def test_central_difference_is_the_gradient_but_for_h_squared(problem: Problem, 
     exact = gradient(problem)
     problem.zero_grad()
     assert torch.equal(CentralDifference(h=H, max_parameters=100)(problem, minibatch), loss)
-    # f'''·h²/6 is what the series leaves; beside it stands what float64 rounds off the two losses.
+    # f'''·h²/6 is what the series leaves; the rest is the rounding of the two losses to float64.
     rounding = 100 * torch.finfo(torch.float64).eps * max(1.0, abs(loss.item())) / H
     bound = 1.1 * third_derivatives(problem, minibatch).abs() * H**2 / 6 + rounding
     assert ((gradient(problem) - exact).abs() <= bound).all()
@@ -127,7 +127,7 @@ def test_parameters_may_lie_in_memory_as_they_like() -> None:
     problem.zero_grad()
     CentralDifference(h=H, max_parameters=100)(problem, ())
     torch.testing.assert_close(gradient(problem), exact, rtol=0, atol=1e-7)
-    # As autograd lays them out: torch's fused SGD goes wrong where a gradient lies otherwise than its parameter.
+    # With autograd's strides: torch's fused SGD is wrong where a gradient and its parameter have different strides.
     assert problem.transposed.grad is not None
     assert problem.transposed.grad.stride() == problem.transposed.stride()
 

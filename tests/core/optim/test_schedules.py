@@ -126,7 +126,7 @@ def test_groups_keep_their_proportion(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(ALL) - {"constant"}))
 @pytest.mark.parametrize("taken", [1, 7, 19])
-def test_a_schedule_taken_up_again_goes_on_as_if_it_had_never_stopped(name: str, taken: int) -> None:
+def test_a_resumed_schedule_continues_as_if_it_had_never_stopped(name: str, taken: int) -> None:
     whole = rates(ALL[name], 20)
     optimizer = sgd(LR)
     scheduler = ALL[name](optimizer, 20)

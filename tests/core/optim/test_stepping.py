@@ -13,7 +13,7 @@ from descent.core.optim.stepping import unhooked_step
 
 
 @pytest.mark.parametrize("kind", [SteepestDescent, torch.optim.SGD, torch.optim.Adam, torch.optim.Rprop])
-def test_it_goes_where_the_step_goes_and_leaves_no_mark_in_a_profile(kind: Any) -> None:
+def test_it_takes_the_same_step_and_leaves_no_mark_in_a_profile(kind: Any) -> None:
     each = [nn.Parameter(torch.tensor([1.0, 2.0])) for _ in range(2)]
     mine, its = (kind([parameter], lr=0.1) for parameter in each)
     bare = unhooked_step(mine)
@@ -38,21 +38,21 @@ def test_it_goes_where_the_step_goes_and_leaves_no_mark_in_a_profile(kind: Any) 
     ],
     ids=["before its steps", "after its steps", "before all steps", "after all steps"],
 )
-def test_hooks_are_told(register: Callable[..., RemovableHandle]) -> None:
+def test_hooks_are_called(register: Callable[..., RemovableHandle]) -> None:
     parameter = nn.Parameter(torch.ones(1))
     optimizer = torch.optim.SGD([parameter], lr=0.1)
-    told = []
-    with register(optimizer, lambda *_: told.append(True)):
+    calls = []
+    with register(optimizer, lambda *_: calls.append(True)):
         unhooked_step(optimizer)()
-    assert told == [True]
+    assert calls == [True]
 
 
 def test_a_step_that_pytorch_has_not_wrapped_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
-    told = []
-    monkeypatch.setattr(torch.optim.SGD, "step", lambda _: told.append(True))
+    calls = []
+    monkeypatch.setattr(torch.optim.SGD, "step", lambda _: calls.append(True))
     unhooked_step(optimizer)()
-    assert told == [True]
+    assert calls == [True]
 
 
 @pytest.mark.filterwarnings("error")

@@ -34,7 +34,7 @@ def test_problems_of_up_to_two_components_are_small(shapes: list[tuple[int, ...]
     assert Sum(*shapes).is_small() is small
 
 
-def test_measure_gives_the_loss_unless_a_problem_knows_more() -> None:
+def test_measure_gives_the_loss_unless_a_problem_measures_more() -> None:
     assert {name: value.item() for name, value in Parabola(3.0).measure().items()} == {"loss": 9.0}
 
 

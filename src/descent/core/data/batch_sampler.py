@@ -67,6 +67,6 @@ class BatchSampler:
 
     def _drawn(self, epoch: int) -> Tensor:
         if self._epoch[0] != epoch:
-            drawn = generator(self.seed, "minibatches", epoch)
-            self._epoch = epoch, self.order(drawn, self.count, self.size)
+            epoch_generator = generator(self.seed, "minibatches", epoch)
+            self._epoch = epoch, self.order(epoch_generator, self.count, self.size)
         return self._epoch[1]

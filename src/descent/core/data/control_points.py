@@ -13,7 +13,7 @@ def read_control_points(path: Path, degree: int) -> Points:
         UserError: for a file that is missing, holds something else than finite numbers, repeats an x, or has
             too few points for a polynomial of the degree.
     """
-    rows = read_rows(path, "`git checkout` brings the published one back")
+    rows = read_rows(path, "`git checkout` restores the published one")
     lines: dict[float, int] = {}
     for row in rows:
         if row.x in lines:

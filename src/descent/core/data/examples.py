@@ -45,16 +45,16 @@ class Examples:
         return self._prepared(column[:count] for column in self.columns)
 
     def slices(self, size: int) -> Iterator[Minibatch]:
-        """All examples, `size` at a time, the last slice shorter where they don't divide."""
+        """All examples, `size` at a time, the last one shorter if they don't divide."""
         for first in range(0, max(len(self), 1), size):
             yield self._prepared(column[first : first + size] for column in self.columns)
 
     def minibatches(self, indices: Tensor) -> Iterator[Minibatch]:
         """The minibatches of a chunk of steps, some gathered and prepared together; indices (steps, batch), int64."""
-        for some in indices.split(max(1, ROWS // max(1, indices.shape[1]))):
-            gathered = self._prepared(column.index_select(0, some.view(-1)) for column in self.columns)
-            split = [column.view(*some.shape, *column.shape[1:]).unbind(0) for column in gathered]
-            yield from zip(*split, strict=True) if split else [()] * len(some)
+        for part in indices.split(max(1, ROWS // max(1, indices.shape[1]))):
+            gathered = self._prepared(column.index_select(0, part.view(-1)) for column in self.columns)
+            split = [column.view(*part.shape, *column.shape[1:]).unbind(0) for column in gathered]
+            yield from zip(*split, strict=True) if split else [()] * len(part)
 
     def _prepared(self, columns: Iterator[Tensor]) -> Minibatch:
         return tuple(prepare(column) for prepare, column in zip(self.prepare, columns, strict=True))
@@ -69,7 +69,7 @@ class Data:
     files: tuple[Path, ...] = ()
 
     def to(self, device: torch.device) -> "Data":
-        """The same data on a device; these themselves where they are there already."""
+        """The same data on a device; this object if it is there already."""
         if all(column.device == device for column in self.train.columns):
             return self
         return Data(self.train.to(device), None if self.test is None else self.test.to(device), self.files)

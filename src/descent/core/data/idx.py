@@ -21,7 +21,7 @@ def read_idx(path: Path) -> torch.Tensor:
     try:
         content = np.fromfile(path, dtype=np.uint8)
     except FileNotFoundError as error:
-        raise UserError(f"there is no {path}; `dvc repro fetch_mnist` or `descent fetch_mnist` brings MNIST") from error
+        raise UserError(f"there is no {path}; `dvc repro fetch_mnist` or `descent fetch_mnist` gets MNIST") from error
     magic = content[:4].tolist()
     if len(magic) < 4 or magic[:3] != [0, 0, UNSIGNED_BYTES]:
         raise UserError(f"{path} is no IDX file of unsigned bytes (it starts with {bytes(magic)!r}); fetch it again")

@@ -25,7 +25,7 @@ def _examples(images: Path, labels: Path) -> Examples:
 
 
 def read_mnist(folder: str) -> Data:
-    """The training and test images, (images, 784) in uint8, and their labels; folder is seen from the project."""
+    """The training and test images, (images, 784) in uint8, and their labels; folder is relative to the project."""
     root = project_root() / folder
     files = {
         part: (root / f"{prefix}-images-idx3-ubyte", root / f"{prefix}-labels-idx1-ubyte")

@@ -9,7 +9,7 @@ from descent.project import project_root
 
 
 def read_noisy_points(path: str) -> Data:
-    """The points' x and y, (points,) each in float64; path is seen from the project."""
+    """The points' x and y, (points,) each in float64; path is relative to the project."""
     file = project_root() / path
     x, y = (torch.from_numpy(column) for column in read_points(file))
     return Data(train=Examples((x, y), (unchanged, unchanged)), files=(file,))

@@ -1,4 +1,4 @@
-"""Noisy points along a polynomial, as in the article on stochastic gradient descent (seed 000)."""
+"""Noisy points along a polynomial, as in source article 000, on stochastic gradient descent."""
 
 from pathlib import Path
 

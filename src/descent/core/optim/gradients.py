@@ -54,8 +54,8 @@ class CentralDifference:
         for parameter in problem.parameters():
             if parameter.requires_grad:
                 gradient = torch.empty_like(parameter)
-                everywhere = product(*map(range, parameter.shape))
-                for index, value in zip(everywhere, parameter.flatten().tolist(), strict=True):
+                indices = product(*map(range, parameter.shape))
+                for index, value in zip(indices, parameter.flatten().tolist(), strict=True):
                     above, below = losses_beside(problem, minibatch, parameter, index, value, self.h)
                     gradient[index] = (above - below) / (2 * self.h)
                 parameter.grad = gradient
@@ -68,7 +68,7 @@ def losses_beside(
 ) -> tuple[Tensor, Tensor]:
     """The losses with one component of a parameter, of that value, moved by h, up and down.
 
-    The parameter is restored, whatever happens.
+    The parameter is restored, even after an error.
     """
     try:
         parameter[index] = value + h

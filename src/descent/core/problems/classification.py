@@ -40,9 +40,10 @@ class Classification(Problem):
         if not is_perceptron(self.network) or not isinstance(next(self.network.children()), nn.Linear):
             return super().losses_spanned(origin, directions, coordinates, minibatch)
         inputs, labels = minibatch
-        corner, *ways = map(_of_network, (origin, *directions))
-        every = scores_spanned(self.network, corner, ways, coordinates.split(AT_ONCE), inputs)
-        return torch.cat([self._losses(scores, labels) for scores in every])
+        network_origin, *network_directions = map(_of_network, (origin, *directions))
+        parts = coordinates.split(AT_ONCE)
+        scores_of_parts = scores_spanned(self.network, network_origin, network_directions, parts, inputs)
+        return torch.cat([self._losses(scores, labels) for scores in scores_of_parts])
 
     def measure(self, *examples: Tensor) -> dict[str, Tensor]:
         """Mean loss and accuracy on (inputs, labels)."""
@@ -70,9 +71,9 @@ class Classification(Problem):
 
     def _losses(self, scores: Tensor, labels: Tensor) -> Tensor:
         """Mean losses of all networks; labels are (examples,), or (networks, examples) where they differ."""
-        # Classes before examples, of which a processor takes several at a time: it takes half the time.
-        every = F.cross_entropy(scores.mT.contiguous(), labels.expand(scores.shape[:2]), reduction="none")
-        return every.mean(dim=1)
+        # Classes before examples takes half the time: a processor computes several examples at once.
+        losses = F.cross_entropy(scores.mT.contiguous(), labels.expand(scores.shape[:2]), reduction="none")
+        return losses.mean(dim=1)
 
 
 def _of_network(parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:

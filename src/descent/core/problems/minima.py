@@ -9,10 +9,10 @@ from descent.core.problems.problem import Problem
 from descent.core.problems.surface import Surface
 
 GRID = 2001
-"""Points at which one parameter's loss is looked at."""
+"""Points at which the loss of one parameter is computed."""
 
 
-def minima_of(problem: Problem, everything: Minibatch, low: float, high: float) -> Tensor:
+def minima_of(problem: Problem, all_examples: Minibatch, low: float, high: float) -> Tensor:
     """The minima of the loss on a minibatch, (minima, components) in float64, the lowest first.
 
     Those that a surface names, else those of one parameter on a grid between `low` and `high`; else none.
@@ -21,9 +21,9 @@ def minima_of(problem: Problem, everything: Minibatch, low: float, high: float) 
         minima = torch.tensor(problem.minima, dtype=torch.float64)
     elif problem.size() == 1:
         grid = torch.linspace(low, high, GRID, dtype=torch.float64)
-        heights = losses_at(problem, everything, grid[:, None])
+        heights = losses_at(problem, all_examples, grid[:, None])
         inner = heights[1:-1]
         minima = grid[1:-1][(inner < heights[:-2]) & (inner <= heights[2:])][:, None]
     else:
         return torch.empty(0, problem.size(), dtype=torch.float64)
-    return minima[losses_at(problem, everything, minima).argsort(stable=True)]
+    return minima[losses_at(problem, all_examples, minima).argsort(stable=True)]

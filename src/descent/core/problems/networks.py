@@ -95,13 +95,14 @@ def scores_spanned(
         coordinates: of the points, in parts, (points, directions) each.
         inputs: (examples, inputs).
     """
-    (name, _), *others = network.named_children()
+    (name, _), *layers = network.named_children()
     weight, bias = f"{name}.weight", f"{name}.bias"
-    outputs = [{"": F.linear(inputs, at[weight], at.get(bias))} for at in (origin, *directions)]
-    rest = [{name: value for name, value in at.items() if name not in (weight, bias)} for at in (origin, *directions)]
+    points = (origin, *directions)
+    outputs = [{"": F.linear(inputs, point[weight], point.get(bias))} for point in points]
+    other_layers = [{name: value for name, value in point.items() if name not in (weight, bias)} for point in points]
     for part in coordinates:
         values = spanned(outputs[0], outputs[1:], part)[""]
-        yield _through(others, spanned(rest[0], rest[1:], part), values)
+        yield _through(layers, spanned(other_layers[0], other_layers[1:], part), values)
 
 
 def _through(layers: Iterable[tuple[str, nn.Module]], parameters: Mapping[str, Tensor], values: Tensor) -> Tensor:
@@ -117,8 +118,8 @@ def _through(layers: Iterable[tuple[str, nn.Module]], parameters: Mapping[str, T
 def _linear_of_all(values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Linear layers of all networks: weight (networks, out, in), bias (networks, out), to (networks, examples, out)."""
     if values.ndim == 2:
-        every: Tensor = F.linear(values, weight.flatten(0, 1), None if bias is None else bias.flatten())
-        return every.view(-1, *weight.shape[:2]).transpose(0, 1)
+        outputs: Tensor = F.linear(values, weight.flatten(0, 1), None if bias is None else bias.flatten())
+        return outputs.view(-1, *weight.shape[:2]).transpose(0, 1)
     if bias is None:
         return torch.bmm(values, weight.mT)
     return torch.baddbmm(bias[:, None], values, weight.mT)

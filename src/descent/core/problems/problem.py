@@ -17,7 +17,7 @@ class Problem(nn.Module):
     """A module whose forward takes a minibatch and gives a scalar loss, which training minimises."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """Give up the many-at-once forms of what a subclass overrides, unless it overrides them as well."""
+        """Use the general batched form of a method that a subclass overrides, unless it overrides that form as well."""
         super().__init_subclass__(**keywords)
         for name, batched in (("forward", ("losses", "losses_spanned")), ("measure", ("measures",))):
             for method in batched:
@@ -51,7 +51,7 @@ class Problem(nn.Module):
     ) -> Tensor:
         """The losses at points that directions span from an origin: coordinates (points, directions) to (points,)."""
         points = (spanned(origin, directions, part) for part in coordinates.split(AT_ONCE))
-        return torch.cat([self.losses(some, minibatch, is_shared=True) for some in points])
+        return torch.cat([self.losses(parameters, minibatch, is_shared=True) for parameters in points])
 
     def measure(self, *examples: Tensor) -> dict[str, Tensor]:
         """What an evaluation reports of examples, each a mean over them; `loss` is always there."""
@@ -89,8 +89,8 @@ def spanned(
 ) -> dict[str, Tensor]:
     """The parameters at points that directions span from an origin, (points, ...) each."""
     return {
-        name: at + torch.tensordot(coordinates.to(at.dtype), torch.stack([way[name] for way in directions]), dims=1)
-        for name, at in origin.items()
+        name: value + torch.tensordot(coordinates.to(value.dtype), torch.stack([d[name] for d in directions]), dims=1)
+        for name, value in origin.items()
     }
 
 

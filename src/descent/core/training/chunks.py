@@ -14,8 +14,8 @@ class Chunks:
     """The steps that runs have still to take, in chunks of indices into the examples.
 
     They are (steps, batch size) where all runs draw the same minibatches, else (runs, steps, batch size). A chunk has
-    at most `chunk_size` steps and ends wherever the plan names a step, so that Lightning's callbacks see the runs after
-    just that step, whatever the chunk size.
+    at most `chunk_size` steps and ends at each step that the plan names, so that Lightning's callbacks see the runs
+    after just that step, for any chunk size.
 
     Args:
         samplers: of the minibatches, one for each run.

@@ -46,18 +46,18 @@ def curve(run: TrainedRun, x: Range, y: Range) -> Landscape:
         `examples` (2, examples), `steps` (snapshots,) and `seen` (snapshots, points): the curve that the next step
         after each snapshot descends on.
     """
-    everything = run.train.head(len(run.train))
+    all_examples = run.train.head(len(run.train))
     grid = torch.linspace(*x, CURVE, dtype=torch.float64)
 
     def heights(minibatch: Minibatch) -> Tensor:
         return losses_at(run.problem, minibatch, grid[:, None])
 
     path = torch.from_numpy(run.record.path())
-    arrays = {"grid": grid, "heights": heights(everything), "losses": losses_at(run.problem, everything, path)}
-    if everything:
+    arrays = {"grid": grid, "heights": heights(all_examples), "losses": losses_at(run.problem, all_examples, path)}
+    if all_examples:
         steps = torch.tensor([step for step in run.plan.snapshots if step < len(path) - 1])
         minibatches = (run.train.minibatches(run.sampler.chunk(step, step + 1)) for step in steps.tolist())
-        arrays["examples"] = torch.stack(everything)
+        arrays["examples"] = torch.stack(all_examples)
         arrays["steps"] = steps
         arrays["seen"] = torch.stack([heights(minibatch) for (minibatch,) in minibatches])
     return _landscape(curve, arrays, x=x, y=y)
@@ -70,17 +70,17 @@ def field(run: TrainedRun, x: Range, y: Range) -> Landscape:
         `first` and `second` (points,), `heights` (second, first), `arrows` (arrows, 2), `downhill` (arrows, 2): the
         negative gradients there, and `minima` (minima, 2) as far as they are known.
     """
-    everything = run.train.head(len(run.train))
+    all_examples = run.train.head(len(run.train))
     first, second = (torch.linspace(*side, HEIGHTS, dtype=torch.float64) for side in (x, y))
     arrows = torch.cartesian_prod(_between(x), _between(y))
-    heights = losses_at(run.problem, everything, torch.cartesian_prod(first, second)).view(HEIGHTS, HEIGHTS).T
+    heights = losses_at(run.problem, all_examples, torch.cartesian_prod(first, second)).view(HEIGHTS, HEIGHTS).T
     minima = run.problem.minima if isinstance(run.problem, Surface) else []
     arrays = {
         "first": first,
         "second": second,
         "heights": heights,
         "arrows": arrows,
-        "downhill": -gradients_at(run.problem, everything, arrows),
+        "downhill": -gradients_at(run.problem, all_examples, arrows),
         "minima": torch.tensor(minima, dtype=torch.float64).view(-1, 2),
     }
     return _landscape(field, arrays, x=x, y=y)
@@ -101,8 +101,8 @@ def plane(run: TrainedRun, examples: int) -> Landscape:
     across, along = torch.meshgrid(second, first, indexing="ij")
     minibatch = run.train.head(examples)
     losses = spanned.losses(run.problem, minibatch, torch.stack([along, across], dim=-1).view(-1, 2))
-    taken = len(run.record.read(STEPS).rows)
-    snapshots = np.unique([*(step for step in run.plan.snapshots if step < taken), taken])
+    steps_taken = len(run.record.read(STEPS).rows)
+    snapshots = np.unique([*(step for step in run.plan.snapshots if step < steps_taken), steps_taken])
     arrays = {
         "first": first,
         "second": second,

@@ -1,4 +1,4 @@
-"""How many steps a run takes, and after which of them something is looked at."""
+"""How many steps a run takes, and after which of them it is evaluated or its parameters are recorded."""
 
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class Plan:
     snapshots: tuple[int, ...]
 
     def next_stop(self, step: int) -> int:
-        """The first step after `step` at which something is looked at."""
+        """The first step after `step` after which the run is evaluated or its parameters are recorded."""
         return min(stops[bisect_right(stops, step)] for stops in (self.evaluations, self.snapshots))
 
 
