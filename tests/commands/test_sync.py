@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from end_to_end.commands import here
 from tracking.runs import ended_record, runs
 
 from descent.commands.sync import main, sync_all
@@ -51,13 +52,7 @@ def test_a_folder_without_a_record_is_said_to_be_one(monkeypatch: pytest.MonkeyP
 
 def test_a_server_that_is_away_is_told_in_a_line(project: Path) -> None:
     ended_record(project / "runs" / "a")
-    said = subprocess.run(
-        [sys.executable, "-m", "descent", "sync", "--uri", "http://127.0.0.1:9"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    said = here("descent", "sync", "--uri", "http://127.0.0.1:9", cwd=project)
     (line,) = said.stderr.splitlines()
     assert line.startswith("descent sync: MLflow store http://127.0.0.1:9: ")
     assert (said.returncode, said.stdout) == (1, "")
