@@ -11,7 +11,7 @@ from tracking.runs import everything, rows
 from descent.records.run import STEPS, RunRecord
 
 SHORT = (*COMMAND, "trainer.max_steps=40")
-SWEEP = (*SHORT, *JOBS)
+SWEEP = (*SHORT, "tracking.flush_timeout=300", *JOBS)
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory, small_data: Path, empty_stor
     """A project in which the sweep is finished, and in its store."""
     project = make_project(tmp_path_factory.mktemp("project"), small_data)
     shutil.copy(empty_store, project)
-    first = here(*SWEEP, "tracking.flush_timeout=300", cwd=project)
+    first = here(*SWEEP, cwd=project)
     assert first.returncode == 0, first.stderr
     assert "4 jobs: 4 trained, 0 resumed, 0 finished before, 0 failed" in first.stdout
     assert "best: sgd lr=0.01  loss/train " in first.stdout
@@ -57,7 +57,7 @@ def test_a_sweep_that_is_there_trains_nothing_twice_imports_nothing_heavy_and_ch
 def test_a_sweep_that_is_there_comes_whole_to_a_store_that_is_new(swept: Path) -> None:
     before = children(swept)
     (swept / "mlflow.db").unlink()
-    assert here(*SWEEP, "tracking.flush_timeout=300", cwd=swept).returncode == 0
+    assert here(*SWEEP, cwd=swept).returncode == 0
     assert children(swept) == before
     assert len(before) == 4
 
