@@ -66,8 +66,8 @@ def test_random_starts_differ_and_nothing_else(said: Said, project: Path) -> Non
     assert "3 jobs: 3 trained" in said(*words)[-3]
     records = [RunRecord(run) for run in (project / "runs").iterdir()]
     assert len({record.path()[0].tobytes() for record in records}) == 3
-    params = [record.header.params.items() for record in records]
-    assert {name for name, _ in set().union(*params) - set.intersection(*map(set, params))} == {
+    params = [set(record.header.params.items()) for record in records]
+    assert {name for name, _ in params[0].union(*params) - params[0].intersection(*params)} == {
         "seed", "start.seed", "problem.start.seed",
     }  # fmt: skip
 

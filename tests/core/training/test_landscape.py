@@ -61,7 +61,8 @@ def test_with_data_each_step_sees_the_curve_of_its_minibatch(composed: Composed)
     seen = [at(curve, x) for curve, (x,) in zip(landscape["seen"], record.path()[:-1], strict=True)]
     np.testing.assert_allclose(seen, losses, rtol=1e-3)
     assert landscape["examples"].shape == (2, 100)
-    through_all = np.polyfit(*landscape["examples"], 6)
+    x, y = landscape["examples"]
+    through_all = np.polyfit(x, y, 6)
     np.testing.assert_allclose(landscape["heights"], np.polyval(through_all, landscape["grid"]), rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(landscape["losses"], np.polyval(through_all, record.path()[:, 0]), rtol=1e-6)
 

@@ -90,10 +90,11 @@ class Shaken(Surface):
 def test_random_numbers_are_others_in_each_step_and_evaluation_of_each_seed_and_depend_on_nothing_else(
     composed: Composed, tmp_path: Path
 ) -> None:
-    def drawn(name: str, *overrides: str) -> tuple[list[float], list[float]]:
-        """What the losses of 4 steps and of the evaluations are above the height, which stays 0."""
+    def drawn(name: str, *overrides: str, before: int = 0) -> tuple[list[float], list[float]]:
+        """The losses of 4 steps and of the evaluations, where others have drawn some numbers before the first."""
         shaken = ("problem=parabola", "problem.start=0", f"problem._target_={__name__}.Shaken", "optimizer.lr=0")
         run = run_in(tmp_path / name, composed(*shaken, "trainer.max_steps=4", *overrides))
+        torch.rand(before)
         train_batch([run])
         steps, evaluations = run.record.read(STEPS), run.record.read(EVALUATIONS)
         return steps.column("loss/step").tolist(), evaluations.column("loss/train").tolist()
@@ -101,7 +102,8 @@ def test_random_numbers_are_others_in_each_step_and_evaluation_of_each_seed_and_
     steps, evaluations = drawn("first", "evaluation.every=1")
     others = drawn("other", "evaluation.every=1", "seed=1")
     assert len({*steps, *evaluations, *others[0], *others[1]}) == 2 * (4 + 5)
-    assert drawn("again", "evaluation.every=4", "trainer.chunk_size=3") == (steps, [evaluations[0], evaluations[4]])
+    again = drawn("again", "evaluation.every=4", "trainer.chunk_size=3", before=5)
+    assert again == (steps, [evaluations[0], evaluations[4]])
 
 
 class Doubled(Surface):
