@@ -145,5 +145,6 @@ def test_what_was_tried_is_tried_again_only_with_another_component(composed: Com
     assert steps() > 0
     for same in ("seed=1", "problem.start=[1,2]", "optimizer.lr=0.02", "trainer.max_steps=9", "run_dir=there"):
         assert steps(same) == 0
-    for other in ("problem=beale", "+optimizer.momentum=0.5", "schedule=cosine", "landscape.x=[-1,1]"):
+    height = "problem.height.path=descent.core.problems.surfaces.booth"
+    for other in (height, "problem=beale", "+optimizer.momentum=0.5", "schedule=cosine", "landscape.x=[-1,1]"):
         assert steps(other) > 0
