@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,8 +21,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_record_under_runs_is_brought(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path, empty_store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    shutil.copy(empty_store, project / "mlflow.db")
     for name in ("a", "sweep/b"):
         ended_record(project / "runs" / name)
     main([])
