@@ -19,7 +19,9 @@ def test_it_prints_each_parameter_and_that_they_agree(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     check(monkeypatch, *SMALL)
-    head, *rows, files, last = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr()
+    assert said.err == ""
+    head, *rows, files, last = said.out.splitlines()
     assert head.split() == ["parameter", "shape", "components", "largest", "difference", "relative", "agree"]
     assert len({len(row) for row in (head, *rows)}) == 1
     assert [row.split()[0] for row in rows] == [
@@ -72,17 +74,6 @@ def test_a_wrong_gradient_is_reported_in_a_line_with_the_parameter(
     assert weight.split()[-1] == "no"
     assert files.endswith("gradients/mnist/views/gradients.png")
     assert (project / "gradients" / "mnist" / "views" / "gradients.png").exists()
-
-
-def test_an_experiment_by_central_differences_is_checked_at_its_own_step(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for h in (1.0, 0.5):
-        check(monkeypatch, "problem=cubic", "trainer.max_steps=1", "gradient=central_difference", f"gradient.h={h}")
-        with (project / "gradients" / "cubic" / "record" / "differences.csv").open(newline="") as file:
-            (row,) = csv.DictReader(file)
-        # The third derivative is 6, so that the difference is h² at first; seen from nearer by, it is gone.
-        assert float(row["largest_absolute"]) < 1e-3
 
 
 def test_without_an_experiment_the_choices_are_listed(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

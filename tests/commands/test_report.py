@@ -3,7 +3,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import composed_in
+from conftest import composed_in, make_project
 
 from descent.articles import article_000, article_001, article_002, article_003, article_004, summarize
 from descent.articles.published_value import PublishedValue
@@ -23,15 +23,26 @@ FIGURES = [
 ]
 
 
-@pytest.fixture
-def trained(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project of three experiments, all trained; what articles' figures and sections come to is said above."""
+@pytest.fixture(scope="module")
+def experiments(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
+    """A project of three experiments, all trained."""
+    project = make_project(tmp_path_factory.mktemp("project"), small_data)
     for path in (project / "conf" / "experiment").iterdir():
         if path.stem not in EXPERIMENTS:
             path.unlink()
-    for name in EXPERIMENTS:
-        overrides = (f"experiment={name}", "trainer.max_steps=3", f"run_dir=runs/{name}")
-        draw(train(composed_in(project, *overrides), RunRequest(overrides)).folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project)
+        for name in EXPERIMENTS:
+            overrides = (f"experiment={name}", "trainer.max_steps=3", f"run_dir=runs/{name}")
+            draw(train(composed_in(project, *overrides), RunRequest(overrides)).folder)
+    return project
+
+
+@pytest.fixture
+def trained(experiments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the project, the current folder; what articles' figures and sections come to is said above."""
+    project = shutil.copytree(experiments, tmp_path / "project")
+    monkeypatch.chdir(project)
     for article in (article_000, article_001, article_002, article_003, article_004):
         own = [figure for figure in FIGURES if figure.article == article.ARTICLE]
         monkeypatch.setattr(article, "published_values", lambda results, own=own: own)

@@ -1,8 +1,10 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from end_to_end.commands import here
 from tracking.runs import ended_record, runs
 
 from descent.commands.sync import main, sync_all
@@ -19,8 +21,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_record_under_runs_is_synced(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    project: Path, empty_store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    shutil.copy(empty_store, project / "mlflow.db")
     for name in ("a", "sweep/b"):
         ended_record(project / "runs" / name)
     main([])
@@ -51,13 +54,7 @@ def test_a_folder_without_a_record_is_said_to_be_one(monkeypatch: pytest.MonkeyP
 
 def test_an_unreachable_server_is_reported_in_a_line(project: Path) -> None:
     ended_record(project / "runs" / "a")
-    said = subprocess.run(
-        [sys.executable, "-m", "descent", "sync", "--uri", "http://127.0.0.1:9"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    said = here("descent", "sync", "--uri", "http://127.0.0.1:9", cwd=project)
     (line,) = said.stderr.splitlines()
     assert line.startswith("descent sync: MLflow store http://127.0.0.1:9: ")
     assert (said.returncode, said.stdout) == (1, "")

@@ -1,7 +1,9 @@
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import make_project
 from end_to_end.commands import here, run, started
 from end_to_end.sweeps import COMMAND, JOBS, children
 from tracking.runs import everything, rows
@@ -9,24 +11,28 @@ from tracking.runs import everything, rows
 from descent.records.run import STEPS, RunRecord
 
 SHORT = (*COMMAND, "trainer.max_steps=40")
-SWEEP = (*SHORT, *JOBS)
+SWEEP = (*SHORT, "tracking.flush_timeout=300", *JOBS)
 
 
-def test_a_sweep_is_a_parent_with_its_jobs_and_trains_nothing_twice(project: Path) -> None:
-    store = f"sqlite:///{project}/mlflow.db"
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory, small_data: Path, empty_store: Path) -> Path:
+    """A project in which the sweep is finished, and in its store."""
+    project = make_project(tmp_path_factory.mktemp("project"), small_data)
+    shutil.copy(empty_store, project)
     first = here(*SWEEP, cwd=project)
     assert first.returncode == 0, first.stderr
     assert "4 jobs: 4 trained, 0 resumed, 0 finished before, 0 failed" in first.stdout
     assert "best: sgd lr=0.01  loss/train " in first.stdout
-    again = here(*SWEEP, cwd=project)
-    assert again.returncode == 0, again.stderr
-    assert "4 jobs: 0 trained, 0 resumed, 4 finished before, 0 failed" in again.stdout
+    return project
 
-    (folder,) = (project / "sweeps").iterdir()
+
+def test_a_sweep_is_a_parent_with_its_jobs(swept: Path) -> None:
+    store = f"sqlite:///{swept}/mlflow.db"
+    (folder,) = (swept / "sweeps").iterdir()
     assert len((folder / "views" / "runs.csv").read_text().splitlines()) == 4 + 1
-    assert len(children(project)) == 4
-    assert {status for _, status in children(project)} == {"FINISHED"}
-    assert ("adam lr=0.01", "FINISHED") in children(project)
+    assert len(children(swept)) == 4
+    assert {status for _, status in children(swept)} == {"FINISHED"}
+    assert ("adam lr=0.01", "FINISHED") in children(swept)
     have_parents = "select run_uuid from tags where key = 'mlflow.parentRunId'"
     ((name, status),) = rows(store, f"select name, status from runs where run_uuid not in ({have_parents})")
     assert (name, status) == ("himmelblau: optimizer × lr", "FINISHED")
@@ -34,14 +40,13 @@ def test_a_sweep_is_a_parent_with_its_jobs_and_trains_nothing_twice(project: Pat
     assert counts == [("runs/diverged", 1.0), ("runs/failed", 0.0), ("runs/finished", 3.0)]
 
 
-def test_a_sweep_that_is_there_imports_nothing_heavy_and_changes_nothing(project: Path) -> None:
-    store = f"sqlite:///{project}/mlflow.db"
-    assert here(*SWEEP, cwd=project).returncode == 0
-    (state,) = project.glob("sweeps/*/record/state.json")
-    files = [state, *project.glob("sweeps/*/views/*"), *project.glob("runs/*/views/*")]
+def test_a_sweep_that_is_there_trains_nothing_twice_imports_nothing_heavy_and_changes_nothing(swept: Path) -> None:
+    store = f"sqlite:///{swept}/mlflow.db"
+    (state,) = swept.glob("sweeps/*/record/state.json")
+    files = [state, *swept.glob("sweeps/*/views/*"), *swept.glob("runs/*/views/*")]
     before = everything(store), [(path.read_bytes(), path.stat().st_ino) for path in files[1:]], state.read_bytes()
     code = "import sys; from descent.cli import main; main(); print({'torch', 'mlflow', 'matplotlib'} & {*sys.modules})"
-    again = run(sys.executable, "-c", code, *SWEEP[1:], cwd=project)
+    again = run(sys.executable, "-c", code, *SWEEP[1:], cwd=swept)
     assert again.returncode == 0, again.stderr
     assert "4 jobs: 0 trained, 0 resumed, 4 finished before, 0 failed" in again.stdout
     assert again.stdout.splitlines()[-1] == "set()"
@@ -49,13 +54,11 @@ def test_a_sweep_that_is_there_imports_nothing_heavy_and_changes_nothing(project
     assert after == before
 
 
-def test_a_finished_sweep_is_synced_whole_to_a_new_store(project: Path) -> None:
-    sweep = (*SWEEP, "tracking.flush_timeout=300")
-    assert here(*sweep, cwd=project).returncode == 0
-    before = children(project)
-    (project / "mlflow.db").unlink()
-    assert here(*sweep, cwd=project).returncode == 0
-    assert children(project) == before
+def test_a_finished_sweep_is_synced_whole_to_a_new_store(swept: Path) -> None:
+    before = children(swept)
+    (swept / "mlflow.db").unlink()
+    assert here(*SWEEP, cwd=swept).returncode == 0
+    assert children(swept) == before
     assert len(before) == 4
 
 

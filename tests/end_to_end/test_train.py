@@ -10,32 +10,12 @@ BOWL = ("problem=bowl", "trainer.max_steps=5")
 
 
 def test_the_help_lists_the_groups_with_their_choices(project: Path) -> None:
-    shown = run("descent", "train", "--help", cwd=project)
+    shown = here("descent", "train", "--help", cwd=project)
     assert shown.returncode == 0
     assert "optimizer: adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd, steepest_descent" in shown.stdout
     assert "schedule: constant, cosine, one_cycle, step, warmup" in shown.stdout
     assert "gradient: autograd, central_difference" in shown.stdout
     assert "trainer: auto, cpu, gpu" in shown.stdout
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        ([], "say what to train: experiment=NAME, one of ackley, beale, booth, bowl_001, "),
-        (["experiment=nope"], "experiment=nope: there is no such choice; choose one of ackley, "),
-        (["experiment=noisy_polynomial", "optimizer=nope"], "optimizer=nope: there is no such choice; "),
-        (["experiment=noisy_polynomial", "optimizer.rate=1"], "SteepestDescent takes no 'rate'; choose one of lr, "),
-        (["experiment=noisy_polynomial", "seed=["], "seed=[: no viable alternative at input '['"),
-    ],
-)  # fmt: skip
-def test_a_wrong_override_is_reported_in_a_line(project: Path, arguments: list[str], says: str) -> None:
-    failed = run("descent", "train", *arguments, cwd=project)
-    assert failed.returncode == 1
-    assert failed.stdout == ""
-    assert len(failed.stderr.strip().splitlines()) == 1
-    assert failed.stderr.startswith("descent train: ")
-    assert says in failed.stderr
-    assert not (project / "runs").exists()
 
 
 @pytest.mark.parametrize(

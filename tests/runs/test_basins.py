@@ -117,6 +117,15 @@ def test_where_steps_see_other_data_a_cell_counts_the_runs_of_all_seeds(composed
         assert counted == {name: ends.count(name) for name in found.outcomes}
 
 
+def test_runs_that_can_not_be_a_batch_are_trained_alone_from_every_seed(
+    composed: Composed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = ("optimizer._target_=optimizers.Averaged", "basin.cells=2", "basin.seeds=2", "trainer.max_steps=3")
+    found = basins(composed(*WELLS, *alone))
+    assert capsys.readouterr().out == 2 * "4 runs are trained alone: their optimizer has modes\n"
+    assert found.counts.sum() == 2 * 4
+
+
 @pytest.mark.usefixtures("wells")
 def test_the_minima_of_a_map_are_those_between_its_starts(composed: Composed) -> None:
     for starts, minima in (("[-7,7]", [3, -3]), ("[-2,6]", [3]), ("[-2,2]", [])):

@@ -1,5 +1,6 @@
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 import torch
@@ -49,6 +50,16 @@ class Whimsical(Parabola):
     def forward(self, *minibatch: Tensor) -> Tensor:
         self.calls += 1
         return super().forward() * (torch.rand(()) if self.calls > 3 else 1)
+
+
+class Counted(torch.optim.SGD):
+    """Counts the steps of all of its kind."""
+
+    steps = 0
+
+    def step(self, closure: Any = None) -> Any:
+        Counted.steps += 1
+        return super().step(closure)
 
 
 @pytest.fixture
@@ -122,3 +133,18 @@ def test_it_changes_nothing_of_a_run(composed: Composed, project: Path, experime
     assert all(parameter.grad is None for parameter in components.problem.parameters())
     assert torch.equal(components.sampler.chunk(0, 3), minibatch)
     assert list(project.glob("runs/*")) == []
+
+
+def test_what_was_tried_is_tried_again_only_with_another_component(composed: Composed) -> None:
+    def steps(*overrides: str) -> int:
+        before = Counted.steps
+        config = composed(*SURFACE, f"optimizer._target_={__name__}.Counted", *overrides)
+        dry_run(config, assemble(config))
+        return Counted.steps - before
+
+    assert steps() > 0
+    for same in ("seed=1", "problem.start=[1,2]", "optimizer.lr=0.02", "trainer.max_steps=9", "run_dir=there"):
+        assert steps(same) == 0
+    height = "problem.height.path=descent.core.problems.surfaces.booth"
+    for other in (height, "problem=beale", "+optimizer.momentum=0.5", "schedule=cosine", "landscape.x=[-1,1]"):
+        assert steps(other) > 0

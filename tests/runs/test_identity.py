@@ -32,6 +32,13 @@ def test_another_run_is_not_there(composed: Composed, change: str) -> None:
     assert finished_run(composed(*POLYNOMIAL, "trainer.accelerator=cpu", change)) is None
 
 
+def test_a_run_in_the_folder_that_another_is_asked_for_is_not_taken_for_it(composed: Composed) -> None:
+    here = (*POLYNOMIAL, "trainer.accelerator=cpu", "run_dir=runs/here")
+    train(composed(*here))
+    assert finished_run(composed(*here, "seed=1")) is None
+    assert finished_run(composed(*here)) is not None
+
+
 def test_what_cannot_change_a_result_makes_no_other_run(composed: Composed) -> None:
     train(composed(*POLYNOMIAL, "trainer.accelerator=cpu"))
     assert finished_run(composed(*POLYNOMIAL, "trainer.accelerator=cpu", "trainer.chunk_size=7")) is not None

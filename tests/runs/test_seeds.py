@@ -26,7 +26,7 @@ def control_points(project: Path) -> None:
 @pytest.mark.usefixtures("control_points")
 def test_every_repeat_ends_as_the_same_run_alone_with_noise_and_draws_of_its_own(composed: Composed) -> None:
     overrides = ("experiment=noisy_polynomial", "data=fresh_noisy_points", "evaluation.every=100")
-    folder = repeat(composed(*overrides), range(6))
+    folder = repeat(composed(*overrides, "trainer.chunk_size=5"), range(6))  # so that runs leave between others' chunks
     repeated = rows(folder / "runs.csv")
     assert [row["seed"] for row in repeated] == list("012345")
     assert len({row["x"] for row in repeated}) == 6
@@ -76,14 +76,34 @@ def test_nothing_is_overwritten(composed: Composed) -> None:
         repeat(config, range(2))
 
 
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (
+            ("experiment=noisy_polynomial", "gradient=central_difference", "trainer.max_steps=20"),
+            "their gradients are not autograd's",
+        ),
+        (
+            ("experiment=mnist_two_layer", "network=dropout", "trainer.max_steps=5"),
+            "their problem draws random numbers",
+        ),
+    ],
+    ids=["central difference", "dropout"],
+)
 def test_what_can_not_be_a_batch_is_repeated_one_run_after_the_other(
-    composed: Composed, capsys: pytest.CaptureFixture[str]
+    composed: Composed, project: Path, capsys: pytest.CaptureFixture[str], overrides: tuple[str, ...], reason: str
 ) -> None:
-    overrides = ("experiment=noisy_polynomial", "gradient=central_difference", "trainer.max_steps=20")
-    repeated = rows(repeat(composed(*overrides), range(2)) / "runs.csv")
-    assert "2 runs are trained alone: their gradients are not autograd's" in capsys.readouterr().out
+    (project / "conf" / "network" / "dropout.yaml").write_text("_target_: networks.dropout\n")
+    repeated = rows(repeat(composed(*overrides), range(1, 3)) / "runs.csv")
+    assert f"2 runs are trained alone: {reason}" in capsys.readouterr().out
     for row in repeated:
-        alone = train(composed(*overrides, f"seed={row['seed']}"))
-        assert {name: float(row[name]) for name in ("x", "loss/train")} == {
-            name: alone.metrics[name] for name in ("x", "loss/train")
-        }
+        alone = train(composed(*overrides, f"seed={row['seed']}")).metrics
+        reached = row.keys() & alone.keys()
+        assert "loss/train" in reached
+        assert {name: float(row[name]) for name in reached} == {name: alone[name] for name in reached}
+
+
+def test_what_can_not_work_is_refused_in_a_line_before_the_first_step(composed: Composed, project: Path) -> None:
+    with pytest.raises(UserError, match=r"^torch\.optim\.SparseAdam can't take a step on problem bowl: "):
+        repeat(composed("problem=bowl", "trainer.max_steps=5", "optimizer._target_=torch.optim.SparseAdam"), range(2))
+    assert not (project / "seeds").exists()

@@ -61,6 +61,14 @@ def test_a_sweep_has_a_folder_of_its_own_in_which_it_is_found_again(project: Pat
     assert open_sweep(common(project, "problem=bowl", "trainer.max_steps=6", "seed=1,2")).folder != sweep.folder
 
 
+def test_a_folder_of_the_first_version_is_refused_and_left_alone(project: Path) -> None:
+    (project / "old").mkdir()
+    (project / "old" / "sweep.json").touch()
+    with pytest.raises(UserError, match="old was written by the first version of Descent; remove it and train again"):
+        open_sweep(common(project, "problem=bowl", "trainer.max_steps=5", "seed=1,2", "hydra.sweep.dir=old"))
+    assert [path.name for path in (project / "old").iterdir()] == ["sweep.json"]
+
+
 def test_a_run_is_followed_while_it_grows_and_named_once_when_it_is_whole(
     project: Path, sweep: SweepRecord, heard: Heard
 ) -> None:

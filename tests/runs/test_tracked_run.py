@@ -84,7 +84,7 @@ def test_what_cannot_change_a_result_does_not(composed: Composed, change: str) -
 
 
 def test_the_key_is_of_the_whole_configuration_and_all_data(composed: Composed) -> None:
-    """So that what `tests/tracking/test_lineage.py` says of the key of parameters holds for a run."""
+    """So that what `tests/records/test_lineage.py` says of the key of parameters holds for a run."""
     config = composed(*SMALL, "trainer=cpu")
     header = header_of(config)
     whole = config.to_dict()
@@ -130,6 +130,18 @@ def test_a_folder_that_holds_another_run_is_left_alone(composed: Composed, proje
     (project / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(UserError, match="mine is there and holds no finished run"):
         train(composed(*SMALL, "run_dir=mine"))
+
+
+def test_pictures_of_a_run_whose_record_was_removed_do_not_stay_beside_another(
+    composed: Composed, project: Path
+) -> None:
+    """DVC removes a record that it is to make anew, and leaves the pictures and the .gitignore that it wrote."""
+    folder = project / "runs" / "here"
+    (folder / "views").mkdir(parents=True)
+    (folder / "views" / "descent.png").touch()
+    (folder / ".gitignore").touch()
+    assert train(composed("problem=bowl", "trainer.max_steps=5", "run_dir=runs/here")).folder == folder
+    assert {path.name for path in folder.iterdir()} == {"record", ".gitignore"}
 
 
 def test_an_error_is_recorded_and_the_run_can_be_resumed(

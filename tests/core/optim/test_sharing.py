@@ -123,3 +123,15 @@ def test_runs_under_a_schedule_share_an_optimizer_at_one_rate_only(composed: Com
         for config in (composed(*common, f"optimizer.lr={rate}") for rate in (0.1, 0.2, 0.1))
     ]
     assert settings[0] == settings[2] != settings[1]
+
+
+def test_a_run_at_a_rate_at_which_others_would_overflow_shares_its_optimizer_with_none_of_them(
+    composed: Composed,
+) -> None:
+    common = ("problem=bowl", "trainer.max_steps=5", "optimizer=sgd")
+    (slow, _), (slower, rate), (fast, _) = (
+        shared_settings(config, assemble(config))
+        for config in (composed(*common, f"optimizer.lr={rate}") for rate in (0.1, 0.01, 1e38))
+    )
+    assert (slower, rate) == (slow, 0.01)
+    assert fast != slow

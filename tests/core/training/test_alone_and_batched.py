@@ -19,11 +19,11 @@ from descent.records.run import STEPS, RunRecord
 from descent.runs.identity import RunResult
 from descent.runs.train import train
 
-LENGTH, CHUNK = 1200, 12
+LENGTH, CHUNK = 600, 6
 """Steps of a run, and of a chunk where nothing else shortens it: at its end a position is kept for the picture."""
 NETWORK = (
     "experiment=mnist_two_layer", "network.sizes=[784,8,10]", "network.weight.std=0.1", "sampler=shuffled",
-    "data.batch_size=20", f"trainer.max_steps={LENGTH}", "evaluation.first=null", "evaluation.every=600",
+    "data.batch_size=20", f"trainer.max_steps={LENGTH}", "evaluation.first=null", "evaluation.every=300",
 )  # fmt: skip
 JOBS = {
     "sgd": ("optimizer.lr=0.1",),
@@ -96,7 +96,7 @@ def together(project: Path) -> dict[str, Steps]:
     return {name: Steps.of(result) for name, result in zip(JOBS, results, strict=True)}
 
 
-@pytest.mark.parametrize(("chunk_size", "chunks"), [(7, 2 * LENGTH / CHUNK), (1000, LENGTH / CHUNK)])
+@pytest.mark.parametrize(("chunk_size", "chunks"), [(4, 2 * LENGTH / CHUNK), (1000, LENGTH / CHUNK)])
 def test_alone_the_length_of_chunks_changes_no_bit(
     project: Path, alone: dict[str, Steps], chunk_size: int, chunks: float
 ) -> None:
@@ -167,7 +167,7 @@ class Slow(torch.optim.SGD):
 def test_the_seconds_of_steps_are_no_less_than_their_optimizers_take_and_no_more_than_passed(
     project: Path, is_together: bool, problem: str
 ) -> None:
-    steps, runs = 50, 3 if is_together else 1
+    steps, runs = 20, 3 if is_together else 1
     common = {"surface": ("problem=bowl",), "network": NETWORK}[problem]
     slow = (f"trainer.max_steps={steps}", "schedule=cosine", f"optimizer._target_={__name__}.Slow")
     configs = [
@@ -184,7 +184,7 @@ def test_the_seconds_of_steps_are_no_less_than_their_optimizers_take_and_no_more
 
 @pytest.mark.parametrize("runs", [1, 2], ids=["alone", "together"])
 def test_the_seconds_before_an_interruption_count(project: Path, runs: int) -> None:
-    steps = 50
+    steps = 20
     slow = (f"trainer.max_steps={steps}", f"optimizer._target_={__name__}.Slow", "trainer.checkpoint_seconds=0")
     configs = [
         composed_in(project, "problem=bowl", *slow, f"seed={run}", f"run_dir=interrupted/{run}of{runs}")

@@ -1,13 +1,19 @@
+import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from conftest import Composed
-from descents import parabola_descent
+from descents import network_descent, parabola_descent
 from numpy.typing import NDArray
+from scipy.interpolate import RectBivariateSpline
 
-from descent.core.training.landscape import ARROWS, GRID
-from descent.records.run import RunRecord
+from descent.core.problems.positions import losses_at
+from descent.core.training.landscape import ARROWS, GRID, TrainedRun, plane
+from descent.core.training.training_run import TrainingRun
+from descent.records.run import TRAJECTORY, Landscape, RunRecord
 from descent.runs.train import train
 
 
@@ -36,8 +42,10 @@ def test_a_field_has_heights_and_slopes_where_it_says(composed: Composed) -> Non
 
 
 def test_a_curve_without_data_is_the_one_that_every_step_sees(composed: Composed) -> None:
-    landscape = RunRecord(train(composed("problem=parabola", "trainer.max_steps=4")).folder).landscape()
+    record = RunRecord(train(composed("problem=parabola", "trainer.max_steps=4")).folder)
+    landscape = record.landscape()
     np.testing.assert_allclose(landscape["heights"], landscape["grid"] ** 2)
+    np.testing.assert_allclose(landscape["losses"], record.path()[:, 0] ** 2)
     assert {*landscape} == {"kind", "x", "y", "grid", "heights", "losses"}
 
 
@@ -51,8 +59,12 @@ def test_with_data_each_step_sees_the_curve_of_its_minibatch(composed: Composed)
         return float(np.interp(x, landscape["grid"], curve))
 
     seen = [at(curve, x) for curve, (x,) in zip(landscape["seen"], record.path()[:-1], strict=True)]
-    np.testing.assert_allclose(seen, losses, rtol=0.02)
+    np.testing.assert_allclose(seen, losses, rtol=1e-3)
     assert landscape["examples"].shape == (2, 100)
+    x, y = landscape["examples"]
+    through_all = np.polyfit(x, y, 6)
+    np.testing.assert_allclose(landscape["heights"], np.polyval(through_all, landscape["grid"]), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(landscape["losses"], np.polyval(through_all, record.path()[:, 0]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("rate", ["0.1", "0"])
@@ -65,3 +77,41 @@ def test_the_plane_of_a_network_is_known_a_quarter_of_its_paths_extent_around_it
         assert (side[0], side[-1]) == pytest.approx((low - margin, high + margin), rel=1e-4)
         assert len(side) == GRID
     assert landscape["heights"].shape == (GRID, GRID)
+
+
+def plane_of(run: TrainingRun, record: RunRecord) -> Landscape:
+    """The losses on 50 examples."""
+    components = run.components
+    train_examples = components.data.train
+    return plane(TrainedRun(run.problem, train_examples, components.sampler, components.plan, record), examples=50)
+
+
+def positions_of(run: TrainingRun, record: RunRecord) -> NDArray[np.float32]:
+    return np.fromfile(record.files / TRAJECTORY, np.float32).reshape(-1, run.problem.size())
+
+
+def test_the_heights_of_a_plane_are_the_losses_on_its_examples_where_the_path_is(tmp_path: Path) -> None:
+    """A path of three positions lies in its plane; a spline through the heights of the grid gives those of the path."""
+    run, record = network_descent(tmp_path, steps=2), RunRecord(tmp_path)
+    landscape = plane_of(run, record)
+    positions = torch.from_numpy(positions_of(run, record))
+    expected = losses_at(run.problem, run.components.data.train.head(50), positions)
+    spline = RectBivariateSpline(landscape["second"], landscape["first"], landscape["heights"])
+    first, second = landscape["path"].T
+    np.testing.assert_allclose(spline.ev(second, first), expected, rtol=1e-5)
+    assert landscape["steps"].tolist() == [0, 1, 2]
+    assert landscape["examples"] == 50
+    assert landscape["explained"].sum() == pytest.approx(1)
+
+
+def test_a_plane_has_the_positions_that_are_finite_and_the_last_of_a_network_that_ran_away(tmp_path: Path) -> None:
+    run = network_descent(tmp_path, steps=300, optimizer=partial(torch.optim.SGD, lr=1e38))
+    record = RunRecord(tmp_path)
+    positions = positions_of(run, record)
+    positions[2, 5] = math.inf
+    positions.tofile(record.files / TRAJECTORY)
+    landscape = plane_of(run, record)
+    taken = run.state.steps_taken
+    assert run.state.diverged
+    assert landscape["steps"].tolist() == [0, 3, *range(9, taken, 3), taken]  # of 300 steps every third is kept
+    assert landscape["path"].shape == (len(landscape["steps"]), 2)

@@ -36,7 +36,7 @@ def test_a_run_that_is_taken_up_again_ends_as_if_it_had_not_been_interrupted(
         network_descent(tmp_path, chunk_size=5, on_progress=kill)
     interrupted = RunRecord(tmp_path).read(STEPS)
     # What was written after the last checkpoint is not to stand there twice.
-    with (tmp_path / STEPS).open("a") as file:
+    with (tmp_path / "record" / STEPS).open("a") as file:
         file.write("999,0,1.0,1.0\n")
     run = network_descent(tmp_path)
 

@@ -5,10 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Composed
-from descents import alone, network_descent, parabola_descent, record_in, timeless
+from descents import alone, network_descent, parabola_descent, record_in, run_in, timeless
+from torch import Tensor
 
+from descent.core.problems.surface import Surface
 from descent.core.training.plan import Plan
 from descent.records.run import EVALUATIONS, STEPS, RunRecord
+from descent.runs.train import train_batch
 
 
 def test_each_step_is_recorded_with_the_loss_it_descends_from_and_the_position_it_leads_to(tmp_path: Path) -> None:
@@ -75,3 +78,53 @@ def test_a_diverged_run_that_is_taken_up_again_stays_where_it_is(tmp_path: Path)
     assert again.state.diverged
     assert again.problem.position() == [-128.0]
     assert timeless(RunRecord(tmp_path), STEPS) == before
+
+
+class Shaken(Surface):
+    """The height, and a random number that each loss draws, in train mode and in eval mode."""
+
+    def forward(self, *minibatch: Tensor) -> Tensor:
+        return super().forward(*minibatch) + torch.rand((), dtype=torch.float64)
+
+
+def test_random_numbers_are_others_in_each_step_and_evaluation_of_each_seed_and_depend_on_nothing_else(
+    composed: Composed, tmp_path: Path
+) -> None:
+    def drawn(name: str, *overrides: str, before: int = 0) -> tuple[list[float], list[float]]:
+        """The losses of 4 steps and of the evaluations, where others have drawn some numbers before the first."""
+        shaken = ("problem=parabola", "problem.start=0", f"problem._target_={__name__}.Shaken", "optimizer.lr=0")
+        run = run_in(tmp_path / name, composed(*shaken, "trainer.max_steps=4", *overrides))
+        torch.rand(before)
+        train_batch([run])
+        steps, evaluations = run.record.read(STEPS), run.record.read(EVALUATIONS)
+        return steps.column("loss/step").tolist(), evaluations.column("loss/train").tolist()
+
+    steps, evaluations = drawn("first", "evaluation.every=1")
+    others = drawn("other", "evaluation.every=1", "seed=1")
+    assert len({*steps, *evaluations, *others[0], *others[1]}) == 2 * (4 + 5)
+    again = drawn("again", "evaluation.every=4", "trainer.chunk_size=3", before=5)
+    assert again == (steps, [evaluations[0], evaluations[4]])
+
+
+class Doubled(Surface):
+    """The height, twice in train mode."""
+
+    def forward(self, *minibatch: Tensor) -> Tensor:
+        return super().forward(*minibatch) * (2 if self.training else 1)
+
+
+@pytest.mark.parametrize("starts", [[3], [3, 5]], ids=["alone", "together"])
+def test_a_problem_is_in_train_mode_in_its_steps_and_in_eval_mode_in_evaluations_and_thereafter(
+    composed: Composed, tmp_path: Path, starts: list[int]
+) -> None:
+    doubled = ("problem=parabola", f"problem._target_={__name__}.Doubled", "optimizer.lr=0", "trainer.max_steps=4")
+    runs = [
+        run_in(tmp_path / str(start), composed(*doubled, "evaluation.every=2", f"problem.start={start}"))
+        for start in starts
+    ]
+    train_batch(runs)
+    for start, run in zip(starts, runs, strict=True):
+        assert run.record.read(STEPS).column("loss/step").tolist() == [2 * start**2] * 4
+        assert run.record.read(EVALUATIONS).column("loss/train").tolist() == [start**2] * 3
+        assert run.training is not None
+        assert not run.training.problem.training

@@ -60,7 +60,7 @@ def of(folder: Path) -> tuple[Any, ...]:
         partial(parabola_descent, lr=0.1),
         partial(parabola_descent, lr=1.5, steps=1000),
         partial(parabola_descent, start=1e150, lr=1.5, steps=1000, divergence_threshold=math.inf),
-        partial(network_descent, optimizer=partial(torch.optim.LBFGS, lr=0.1)),
+        partial(network_descent, optimizer=partial(torch.optim.LBFGS, lr=0.1, max_iter=3, history_size=3)),
     ],
     ids=["network", "network that diverges", "surface", "out of bounds", "infinite loss", "closure"],
 )
