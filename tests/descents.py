@@ -131,10 +131,7 @@ def fit_into(
         Evaluator(length, report),
         Checkpointer(records, checkpoint_seconds, lambda run: on_progress()),
     ]
-    with ExitStack() as until_closed:
-        for record in records.values():
-            until_closed.enter_context(record)
-        fit(list(records), callbacks, chunk_size)
+    fit(list(records), callbacks, chunk_size)
 
 
 def network_descent(

@@ -27,5 +27,5 @@ def test_a_state_of_a_job_replaces_the_one_before(tmp_path: Path) -> None:
     sweep = SweepRecord.create(tmp_path, SweepHeader("id", "a sweep", "x squared", 0, {}, {}), "")
     sweep.write_job(JobState(["seed=2", "lr=1"], "b", "running"))
     sweep.write_job(JobState(["seed=1", "lr=1"], "a", "running"))
-    sweep.write_job(JobState(["lr=1", "seed=2"], "b", "trained"))  # the same overrides in another order
+    sweep.write_job(JobState(["lr=1", "seed=2", "trainer.chunk_size=7"], "b", "trained"))  # the same job by its name
     assert [(job.name, job.stage) for job in SweepRecord(tmp_path).jobs()] == [("a", "running"), ("b", "trained")]

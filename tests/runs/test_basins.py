@@ -154,6 +154,10 @@ def test_the_table_has_a_row_for_each_cell(composed: Composed) -> None:
         ("basin.rates=0.1", r"basin.rates=0.1: choose two numbers above 0, the lower first"),
         ("basin.starts=[2,1]", r"basin.starts=\[2, 1\]: choose two numbers, the lower first"),
         (
+            "problem._target_=core.training.test_stepper.Shaken",
+            "parabola: a map takes a problem that draws no random numbers in training",
+        ),
+        (
             "gradient=central_difference",
             r"parabola: a map takes a problem of one or two parameters, and gradient=autograd",
         ),

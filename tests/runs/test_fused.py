@@ -1,3 +1,4 @@
+import resource
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -331,6 +332,18 @@ def test_no_more_runs_are_trained_together_than_a_cache_holds(
     assert [len(batch) for batch in batches(runs[:4], refuse)] == [2, 2]  # none is left with a few
     assert list(batches(runs[:3], refuse)) == [runs[:3]]
     assert 3 * first.problem.size() < LARGEST
+
+
+def test_more_runs_are_trained_as_a_batch_than_a_process_may_open_files(composed: Composed, tmp_path: Path) -> None:
+    config = composed(*SURFACE, "trainer.max_steps=3")
+    runs = [run_in(tmp_path / str(number), config) for number in range(40)]
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 30, limits[1]))
+    try:
+        train_batch(runs)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert [len(run.record.read(STEPS).rows) for run in runs] == [3] * 40
 
 
 class Faulty(torch.optim.SGD):

@@ -143,6 +143,7 @@ class RunRecord:
         header["inputs"] = [Input(**source) for source in header["inputs"]]
         self.header = Header(**header)
         self._files: dict[str, io.BufferedWriter] = {}
+        self._keeps_open = False
 
     @classmethod
     def create(cls, folder: Path, header: Header, config: str) -> Self:
@@ -154,11 +155,14 @@ class RunRecord:
         return cls(folder)
 
     def __enter__(self) -> Self:
+        """Keep the files open that are appended to."""
+        self._keeps_open = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._keeps_open = False
         self.close()
 
     def close(self) -> None:
@@ -174,6 +178,8 @@ class RunRecord:
         if name not in self._files:
             self._files[name] = (self.files / name).open("ab")
         self._files[name].write(data)
+        if not self._keeps_open:
+            self.close()
 
     def append(self, table: str, rows: Sequence[Mapping[str, float | None]]) -> None:
         """Append rows to a table; they have the same keys, including `step` and `timestamp`."""

@@ -141,7 +141,7 @@ class SweepRecord:
 
     def write_job(self, job: JobState) -> None:
         """Write the state of a job, in place of its earlier state."""
-        digest = hashlib.sha256("\0".join(sorted(job.overrides)).encode()).hexdigest()
+        digest = hashlib.sha256(job.name.encode()).hexdigest()
         write_atomically(self.files / "jobs" / f"{digest[:16]}.json", json.dumps(asdict(job), indent=2) + "\n")
 
     def jobs(self) -> list[JobState]:

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 
 from descent.core.build import assemble, shared_settings
 from descent.core.config import TrainConfig
@@ -100,7 +100,6 @@ def train_batch(runs: Sequence[TrackedRun]) -> None:
         Checkpointer(records, trainer.checkpoint_seconds, on_progress),
         ProgressBar(plan, f"{len(tracked)} runs" if others else None),
     ]
-    with ExitStack() as until_closed:
-        for record in records.values():
-            until_closed.enter_context(record)
+    # The files of many records would be more than a process may open; they are opened for each chunk.
+    with nullcontext() if others else records[first]:
         fit(list(tracked), callbacks, trainer.chunk_size)

@@ -124,9 +124,6 @@ class Checkpointer(Callback):
         if time.monotonic() - self.saved >= self.seconds or all(run.is_over() for run in self.records):
             self._save(pl_module)
             self.saved = time.monotonic()
-        if len(self.records) > 1:  # whose files together would be more than a process may open
-            for block in outputs["blocks"]:
-                self.records[block.run].close()
 
     def _save(self, module: Descent) -> None:
         records = {run: self.records[run] for run in self.unsaved}
