@@ -109,7 +109,7 @@ def test_networks_are_within_rounding_of_what_they_are_alone(
         assert [row[1] for row in ours] == pytest.approx([row[1] for row in its], rel=1e-5)
 
 
-def test_a_network_that_runs_away_leaves_the_others_as_they_are_alone(composed: Composed, tmp_path: Path) -> None:
+def test_a_network_that_diverges_leaves_the_others_as_they_are_alone(composed: Composed, tmp_path: Path) -> None:
     common = (*NETWORK, "trainer.max_steps=60", "evaluation.every=20")
     jobs = ["optimizer.lr=0.1", "optimizer.lr=1e38"]
     runs = [run_in(tmp_path / f"together{n}", composed(*common, job)) for n, job in enumerate(jobs)]
@@ -373,7 +373,7 @@ def test_a_run_that_fails_harms_no_other_that_it_was_trained_with(
     assert RunRecord(failed).header.params["optimizer._target_"] == "runs.test_fused.Faulty"
 
 
-def test_a_run_that_two_jobs_of_a_sweep_ask_for_is_trained_once(composed: Composed) -> None:
+def test_a_run_that_is_two_jobs_of_a_sweep_is_trained_once(composed: Composed) -> None:
     first, second, other = (composed(*SURFACE, f"optimizer.lr={rate}") for rate in ("0.01", "0.01", "0.02"))
     results = train_together(first, second, other)
     assert [result.was_finished for result in results] == [False, True, False]

@@ -201,15 +201,22 @@ def test_no_batch_is_larger_than_mlflow_allows(uri: str, tmp_path: Path, monkeyp
     sizes: list[tuple[int, int]] = []
     log = MlflowClient.log_batch
 
-    def noted(client: MlflowClient, run_id: str, metrics: Sequence[Any] = (), params: Sequence[Any] = ()) -> None:
-        sizes.append((len(metrics), len(params)))
-        log(client, run_id, metrics, params)
+    def counted(
+        client: MlflowClient,
+        run_id: str,
+        metrics: Sequence[Any] = (),
+        params: Sequence[Any] = (),
+        tags: Sequence[Any] = (),
+    ) -> None:
+        sizes.append((len(metrics), len(params) + len(tags)))
+        log(client, run_id, metrics, params, tags)
 
-    monkeypatch.setattr(MlflowClient, "log_batch", noted)
+    monkeypatch.setattr(MlflowClient, "log_batch", counted)
     sync(ended_record(tmp_path / "a", 3_000).folder, uri, max_points=2_500)
     assert sum(metrics for metrics, _ in sizes) > 2_500
     assert max(metrics for metrics, _ in sizes) <= validation.MAX_METRICS_PER_BATCH
-    assert max(params for _, params in sizes) <= validation.MAX_PARAMS_TAGS_PER_BATCH
+    assert max(others for _, others in sizes) <= validation.MAX_PARAMS_TAGS_PER_BATCH
+    assert max(map(sum, sizes)) <= validation.MAX_ENTITIES_PER_BATCH
 
 
 def test_max_points_of_the_first_sync_stays_in_force(uri: str, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class TrackedRun:
     Args:
         config: the configuration.
         record: the run's.
-        listener: hears of the record.
+        listener: is notified of changes of the record.
         components: what the run is made of; None where no step is left to take.
         training: the run in training; None until it begins.
         result: what became of the run; None until it is known.
@@ -61,7 +61,7 @@ def tracked_run(
     Args:
         config: what to train, and how.
         request: how the run is requested.
-        listener: hears of the record while it grows and when it is whole.
+        listener: is notified when the record has grown and when it is complete.
 
     Raises:
         UserError: for a configuration that can't be trained.
@@ -70,28 +70,28 @@ def tracked_run(
     components = assemble(config)
     header = _header(config, components, request)
     folder = folder_of(config, header.key)
-    growing = folder.with_name(f"{folder.name}.{header.key[:8]}.unfinished")
+    unfinished = folder.with_name(f"{folder.name}.{header.key[:8]}.unfinished")
     record = finished(folder, header.key)
     if record is not None:
         with suppress(OSError):  # which is empty where a process was killed between its last two changes
-            growing.rmdir()
+            unfinished.rmdir()
         yield TrackedRun(config, record, listener, result=result_of_record(record, was_finished=True))
         return
-    here = get_ident(), growing
-    if here in _open:
-        yield from _same_run(TrackedRun(config, RunRecord(growing), listener), folder)
+    thread_and_folder = get_ident(), unfinished
+    if thread_and_folder in _open:
+        yield from _same_run(TrackedRun(config, RunRecord(unfinished), listener), folder)
         return
-    message = f"another process is training this run in {growing}; waiting for it"
-    with folder_lock(growing, message, wait=True):
+    message = f"another process is training this run in {unfinished}; waiting for it"
+    with folder_lock(unfinished, message, wait=True):
         record = finished(folder, header.key)
         if record is not None:  # by the process that was waited for
             yield TrackedRun(config, record, listener, result=result_of_record(record, was_finished=True))
             return
-        was_begun = (growing / RECORD / HEADER).exists()
+        was_begun = (unfinished / RECORD / HEADER).exists()
         if not was_begun:
             dry_run(config, components)
-        record = RunRecord(growing) if was_begun else RunRecord.create(growing, header, config.to_yaml())
-        _open.add(here)
+        record = RunRecord(unfinished) if was_begun else RunRecord.create(unfinished, header, config.to_yaml())
+        _open.add(thread_and_folder)
         run = TrackedRun(config, record, listener)
         if record.ending() is None:  # else the process was killed before it moved the record to its folder
             run.components = components
@@ -104,12 +104,12 @@ def tracked_run(
                 _finish(run.training, config, record)
         except Exception:
             record.fail(traceback.format_exc())
-            listener.on_complete(growing)
+            listener.on_complete(unfinished)
             raise
         finally:
-            _open.discard(here)
-        (growing / RECORD / TRAJECTORY).unlink(missing_ok=True)
-        _move(growing, folder)
+            _open.discard(thread_and_folder)
+        (unfinished / RECORD / TRAJECTORY).unlink(missing_ok=True)
+        _move(unfinished, folder)
     listener.on_complete(folder)
     run.result = result_of_record(RunRecord(folder), was_begun=was_begun)
 
@@ -149,13 +149,13 @@ def _header(config: TrainConfig, components: RunComponents, request: RunRequest)
     )
 
 
-def _move(growing: Path, folder: Path) -> None:
+def _move(unfinished: Path, folder: Path) -> None:
     """Move a whole record to the run's folder; views that are there are of a run that was removed."""
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / VIEWS).exists():
         rmtree(folder / VIEWS)
-    (growing / RECORD).replace(folder / RECORD)
-    growing.rmdir()
+    (unfinished / RECORD).replace(folder / RECORD)
+    unfinished.rmdir()
 
 
 def _finish(training: TrainingRun, config: TrainConfig, record: RunRecord) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-STATE_TAG = "descent.stood"
+STATE_TAG = "descent.state"
 """The tag that holds the state of the sweep that was synced last."""
 TABLE = "runs.json"
 

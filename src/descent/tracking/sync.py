@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_POINTS = 1000
 """The most points of a metric, by default."""
 
-RECORD_TAG, SYNCED_TAG, VIEWS_TAG, RESULT_TAG = "descent.record", "descent.synced", "descent.shown", "descent.result"
+RECORD_TAG, SYNCED_TAG, VIEWS_TAG, RESULT_TAG = "descent.record", "descent.synced", "descent.views", "descent.result"
 NOT_ARTIFACTS = (".f32", ".new")
 MAX_PARAM_LENGTH, MAX_TAG_LENGTH = 6000, 8000
 PARAMS_A_BATCH, METRICS_A_BATCH = 100, 1000
@@ -66,8 +66,10 @@ def _create(client: "MlflowClient", experiment: str, record: RunRecord) -> "Run"
 
     header = record.header
     tags = {**header.tags, RECORD_TAG: header.id, "descent.key": header.key}
-    sweep = find_run(client, header.tags[SWEEP_OF]) if SWEEP_OF in header.tags else None
-    if sweep is not None:
+    sweep_id = header.tags.get(SWEEP_OF)
+    # In the run's own experiment, unless the sweep has several: looking through all of them takes longer.
+    sweep = sweep_id and (find_run(client, sweep_id, experiment) or find_run(client, sweep_id))
+    if sweep:
         tags[MLFLOW_PARENT_RUN_ID] = sweep.info.run_id
     return client.create_run(
         experiment,
@@ -167,16 +169,16 @@ def _metrics(table: Table, rows: list[int], skipped_keys: set[str]) -> "Iterator
 
 def _end(client: "MlflowClient", run: "Run", record: RunRecord, ending: Termination) -> None:
     """Log the final metrics, the files and the views of an ended run, and then set its status to FINISHED."""
-    from mlflow.entities import Metric
+    from mlflow.entities import Metric, RunTag
 
     run_id = run.info.run_id
     evaluated = _evaluated(record.read(EVALUATIONS), ending.step)
     final = {key: value for key, value in record.metrics().items() if key not in evaluated}
-    client.log_batch(run_id, [Metric(key, value, ending.ended, ending.step) for key, value in final.items()])
+    metrics = [Metric(key, value, ending.ended, ending.step) for key, value in final.items()]
+    client.log_batch(run_id, metrics, tags=[RunTag(RESULT_TAG, ending.result)])
     for path in artifact_files(record.files):
         client.log_artifact(run_id, str(path), path.parent.relative_to(record.folder).as_posix())
-    log_views(client, run, record.views)
-    client.set_tag(run_id, RESULT_TAG, ending.result)
+    log_views(client, run, record.views, is_new=SYNCED_TAG not in run.data.tags)
     client.set_terminated(run_id, "FINISHED", ending.ended)
 
 
@@ -193,22 +195,32 @@ def artifact_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in NOT_ARTIFACTS]
 
 
-def log_views(client: "MlflowClient", run: "Run", views: Path) -> bool:
+def log_views(client: "MlflowClient", run: "Run", views: Path, *, is_new: bool = False) -> bool:
     """Log the views that are new or have changed; return whether there were any.
 
     Pictures are also logged as images, which MLflow's grid compares; it keeps every version.
+
+    Args:
+        client: of the store.
+        run: in the store.
+        views: their folder.
+        is_new: whether no sync of the run, even one that died, can have logged views before.
     """
     run_id = run.info.run_id
     logged = _logged_views(run.data.tags)
-    has_changed = False
-    for path, digest in new_views(run.data.tags, views):
+    changed = list(new_views(run.data.tags, views))
+    for path, digest in changed:
         client.log_artifact(run_id, str(path), VIEWS)
-        is_picture = path.suffix == ".png"
-        images = _log_image(client, run_id, path, logged.get(path.name, ("", 0))[1]) if is_picture else 0
+        images = logged.get(path.name, ("", 0))[1]
+        if path.suffix == ".png":
+            # An earlier sync may have died after it had logged the image: then there is one more than the tag says.
+            if is_new or _count_images(client, run_id, path.stem) == images:
+                _log_image(client, run_id, path)
+            images += 1
         logged[path.name] = digest, images
+    if changed:
         client.set_tag(run_id, VIEWS_TAG, json.dumps(logged))
-        has_changed = True
-    return has_changed
+    return bool(changed)
 
 
 def new_views(tags: Mapping[str, str], views: Path) -> Iterator[tuple[Path, str]]:
@@ -225,18 +237,18 @@ def _logged_views(tags: Mapping[str, str]) -> dict[str, LoggedView]:
     return logged
 
 
-def _log_image(client: "MlflowClient", run_id: str, picture: Path, before: int) -> int:
-    """Log a picture as an image; `before` is the number of its earlier versions. Return the new number.
+def _count_images(client: "MlflowClient", run_id: str, key: str) -> int:
+    """The number of versions of an image."""
+    images = [Path(artifact.path).name for artifact in client.list_artifacts(run_id, "images")]
+    return sum(name.startswith(f"{key}+") and name.endswith(".png") for name in images)
 
-    If an earlier sync died after it had logged the image, there is one more than `before`, and none is logged.
-    """
+
+def _log_image(client: "MlflowClient", run_id: str, picture: Path) -> None:
+    """Log a picture as an image of its own name."""
     from PIL import Image
 
-    images = [Path(artifact.path).name for artifact in client.list_artifacts(run_id, "images")]
-    if sum(name.startswith(f"{picture.stem}+") and name.endswith(".png") for name in images) == before:
-        with Image.open(picture) as image:
-            client.log_image(run_id, image, key=picture.stem, step=0)
-    return before + 1
+    with Image.open(picture) as image:
+        client.log_image(run_id, image, key=picture.stem, step=0)
 
 
 def _shortened(value: str, max_length: int, file: str) -> str:

@@ -321,7 +321,7 @@ def test_in_float64_networks_are_what_each_is_alone_whatever_the_optimizer_makes
 
 
 @pytest.mark.parametrize("settings", [None, "alike"])
-def test_a_run_that_runs_away_leaves_at_the_step_at_which_it_does_alone_and_harms_no_other(
+def test_a_run_that_diverges_leaves_at_the_step_at_which_it_does_alone_and_harms_no_other(
     tmp_path: Path, settings: str | None
 ) -> None:
     optimizer = partial(torch.optim.SGD, lr=1.11, momentum=0.1)
@@ -374,7 +374,7 @@ def test_runs_of_equal_settings_share_an_optimizer_in_whichever_order_they_come(
 
 
 @pytest.mark.parametrize("settings", [None, "alike"])
-def test_a_checkpoint_holds_its_run_as_it_stood_and_nothing_of_others(tmp_path: Path, settings: str | None) -> None:
+def test_a_checkpoint_holds_the_state_of_its_run_and_nothing_of_others(tmp_path: Path, settings: str | None) -> None:
     runs = [in_one_order(seed) for seed in range(8)]
     for run in runs:
         run.settings = settings

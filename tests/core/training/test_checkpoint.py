@@ -39,7 +39,7 @@ def test_a_checkpoint_is_what_was_saved(record: RunRecord) -> None:
     assert (loaded.optimizer, loaded.schedule) == ({"state": {}}, None)
 
 
-def test_a_run_goes_on_from_its_checkpoint_with_the_record_as_it_was(record: RunRecord) -> None:
+def test_a_run_is_resumed_from_its_checkpoint_with_the_record_as_it_was(record: RunRecord) -> None:
     assert [row[0] for row in record.read(STEPS).rows] == [1, 2]
     again = RunRecord(record.folder)
     (loaded,) = restore([again])

@@ -21,7 +21,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[
 
 
 @pytest.mark.parametrize("at", [1, 4, 9])
-def test_a_run_that_is_taken_up_again_ends_as_if_it_had_not_been_interrupted(
+def test_a_run_that_is_resumed_ends_as_if_it_had_not_been_interrupted(
     tmp_path: Path, uninterrupted: tuple[Path, dict[str, torch.Tensor]], at: int
 ) -> None:
     saved = 0
@@ -93,7 +93,7 @@ def test_what_is_warned_of_is_after_training_as_it_was_before(tmp_path: Path) ->
     assert list(warnings.filters) == before
 
 
-def test_what_a_users_optimizer_warns_of_is_heard(tmp_path: Path) -> None:
+def test_the_warnings_of_a_users_optimizer_are_shown(tmp_path: Path) -> None:
     def loud(parameters: Any) -> torch.optim.Optimizer:
         warnings.warn("it is old", stacklevel=1)
         return torch.optim.Adam(parameters)

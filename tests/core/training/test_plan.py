@@ -12,7 +12,7 @@ def test_a_run_is_evaluated_at_its_start_every_so_often_and_at_its_end() -> None
     assert plan(8, None, 100, None, 4).evaluations == (0, 4, 8)
 
 
-def test_a_run_is_evaluated_every_epoch_unless_told_otherwise() -> None:
+def test_a_run_is_evaluated_every_epoch_by_default() -> None:
     assert plan(None, 3, 7, None, None).evaluations == (0, 7, 14, 21)
     assert plan(None, 3, 7, 2, None).evaluations == (0, 2, 9, 16, 21)
     assert plan(None, 200, 2, None, None).evaluations == tuple(range(0, 401, 2))

@@ -71,7 +71,7 @@ def test_a_network_that_blows_up_is_diverged(tmp_path: Path) -> None:
     assert not math.isfinite(last)
 
 
-def test_a_diverged_run_that_is_taken_up_again_stays_where_it_is(tmp_path: Path) -> None:
+def test_a_diverged_run_that_is_resumed_stays_where_it_is(tmp_path: Path) -> None:
     parabola_descent(tmp_path, lr=1.5, steps=1000)
     before = timeless(record_in(tmp_path, Plan(1, (0, 1), (0, 1))), STEPS)
     again = parabola_descent(tmp_path, lr=1.5, steps=1000)

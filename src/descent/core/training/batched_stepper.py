@@ -64,7 +64,7 @@ class BatchedStepper:
         # Runs that share an optimizer are neighbours. Of a scalar parameter, the state looks like a count of steps.
         can_share = all(parameter.ndim for parameter in self.problem.parameters())
         settings = {run: run.settings if can_share and run.settings is not None else run for run in runs}
-        order = {each: number for number, each in enumerate(dict.fromkeys(settings.values()))}
+        order = {equal: number for number, equal in enumerate(dict.fromkeys(settings.values()))}
         self.runs = sorted(runs, key=lambda run: order[settings[run]])
         self.stacks, _ = stack_module_state([run.problem for run in self.runs])
         for name, stack in self.stacks.items():
@@ -254,9 +254,9 @@ class BatchedStepper:
         if indices.ndim == 2:
             yield from self.train_examples.minibatches(indices)
         else:
-            each = indices.transpose(0, 1)
-            for minibatch in self.train_examples.minibatches(each.flatten(1)):
-                yield tuple(column.unflatten(0, each.shape[1:]) for column in minibatch)
+            by_step = indices.transpose(0, 1)
+            for minibatch in self.train_examples.minibatches(by_step.flatten(1)):
+                yield tuple(column.unflatten(0, by_step.shape[1:]) for column in minibatch)
 
 
 def _joined(parts: Sequence[StepBlock]) -> StepBlock:

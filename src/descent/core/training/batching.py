@@ -55,7 +55,7 @@ def _resumed(runs: Sequence[TrainingRun], report: Callable[[str], None]) -> Iter
         elif run.restored_from is not None:
             yield [run]
     for places in groups.values():
-        group = [run for _, run in sorted(places, key=lambda each: each[0].order)]
+        group = [run for _, run in sorted(places, key=lambda place_and_run: place_and_run[0].order)]
         missing = places[0][0].size - len(group)
         if missing:
             report(
@@ -85,7 +85,10 @@ def _kind(run: TrainingRun) -> Hashable:
     components, examples = run.components, run.components.data.train
     return (
         components.kind,
-        tuple((name, own.shape, own.dtype, own.requires_grad) for name, own in run.problem.named_parameters()),
+        tuple(
+            (name, parameter.shape, parameter.dtype, parameter.requires_grad)
+            for name, parameter in run.problem.named_parameters()
+        ),
         tuple((column.shape[1:], column.dtype) for column in examples.columns),
         examples.prepare,
         len(examples),
@@ -139,9 +142,9 @@ def equal_to_alone(runs: Sequence[TrainingRun]) -> list[bool]:
     rows = {run: row for row, run in enumerate(stepper.runs)}
     return [
         _is_close(losses[rows[run]], loss)
-        and gradients.keys() == own.keys()
-        and all(_is_close(gradients[name][rows[run]], gradient) for name, gradient in own.items())
-        for run, (loss, own) in zip(runs, alone, strict=True)
+        and gradients.keys() == gradients_alone.keys()
+        and all(_is_close(gradients[name][rows[run]], gradient) for name, gradient in gradients_alone.items())
+        for run, (loss, gradients_alone) in zip(runs, alone, strict=True)
     ]
 
 
@@ -150,7 +153,8 @@ def _gradient_alone(run: TrainingRun, chunk: Tensor) -> tuple[Tensor, dict[str, 
     run.problem.zero_grad()
     (minibatch,) = run.components.data.train.minibatches(chunk.to(next(run.problem.parameters()).device))
     loss = run.components.gradient_estimator(run.problem, minibatch)
-    gradients = {name: own.grad for name, own in run.problem.named_parameters() if own.grad is not None}
+    parameters = run.problem.named_parameters()
+    gradients = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
     run.problem.zero_grad()
     return loss, gradients
 
