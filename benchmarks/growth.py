@@ -123,7 +123,7 @@ def _compare(folder: Path, parent: str) -> float:
     """Seconds of comparing the sweep's runs, but for imports."""
     command = (
         "import sys, time; from descent.commands.compare import main; import descent.compare.comparison, mlflow; "
-        "started = time.perf_counter(); main(); print(time.perf_counter() - started)"
+        "started = time.perf_counter(); main(sys.argv[1:]); print(time.perf_counter() - started)"
     )
     done = subprocess.run(
         (sys.executable, "-c", command, parent), cwd=folder, check=True, capture_output=True, text=True

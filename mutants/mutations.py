@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 Placed = ast.expr | ast.stmt | ast.keyword
 AROUND = 60
@@ -141,7 +141,10 @@ class _Finder:
             case ast.Tuple(elts=elements, ctx=ast.Load()) | ast.List(elts=elements, ctx=ast.Load()):
                 spans = [self._span(element) for element in elements]
                 comma = "," if isinstance(node, ast.Tuple) and len(elements) == 2 else ""
-                for place in range(len(elements) if len(elements) > 1 else 0):
+                # The span of an element does not include parentheses around it.
+                between = [self.source[end:start] for (_, end), (start, _) in pairwise(spans)]
+                is_plain = not any(parenthesis in text for text in between for parenthesis in (b"(", b")"))
+                for place in range(len(elements) if len(elements) > 1 and is_plain else 0):
                     yield self._without(spans, place, comma)
             case ast.Dict(keys=keys, values=values) if None not in keys and len(keys) > 1:
                 spans = [(self._start(key), self._end(value)) for key, value in zip(keys, values, strict=True) if key]

@@ -95,6 +95,13 @@ def test_the_file_of_a_record_is_what_hydra_composes_resolved(project: Path, tmp
     assert TrainConfig.read(tmp_path / "config.yaml").to_dict() == config.to_dict()
 
 
+def test_each_of_many_values_gives_what_replacing_it_gives(composed: Composed) -> None:
+    config = composed("experiment=noisy_polynomial", "data=fresh_noisy_points")
+    for seed, of_seed in zip((3, 5), config.with_each("seed", (3, 5)), strict=True):
+        assert of_seed.to_yaml() == config.replaced("seed", seed).to_yaml()
+    assert config.seed == 2
+
+
 def test_a_replaced_value_reaches_whatever_is_derived_from_it(composed: Composed) -> None:
     config = composed("problem=noisy_polynomial", "data=fresh_noisy_points", "seed=1")
     other = config.replaced("seed", 5)

@@ -8,8 +8,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from descent.core.build import assemble, data_of, problem_of, sampler_of, shared_settings
+from descent.core.build import assemble, data_of, problem_of, shared_settings
 from descent.core.config import TrainConfig
+from descent.core.data.batch_sampler import BatchSampler
 from descent.core.training.batching import batches
 from descent.core.training.callbacks import Evaluator, ProgressBar
 from descent.core.training.evaluation import result_of
@@ -42,8 +43,8 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
     plan = replace(components.plan, snapshots=components.plan.evaluations)  # none but where a run is evaluated anyway
     components = replace(components, plan=plan)
     runs = {
-        TrainingRun(_from_seed(components, config.replaced("seed", seed)), settings=settings, rate=rate): seed
-        for seed in tqdm(seeds, desc="seeds", leave=False)
+        TrainingRun(_from_seed(components, of_seed), settings=settings, rate=rate): of_seed.seed
+        for of_seed in config.with_each("seed", tqdm(seeds, desc="seeds", leave=False))
     }
     evaluations: list[Row] = []
     last: dict[TrainingRun, Row] = {}
@@ -65,7 +66,7 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
 def _from_seed(components: RunComponents, config: TrainConfig) -> RunComponents:
     """The components with the problem, the data and the sampler that a configuration's seed draws."""
     data = data_of(config)
-    sampler = sampler_of(config, data)
+    sampler = BatchSampler(len(data.train), config.data.batch_size, components.sampler.order, config.seed)
     return replace(components, problem=problem_of(config), data=data, sampler=sampler, seed=config.seed)
 
 
