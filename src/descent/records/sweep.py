@@ -28,6 +28,7 @@ from descent.records.folder import (
     write_arrays,
     write_atomically,
 )
+from descent.records.lineage import NO_EFFECT, without
 from descent.records.run import CONFIG, HEADER, RunRecord
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class JobState:
 
     Args:
         overrides: its Hydra overrides.
-        name: unique in the sweep.
+        name: its values of the swept parameters, long numbers rounded.
         stage: its progress; `skipped` if its run was finished before, `resumed` if its run was started before.
         folder: of its run, relative to the project if it is inside; None if there is none yet.
         record: the id of the run's record.
@@ -140,8 +141,10 @@ class SweepRecord:
         return [name.removeprefix(SWEPT) for name in self.header.params if name.startswith(SWEPT)]
 
     def write_job(self, job: JobState) -> None:
-        """Write the state of a job, in place of its earlier state."""
-        digest = hashlib.sha256(job.name.encode()).hexdigest()
+        """Write the state of a job, in place of its earlier one; overrides without effect make no other job."""
+        by_key = {override.partition("=")[0].lstrip("+~"): override for override in job.overrides}
+        distinct = without(by_key, NO_EFFECT) | {key: by_key[key] for key in self.swept if key in by_key}
+        digest = hashlib.sha256("\0".join(sorted(distinct.values())).encode()).hexdigest()
         write_atomically(self.files / "jobs" / f"{digest[:16]}.json", json.dumps(asdict(job), indent=2) + "\n")
 
     def jobs(self) -> list[JobState]:
