@@ -1,5 +1,6 @@
 """Optimizers as users write them, which torch.optim has none of."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -76,4 +77,61 @@ class Noisy(torch.optim.SGD):
         for group in self.param_groups:
             for parameter in group["params"]:
                 parameter.grad += torch.randn_like(parameter)
+        return super().step(closure)
+
+
+class LateNoise(Noisy):
+    """Adds noise to its steps from the third on."""
+
+    taken = 0
+
+    def step(self, closure: Any = None) -> Any:
+        self.taken += 1
+        return super().step(closure) if self.taken > 2 else torch.optim.SGD.step(self, closure)
+
+
+class Newton(Optimizer):
+    """Divides each number's gradient by its second derivative, all others fixed."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        super().__init__(params, {"lr": lr})
+
+    def step(self, closure: Callable[[], Tensor] | None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                gradient = parameter.grad.flatten()
+                rows = [torch.autograd.grad(value, parameter, retain_graph=True)[0] for value in gradient]
+                curvature = torch.stack(rows).flatten(1).diagonal().view_as(parameter)
+                with torch.no_grad():
+                    parameter.sub_(parameter.grad / curvature, alpha=group["lr"])
+
+
+class Picky(Optimizer):
+    """Takes a module instead of its parameters."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        if not hasattr(params, "named_parameters"):
+            raise AttributeError(f"a {type(params).__name__!r} has no names\nof parameters")
+        super().__init__(params.parameters(), {"lr": lr})
+
+
+class Counting(torch.optim.SGD):
+    """Counts its steps in its state beside that of its parameters, and halves its rate at every second."""
+
+    def step(self, closure: Any = None) -> Any:
+        steps = self.state.setdefault("steps", torch.tensor(0))  # type: ignore[call-overload]
+        steps += 1
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.grad *= 0.5 if steps % 2 else 1
+        return super().step(closure)
+
+
+class Remembering(torch.optim.SGD):
+    """Keeps its last gradients in a queue, which no checkpoint can hold."""
+
+    def step(self, closure: Any = None) -> Any:
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self.state[parameter].setdefault("last", deque(maxlen=2)).append(parameter.grad.clone())
         return super().step(closure)

@@ -24,7 +24,7 @@ class Pace(Section):
 class Walk(Section):
     """A configuration."""
 
-    groups: ClassVar = ("terrain",)
+    config_groups: ClassVar = ("terrain",)
 
     steps: int | None = Field(ge=1)
     reach: float = Field(gt=0)

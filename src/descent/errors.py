@@ -1,11 +1,24 @@
 """The error that is printed as one line, without a traceback."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 
 
 class UserError(Exception):
     """An error that a user can cause and fix; it says in one line what is wrong, where, and what to do."""
+
+
+@contextmanager
+def user_errors(failure: str) -> Iterator[None]:
+    """Raise whatever a component's code raises as a UserError of one line: what failed, and why."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise UserError(f"{failure}: {reason}") from error
 
 
 def suggestion(word: str, choices: Iterable[str], prefix: str = "") -> str:

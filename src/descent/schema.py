@@ -23,7 +23,7 @@ class Section(BaseModel):
     """Part of a configuration; an integer is accepted as a float, and no other value of a wrong type."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-    groups: ClassVar[tuple[str, ...]] = ()
+    config_groups: ClassVar[tuple[str, ...]] = ()
     """Config groups that have no section of their name in the configuration."""
 
     @classmethod
@@ -107,7 +107,7 @@ def _refusal(schema: type[Section], values: object, fault: Mapping[str, Any]) ->
     if fault["type"] == "value_error" and (field is None or _section(field)):  # values contradict each other
         return str(fault["ctx"]["error"])
     assert field is not None, fault
-    if fault["type"] == "missing":
+    if fault["type"] == "missing" and len(keys) == len(fault["loc"]):
         return f"{path} is missing: {_advice(path, field, '')}"
     value = _at(values, keys)
     return f"{path}={_shown(value)}: {_advice(path, field, value)}"
@@ -120,7 +120,7 @@ def _on_unknown_key(schema: type[Section], keys: Sequence[str]) -> str:
     for name in sections:
         owner = _section(_fields(owner)[name]) or owner
     prefix = "".join(f"{name}." for name in sections)
-    siblings = [*_fields(owner), *owner.groups]
+    siblings = [*_fields(owner), *owner.config_groups]
     elsewhere = {path.rpartition(".")[2]: path for path in _paths(schema)}
     hint = suggestion(word, siblings, prefix)
     if not get_close_matches(word, siblings, n=1):

@@ -114,7 +114,7 @@ def test_an_optimizer_takes_the_steps_that_its_name_stands_for(
     components = assemble(
         composed("problem=parabola", "problem.start=1", "trainer.max_steps=2", f"optimizer={name}", "optimizer.lr=0.01")
     )
-    optimizer = components.optimizer(components.problem.parameters())
+    optimizer = components.optimizer(components.problem.named_parameters())
     for expected in (first, second):
         optimizer.zero_grad()
         components.gradient_estimator(components.problem, ())
@@ -137,7 +137,7 @@ def test_a_schedule_has_the_shares_of_the_learning_rate_that_its_name_stands_for
 ) -> None:
     """Each after some of 99 steps."""
     components = assemble(composed("problem=parabola", "trainer.max_steps=99", f"schedule={name}", "optimizer.lr=0.5"))
-    optimizer = components.optimizer(components.problem.parameters())
+    optimizer = components.optimizer(components.problem.named_parameters())
     schedule = components.schedule(optimizer)
     for taken in range(99):
         if taken in shares:

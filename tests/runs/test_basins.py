@@ -120,9 +120,9 @@ def test_where_steps_see_other_data_a_cell_counts_the_runs_of_all_seeds(composed
 def test_runs_that_can_not_be_a_batch_are_trained_alone_from_every_seed(
     composed: Composed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    alone = ("optimizer._target_=optimizers.Averaged", "basin.cells=2", "basin.seeds=2", "trainer.max_steps=3")
+    alone = ("optimizer._target_=torch.optim.LBFGS", "basin.cells=2", "basin.seeds=2", "trainer.max_steps=3")
     found = basins(composed(*WELLS, *alone))
-    assert capsys.readouterr().out == 2 * "4 runs are trained alone: their optimizer has modes\n"
+    assert capsys.readouterr().out == 2 * "4 runs are trained alone: their optimizer takes a closure\n"
     assert found.counts.sum() == 2 * 4
 
 
@@ -155,7 +155,7 @@ def test_the_table_has_a_row_for_each_cell(composed: Composed) -> None:
         ("basin.starts=[2,1]", r"basin.starts=\[2, 1\]: choose two numbers, the lower first"),
         (
             "problem._target_=core.training.test_stepper.Shaken",
-            "parabola: a map takes a problem that draws no random numbers in training",
+            "parabola: a map takes steps that draw no random numbers",
         ),
         (
             "gradient=central_difference",

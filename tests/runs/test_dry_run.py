@@ -89,8 +89,22 @@ def problems(project: Path) -> None:
             ("optimizer._target_=optimizers.Forgetful",),
             "optimizers.Forgetful can't be resumed on problem himmelblau: its steps after a checkpoint differ from",
         ),
-        (("optimizer._target_=optimizers.Noisy",), "steps to 1 drew random numbers, which the first loss did not"),
-        (("problem=whimsical",), "steps to 4 drew random numbers, which the first loss did not"),
+        (
+            ("optimizer._target_=optimizers.Remembering",),
+            "problem himmelblau or optimizer optimizers.Remembering can't be saved in a checkpoint and resumed: it "
+            "holds a collections.deque, and a checkpoint only holds plain values and tensors",
+        ),
+        (
+            ("optimizer._target_=optimizers.Newton",),
+            "optimizers.Newton can't take a step on problem himmelblau: it differentiates the gradient; allow that ",
+        ),
+        (
+            ("optimizer._target_=optimizers.Newton", "+optimizer.create_graph=true", "gradient=central_difference"),
+            "optimizer optimizers.Newton differentiates the gradient; use gradient=autograd",
+        ),
+        (("optimizer._target_=optimizers.Picky",), "optimizer (optimizers.Picky) or schedule: a 'list' has no names"),
+        (("optimizer._target_=optimizers.LateNoise",), "steps to 4 drew random numbers, which the first did not"),
+        (("problem=whimsical",), "steps to 4 drew random numbers, which the first did not"),
         (("problem=space",), "no picture can be drawn of problem space: "),
         (("problem=unmeasured",), "problem unmeasured can't be evaluated: "),
         (("problem=still",), "problem still has no parameter that its loss depends on; nothing to train"),
@@ -137,9 +151,10 @@ def test_it_changes_nothing_of_a_run(composed: Composed, project: Path, experime
 
 def test_what_was_tried_is_tried_again_only_with_another_component(composed: Composed) -> None:
     def steps(*overrides: str) -> int:
-        before = Counted.steps
         config = composed(*SURFACE, f"optimizer._target_={__name__}.Counted", *overrides)
-        dry_run(config, assemble(config))
+        components = assemble(config)
+        before = Counted.steps
+        dry_run(config, components)
         return Counted.steps - before
 
     assert steps() > 0

@@ -85,7 +85,7 @@ def test_nothing_is_overwritten(composed: Composed) -> None:
         ),
         (
             ("experiment=mnist_two_layer", "network=dropout", "trainer.max_steps=5"),
-            "their problem draws random numbers",
+            "their steps draw random numbers",
         ),
     ],
     ids=["central difference", "dropout"],

@@ -73,7 +73,7 @@ def train_from(weights: Array, components: RunComponents, optimizer: Callable[..
     (convolution,) = problem.parameters()
     with torch.no_grad():
         convolution.copy_(torch.from_numpy(weights).view_as(convolution))
-    descent = optimizer(problem.parameters())
+    descent = optimizer(problem.named_parameters())
     losses = []
     for minibatch in components.data.train.minibatches(components.sampler.chunk(0, components.plan.steps)):
         descent.zero_grad()

@@ -224,7 +224,7 @@ def accuracies_after_one_step(config: TrainConfig, seed: int) -> tuple[list[floa
     )
     (minibatch,) = components.data.train.minibatches(indices)
     components.gradient_estimator(components.problem, minibatch)
-    components.optimizer(components.problem.parameters()).step()
+    components.optimizer(components.problem.named_parameters()).step()
     (metrics,) = evaluate([components.problem], components.data)
     examples = (part for part in (components.data.train, components.data.test) if part is not None)
     return [metrics[f"accuracy/{part}"] for part in PARTS], [accuracy(parameters, part) for part in examples]

@@ -1,8 +1,7 @@
 """Builds the components of a run from its typed configuration; errors in them are raised before any training."""
 
 import json
-from collections.abc import Hashable, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,18 +9,20 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import SGD
 
 from descent.core.components import built, check_arguments
 from descent.core.config import TrainConfig
 from descent.core.data.batch_sampler import BatchSampler
-from descent.core.data.examples import Data
+from descent.core.data.examples import Data, Minibatch
 from descent.core.optim.gradients import Autograd
-from descent.core.optim.stepping import requires_closure
+from descent.core.optim.param_groups import OptimizerFactory
 from descent.core.problems.problem import Problem
 from descent.core.random_streams import generator
 from descent.core.training.plan import plan
 from descent.core.training.training_run import RunComponents
+from descent.core.training.trial_step import reason_alone, trial_step
 from descent.errors import UserError
 from descent.project import project_root
 
@@ -52,8 +53,8 @@ def assemble(config: TrainConfig) -> RunComponents:
         data,
         sampler,
         length,
-        gradient_estimator=built("gradient", config.gradient),
-        optimizer=built("optimizer", config.optimizer),
+        gradient_estimator=_gradient_estimator(config),
+        optimizer=optimizer_factory(config),
         schedule=partial(built("schedule", config.schedule), steps=length.steps),
         landscape=built("landscape", config.landscape),
         accelerator=accelerator,
@@ -61,8 +62,8 @@ def assemble(config: TrainConfig) -> RunComponents:
         divergence_threshold=config.divergence_threshold,
         kind=json.dumps({name: value for name, value in problem.items() if name != "start"}),
     )
-    components = replace(components, draws_random=_try_out(components, config))
-    return replace(components, reason_alone=_reason_alone(components))
+    components = replace(components, draws_random=trial_step(components, config))
+    return replace(components, reason_alone=reason_alone(components))
 
 
 def data_of(config: TrainConfig) -> Data:
@@ -98,6 +99,21 @@ def problem_of(config: TrainConfig) -> Problem:
     return problem
 
 
+def optimizer_factory(config: TrainConfig) -> OptimizerFactory:
+    """What makes the optimizer of a configuration."""
+    groups = [group.to_dict() for group in config.optimizer.groups]
+    return OptimizerFactory(built("optimizer", config.optimizer), groups)
+
+
+def _gradient_estimator(config: TrainConfig) -> Callable[[Problem, Minibatch], Tensor]:
+    estimator: Callable[[Problem, Minibatch], Tensor] = built("gradient", config.gradient)
+    if not config.optimizer.create_graph:
+        return estimator
+    if type(estimator) is not Autograd:
+        raise UserError(f"optimizer {config.optimizer.target} differentiates the gradient; use gradient=autograd")
+    return Autograd(create_graph=True)
+
+
 def shared_settings(config: TrainConfig, components: RunComponents) -> tuple[Hashable, float]:
     """The settings that are equal for all runs that one optimizer may step, and the rate, which may differ.
 
@@ -108,8 +124,9 @@ def shared_settings(config: TrainConfig, components: RunComponents) -> tuple[Has
         return None, 1.0
     settings = config.optimizer.to_dict()
     rate = 1.0
-    is_constant = components.schedule(components.optimizer([nn.Parameter(torch.zeros(1))])) is None
-    if sharing.across_lr and is_constant and settings["lr"] <= MAX_SHARED_RATE:
+    is_constant = components.schedule(SGD([nn.Parameter(torch.zeros(1))])) is None
+    has_one_rate = not any("lr" in group for group in settings.get("groups", ()))
+    if sharing.across_lr and is_constant and has_one_rate and settings["lr"] <= MAX_SHARED_RATE:
         rate = settings.pop("lr")
     return json.dumps([settings, config.schedule.to_dict()]), rate
 
@@ -124,48 +141,3 @@ def chosen_accelerator(name: str) -> str:
     if name == "auto":
         return "cpu"
     raise UserError("trainer=gpu: PyTorch sees no GPU on this machine; choose trainer=auto or trainer=cpu")
-
-
-def _try_out(components: RunComponents, config: TrainConfig) -> bool:
-    """Build the optimizer and the schedule, and compute a gradient of a copy of the problem, to find what is wrong.
-
-    Returns:
-        Whether the problem drew random numbers.
-    """
-    problem, examples = deepcopy(components.problem), components.data.train
-    name, estimator = config.problem_name, components.gradient_estimator
-    try:
-        components.schedule(components.optimizer(problem.parameters()))
-    except (TypeError, ValueError, KeyError) as error:
-        raise UserError(f"optimizer ({config.optimizer.target}) or schedule: {error}") from error
-    random_state = torch.default_generator.get_state()
-    try:
-        estimator(problem, examples.head(config.data.batch_size or len(examples)))
-    except (RuntimeError, IndexError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"problem {name} does not fit its data: {reason}") from error
-    if all(parameter.grad is None for parameter in problem.parameters()):
-        raise UserError(f"problem {name} has no parameter that its loss depends on; nothing to train")
-    draws_random = not torch.equal(random_state, torch.default_generator.get_state())
-    before = dict(components.problem.named_buffers())
-    changes = not all(torch.equal(buffer, before[key]) for key, buffer in problem.named_buffers())
-    if (draws_random or changes) and not isinstance(estimator, Autograd):
-        reason = "draws random numbers" if draws_random else "changes its buffers"
-        raise UserError(
-            f"problem {name} {reason} as it computes a loss, and this gradient compares losses; use gradient=autograd"
-        )
-    return draws_random
-
-
-def _reason_alone(components: RunComponents) -> str | None:
-    """Why a run of these components is trained alone; None if it may be in a batch."""
-    if type(components.gradient_estimator) is not Autograd:
-        return "their gradients are not autograd's"
-    if any(True for _ in components.problem.buffers()):
-        return "their problem has buffers"
-    if components.draws_random:
-        return "their problem draws random numbers"
-    optimizer = components.optimizer(list(components.problem.parameters()))
-    if requires_closure(optimizer):
-        return "their optimizer takes a closure"
-    return "their optimizer has modes" if hasattr(optimizer, "eval") else None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from omegaconf import DictConfig, OmegaConf
-from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr
 
 from descent.schema import Component, Section, checked
 
@@ -59,12 +59,33 @@ class Sharing(Section):
     across_lr: bool
 
 
-class OptimizerConfig(Component):
-    """An optimizer and its learning rate."""
+class ParamGroup(Section):
+    """Parameters whose names match a pattern, and the optimizer's settings that differ for them."""
 
-    declared = ("sharing",)
+    model_config = ConfigDict(extra="allow")
+    params: str = Field(min_length=1)
+
+
+class OptimizerConfig(Component):
+    """An optimizer and its learning rate.
+
+    Args:
+        sharing: which runs of a batch one optimizer may step; None for none.
+        create_graph: whether its step differentiates the gradient, which takes `gradient=autograd`.
+        replaces_schedule: whether it stands for a schedule, and takes none.
+        groups: parameters with settings of their own, each in the first group that matches it.
+    """
+
+    declared = ("sharing", "create_graph", "replaces_schedule", "groups")
     lr: float = Field(ge=0, allow_inf_nan=False, examples=[0.1])
     sharing: Sharing | None = None
+    create_graph: bool = False
+    replaces_schedule: bool = False
+    groups: list[ParamGroup] = Field(
+        [],
+        description="groups of parameters, each with a pattern of names and the settings that differ",
+        examples=["'[{params: \"*.bias\", weight_decay: 0}]'"],
+    )
 
 
 class Trainer(Section):
@@ -110,7 +131,7 @@ class Basin(Section):
 class TrainConfig(Section):
     """The configuration of a run, in the order of conf/train.yaml."""
 
-    groups: ClassVar = ("experiment", "sweep")
+    config_groups: ClassVar = ("experiment", "sweep")
 
     name: str = Field(min_length=1)
     problem_name: str

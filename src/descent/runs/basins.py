@@ -89,7 +89,7 @@ def basins(config: TrainConfig) -> Basins:
     if not problem.is_small() or not isinstance(components.gradient_estimator, Autograd):
         raise UserError(f"{config.name}: a map takes a problem of one or two parameters, and gradient=autograd")
     if components.draws_random:
-        raise UserError(f"{config.name}: a map takes a problem that draws no random numbers in training")
+        raise UserError(f"{config.name}: a map takes steps that draw no random numbers")
     if basin is None or basin.starts is None:
         raise UserError("basin.starts=null: choose two numbers, the lower first")
     low, high = basin.starts

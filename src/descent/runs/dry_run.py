@@ -1,8 +1,7 @@
 """A dry run: a few steps on copies, so that what can't work fails before the first step, not after the last."""
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from descent.core.training.landscape import TrainedRun
 from descent.core.training.plan import Plan
 from descent.core.training.stepper import SingleStepper
 from descent.core.training.training_run import RunComponents, TrainingRun, place
-from descent.errors import UserError
+from descent.errors import user_errors
 from descent.records.folder import now
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
 from descent.render.run_views import player_of
@@ -78,23 +77,23 @@ def _try(config: TrainConfig, components: RunComponents, folder: Path) -> None:
     run = TrainingRun(components)
     no_step = f"{optimizer} can't take a step on problem {problem}"
     no_checkpoint = f"problem {problem} or optimizer {optimizer} can't be saved in a checkpoint and resumed"
-    with record, _as_user_error(no_step):
+    with record, user_errors(no_step):
         stepper = _stepper(run)
         append_snapshot(run, record)
         _advance(stepper, record)
-    with record, _as_user_error(f"problem {problem} can't be evaluated"):
+    with record, user_errors(f"problem {problem} can't be evaluated"):
         _evaluate(stepper, record)
-    with record, _as_user_error(no_checkpoint):
+    with record, user_errors(no_checkpoint):
         save([(stepper.checkpoint(run, record.position()), record)])
         copy = TrainingRun(replace(components, problem=deepcopy(components.problem)), restore([record])[0])
         resumed = _stepper(copy)
-    with _as_user_error(no_step):
+    with user_errors(no_step):
         _take_more_steps(stepper)
-    with _as_user_error(f"{optimizer} can't be resumed on problem {problem}"):
+    with user_errors(f"{optimizer} can't be resumed on problem {problem}"):
         _take_more_steps(resumed)
         if not _is_equal(*(vars(side.checkpoint(side.run, {})) for side in (stepper, resumed))):
             raise ValueError("its steps after a checkpoint differ from those without one")
-    with record, _as_user_error(f"no picture can be drawn of problem {problem}"):
+    with record, user_errors(f"no picture can be drawn of problem {problem}"):
         _draw(stepper, record, config)
 
 
@@ -148,15 +147,3 @@ def _is_equal(first: object, second: object) -> bool:
 def _header(config: TrainConfig) -> Header:
     params = {"name": config.name, "optimizer.lr": str(config.optimizer.lr)}
     return Header("", "", config.name, config.problem_name, now(), params, {}, [], {STEPS: 1, EVALUATIONS: 2})
-
-
-@contextmanager
-def _as_user_error(failure: str) -> Iterator[None]:
-    """Raise any error of a component as a UserError of one line."""
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise UserError(f"{failure}: {reason}") from error

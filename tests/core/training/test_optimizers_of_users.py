@@ -16,6 +16,9 @@ TARGETS = {
     "LBFGS": LBFGS,
     "Averaged": ("optimizer._target_=optimizers.Averaged",),
     "HalfPrecise": ("optimizer._target_=optimizers.HalfPrecise",),
+    "Counting": ("optimizer._target_=optimizers.Counting",),
+    "Newton": ("optimizer._target_=optimizers.Newton", "+optimizer.create_graph=true"),
+    "Noisy": ("optimizer._target_=optimizers.Noisy",),
 }
 
 
@@ -61,6 +64,18 @@ def test_an_optimizer_with_modes_is_evaluated_in_eval_and_trained_in_train(compo
     assert result.metrics["x"] == pytest.approx(sum(shrunk) / steps, rel=1e-12)
 
 
+def test_an_optimizer_that_differentiates_the_gradient_takes_the_steps_of_newtons_method(composed: Composed) -> None:
+    """On x⁴ each step takes a third of the way to the minimum."""
+    quartic = "problem.height={_target_: hydra.utils.get_method, path: core.training.test_optimizers_of_users.quartic}"
+    result = train(composed("problem=parabola", quartic, "trainer.max_steps=9", *TARGETS["Newton"], "optimizer.lr=1"))
+    path = RunRecord(result.folder).read(STEPS).column("x").tolist()
+    assert path == pytest.approx([(2 / 3) ** step for step in range(1, 10)], rel=1e-12)
+
+
+def quartic(x: torch.Tensor) -> torch.Tensor:
+    return x**4
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_runs_that_are_resumed_end_with_the_same_bits(composed: Composed, name: str) -> None:
     common = (*SURFACE, *TARGETS[name], "trainer.checkpoint_seconds=0")
@@ -78,7 +93,14 @@ def test_runs_that_are_resumed_end_with_the_same_bits(composed: Composed, name: 
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("LBFGS", "their optimizer takes a closure"), ("Averaged", "their optimizer has modes"), ("HalfPrecise", None)],
+    [
+        ("LBFGS", "their optimizer takes a closure"),
+        ("Averaged", None),
+        ("HalfPrecise", None),
+        ("Counting", None),
+        ("Newton", "their gradients are not autograd's"),
+        ("Noisy", "their steps draw random numbers"),
+    ],
 )
 def test_runs_of_a_sweep_are_what_each_is_alone(
     composed: Composed, capsys: pytest.CaptureFixture[str], name: str, reason: str | None

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch.optim import SGD, Adam, NAdam
 from descent.core.random_streams import generator
 from descent.core.training.shared_optimizer import SharedOptimizer
 
-SHAPES = ((4, 2), (5,))
+SHAPES = {"weight": (4, 2), "bias": (5,)}
 KEPT = torch.tensor([True, False, True])
 MAKES: dict[str, tuple[Callable[..., Any], list[float]]] = {
     "adam": (partial(Adam, lr=0.1), [0.1, 0.1, 0.1]),
@@ -19,20 +19,21 @@ MAKES: dict[str, tuple[Callable[..., Any], list[float]]] = {
 }
 
 
-def drawn(name: str, count: int = 3) -> list[Tensor]:
+def drawn(name: str, count: int = 3) -> dict[str, Tensor]:
     """A stack of parameters for each shape, with a row for each run."""
     draw = generator(0, name)
-    return [torch.randn(count, *shape, generator=draw, dtype=torch.float64) for shape in SHAPES]
+    return {key: torch.randn(count, *shape, generator=draw, dtype=torch.float64) for key, shape in SHAPES.items()}
 
 
 def alone(
-    make: Callable[..., Any], lr: float, run: int, rows: Sequence[Tensor], steps: int
+    make: Callable[..., Any], lr: float, run: int, rows: Mapping[str, Tensor], steps: int
 ) -> tuple[list[Tensor], Any]:
     """Where one of the runs gets to with an optimizer of its own, and that optimizer's state."""
-    parameters = [row[run].clone().requires_grad_() for row in rows]
-    optimizer = make(parameters, lr=lr)
+    named = {name: row[run].clone().requires_grad_() for name, row in rows.items()}
+    parameters = list(named.values())
+    optimizer = make(named.items(), lr=lr)
     for step in range(steps):
-        for parameter, gradient in zip(parameters, drawn(f"gradients {step}"), strict=True):
+        for parameter, gradient in zip(parameters, drawn(f"gradients {step}").values(), strict=True):
             parameter.grad = gradient[run]
         optimizer.step()
     return [parameter.detach() for parameter in parameters], optimizer.state_dict()
@@ -48,18 +49,18 @@ def test_runs_that_stay_when_one_leaves_are_stepped_as_by_optimizers_of_their_ow
     rows = drawn("start")
     shared = SharedOptimizer(make, no_schedule, rows, rates, None)
     for step in range(3):
-        shared.step(drawn(f"gradients {step}"))
-    rows = [row[KEPT] for row in rows]
+        shared.step(list(drawn(f"gradients {step}").values()))
+    rows = {name: row[KEPT] for name, row in rows.items()}
     kept = KEPT.nonzero().flatten().tolist()
     rates = [rates[run] for run in kept]
     shared = SharedOptimizer(
         partial(make, lr=max(rates)), no_schedule, rows, rates, [shared.state(run) for run in kept]
     )
     for step in range(3, 6):
-        shared.step([gradient[KEPT] for gradient in drawn(f"gradients {step}")])
+        shared.step([gradient[KEPT] for gradient in drawn(f"gradients {step}").values()])
     for place, run in enumerate(kept):
         expected, state = alone(make, rates[place], run, drawn("start"), steps=6)
-        for row, parameter in zip(rows, expected, strict=True):
+        for row, parameter in zip(rows.values(), expected, strict=True):
             torch.testing.assert_close(row[place], parameter, rtol=1e-12, atol=1e-12)
         own = shared.state(place).optimizer
         assert own["param_groups"] == state["param_groups"]

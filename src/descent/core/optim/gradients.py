@@ -14,12 +14,26 @@ from descent.errors import UserError
 
 
 class Autograd:
-    """The gradient by backpropagation."""
+    """The gradient by backpropagation.
+
+    Args:
+        create_graph: whether the gradient can be differentiated in turn, as optimizers of second order do.
+    """
+
+    def __init__(self, *, create_graph: bool = False) -> None:
+        self.create_graph = create_graph
 
     def __call__(self, problem: Problem, minibatch: tuple[Tensor, ...]) -> Tensor:
         """Fill the gradients; the loss, a scalar."""
         loss: Tensor = problem(*minibatch)
-        loss.backward()
+        if self.create_graph:
+            # As `backward(create_graph=True)`, which warns of the cycle that parameters and gradients then are.
+            parameters = [parameter for parameter in problem.parameters() if parameter.requires_grad]
+            gradients = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient
+        else:
+            loss.backward()
         return loss.detach()
 
 

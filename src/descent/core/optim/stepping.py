@@ -1,9 +1,10 @@
-"""How an optimizer is stepped and restored: without PyTorch's wrapping for its profiler, and as it was saved."""
+"""How an optimizer is stepped, switched and restored, whatever class it is of."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 from torch.optim import Optimizer, optimizer
@@ -32,11 +33,47 @@ def requires_closure(optimizer: Optimizer) -> bool:
     return closure is not None and closure.default is closure.empty
 
 
+def has_modes(optimizer: Optimizer) -> bool:
+    """Whether an optimizer has `train()` and `eval()`, and moves its parameters to where they are to be evaluated."""
+    return hasattr(optimizer, "eval")
+
+
+def set_mode(optimizer: Optimizer, mode: Literal["train", "eval"]) -> None:
+    """Call `train()` or `eval()` of an optimizer that has modes; before its first step there is nothing to move."""
+    if has_modes(optimizer) and (mode == "train" or optimizer.state):
+        getattr(optimizer, mode)()
+
+
+@contextmanager
+def in_eval_mode(optimizer: Optimizer) -> Iterator[None]:
+    """Have an optimizer in `eval()` mode; then its parameters are back to the bit, where `train()` would round."""
+    if not has_modes(optimizer):
+        yield
+        return
+    parameters = parameters_of(optimizer)
+    before = [parameter.detach().clone() for parameter in parameters]
+    set_mode(optimizer, "eval")
+    yield
+    set_mode(optimizer, "train")
+    for parameter, value in zip(parameters, before, strict=True):
+        parameter.data.copy_(value)
+
+
+def parameters_of(optimizer: Optimizer) -> list[Tensor]:
+    """The parameters of all groups, in the order by which `state_dict()` numbers them."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def of_parameters(state: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """The part of a `state_dict()` that is of parameters, by their numbers; some optimizers keep more beside it."""
+    return {number: values for number, values in state["state"].items() if isinstance(number, int)}
+
+
 def load_state(stepping: Optimizer, state: dict[str, Any]) -> None:
     """Load what `state_dict()` gave, each tensor in the dtype it had: PyTorch casts all to their parameter's."""
     stepping.load_state_dict(state)
-    parameters = [parameter for group in stepping.param_groups for parameter in group["params"]]
-    for number, saved in state["state"].items():
+    parameters = parameters_of(stepping)
+    for number, saved in of_parameters(state).items():
         loaded = stepping.state[parameters[number]]
         for name, value in saved.items():
             if isinstance(value, Tensor) and loaded[name].dtype != value.dtype:

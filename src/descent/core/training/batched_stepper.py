@@ -4,7 +4,7 @@ import math
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from itertools import groupby
 
@@ -14,6 +14,7 @@ from torch.func import stack_module_state
 from torch.optim import Optimizer
 
 from descent.core.data.examples import Examples, Minibatch
+from descent.core.optim.stepping import has_modes, in_eval_mode, set_mode
 from descent.core.training.checkpoint import BatchPlace, Checkpoint, OptimizerState
 from descent.core.training.shared_optimizer import SharedOptimizer
 from descent.core.training.stepper import Columns, StepBlock, reading_waits
@@ -46,6 +47,8 @@ class BatchedStepper:
         self.train_examples, offsets = _concatenated([run.components.data.train for run in runs])
         self.offsets = dict(zip(runs, offsets, strict=True))
         self.rows = {run: row for row, run in enumerate(runs)}
+        self.shared: list[SharedOptimizer] = []
+        self.left: list[SharedOptimizer] = []  # of runs that have left, one each, if it has modes
         restored = {run: run.restored_from for run in runs if run.restored_from is not None}
         self._stack(runs, {run: OptimizerState(saved.optimizer, saved.schedule) for run, saved in restored.items()})
 
@@ -54,10 +57,10 @@ class BatchedStepper:
         """The optimizers that runs have or share."""
         return [shared.optimizer for shared in self.shared]
 
-    def _next_rows(self, count: int) -> list[Tensor]:
-        """The rows of the stacks that the next shared optimizer updates."""
+    def _next_rows(self, count: int) -> dict[str, Tensor]:
+        """The rows of the stacks that the next shared optimizer updates, by name."""
         start = sum(shared.count for shared in self.shared)
-        return [stack.detach()[start : start + count] for stack in self.stacks.values()]
+        return {name: stack.detach()[start : start + count] for name, stack in self.stacks.items()}
 
     def _stack(self, runs: Sequence[TrainingRun], states: Mapping[TrainingRun, OptimizerState]) -> None:
         """Stack the parameters of runs, which become views of the stacks, and make the optimizers of these."""
@@ -72,7 +75,7 @@ class BatchedStepper:
                 run.problem.get_parameter(name).data = view
         device = next(self.problem.parameters()).device
         self.present = torch.ones(len(self.runs), dtype=torch.bool, device=device)
-        self.shared: list[SharedOptimizer] = []
+        self.shared = []
         for _, group in groupby(self.runs, key=lambda run: settings[run]):
             sharing = list(group)
             fastest = max(sharing, key=lambda run: run.rate).components
@@ -212,15 +215,25 @@ class BatchedStepper:
             run.final_state = self._state(row)
             for parameter in run.problem.parameters():
                 parameter.data = parameter.data.clone()
+            if has_modes(self._shared(row)[0].optimizer):
+                rows = {name: parameter.data[None] for name, parameter in run.problem.named_parameters()}
+                components = run.components
+                own = SharedOptimizer(components.optimizer, components.schedule, rows, [run.rate], [run.final_state])
+                self.left.append(own)
         self.present &= ~leaving
+
+    def _shared(self, row: int) -> tuple[SharedOptimizer, int]:
+        """The optimizer of a run, and the run's row in it."""
+        for shared in self.shared:
+            if row < shared.count:
+                return shared, row
+            row -= shared.count
+        raise IndexError(row)
 
     def _state(self, row: int) -> OptimizerState:
         """The state of a run's optimizer and of its schedule."""
-        for shared in self.shared:
-            if row < shared.count:
-                return shared.state(row)
-            row -= shared.count
-        raise IndexError(row)
+        shared, own_row = self._shared(row)
+        return shared.state(own_row)
 
     def _close_ranks(self) -> None:
         """Stack the runs anew that are still present, as if they were resumed here."""
@@ -238,16 +251,22 @@ class BatchedStepper:
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """All problems in `eval()` mode."""
-        self.finish()
-        yield
+        """All problems and their optimizers in `eval()` mode."""
+        for run in self.rows:
+            run.problem.eval()
+        with ExitStack() as stack:
+            for shared in (*self.shared, *self.left):
+                stack.enter_context(in_eval_mode(shared.optimizer))
+            yield
         for run in self.rows:
             run.problem.train()
 
     def finish(self) -> None:
-        """Leave all problems in `eval()` mode."""
+        """Leave all problems and their optimizers in `eval()` mode."""
         for run in self.rows:
             run.problem.eval()
+        for shared in (*self.shared, *self.left):
+            set_mode(shared.optimizer, "eval")
 
     def _minibatches(self, indices: Tensor) -> Iterator[Minibatch]:
         """Each step's minibatch, the one that all runs share or theirs stacked."""

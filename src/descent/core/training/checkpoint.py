@@ -1,8 +1,10 @@
 """A checkpoint: what training is resumed from, whether the run was trained alone or in a batch."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Self
 
 import torch
@@ -93,11 +95,21 @@ class Checkpoint:
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
-        """The last in a folder, on the CPU; None where there is none."""
+        """The last in a folder, on the CPU; None where there is none.
+
+        Raises:
+            TypeError: for one that holds objects, which loading could have run any code.
+        """
         path = next((folder / name for name in (CHECKPOINT, PREVIOUS) if (folder / name).exists()), None)
         if path is None:
             return None
-        saved = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+        except UnpicklingError as error:
+            foreign = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+            if foreign is None:
+                raise
+            raise TypeError(f"it holds a {foreign[1]}, and a checkpoint only holds plain values and tensors") from error
         place = None if saved["place"] is None else BatchPlace(**saved["place"])
         return cls(**{**saved, "state": TrainState(**saved["state"]), "place": place})
 

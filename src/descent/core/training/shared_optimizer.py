@@ -1,6 +1,6 @@
 """One optimizer for several runs of a batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from descent.core.optim.stepping import load_state, unhooked_step
+from descent.core.optim.param_groups import NamedParameters
+from descent.core.optim.stepping import load_state, of_parameters, parameters_of, set_mode, unhooked_step
 from descent.core.training.checkpoint import OptimizerState
 
 
@@ -19,34 +20,36 @@ class SharedOptimizer:
     the step at the highest rate.
 
     Args:
-        optimizer: makes the optimizer of parameters, at the highest rate.
+        optimizer: makes the optimizer of named parameters, at the highest rate.
         schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
-        rows: the runs' rows of each stack of parameters, (runs, ...), which are updated in place.
+        rows: the runs' rows of each stack of parameters, (runs, ...) by name, which are updated in place.
         rates: the runs' learning rates.
         states: the states of the runs' optimizers and schedules, as each would have its own; None at the start.
     """
 
     def __init__(
         self,
-        optimizer: Callable[[Any], Optimizer],
+        optimizer: Callable[[NamedParameters], Optimizer],
         schedule: Callable[[Optimizer], LRScheduler | None],
-        rows: Sequence[Tensor],
+        rows: Mapping[str, Tensor],
         rates: Sequence[float],
         states: Sequence[OptimizerState] | None,
     ) -> None:
-        self.count = len(rows[0])
-        self.rates = torch.tensor(rates, dtype=torch.float64, device=rows[0].device)
+        self.count = len(rates)
+        self.rates = torch.tensor(rates, dtype=torch.float64, device=next(iter(rows.values())).device)
         self.has_one_rate = bool((self.rates == self.rates[0]).all())
         self.highest_rate = self.rates.max()
         self.is_of_one_run = self.count == 1
-        self.parameters = [nn.Parameter(self._as_alone(row)) for row in rows]
+        named = {name: nn.Parameter(self._as_alone(row)) for name, row in rows.items()}
+        self.parameters = list(named.values())
         # Copies of the parameters before a step; allocated once, which takes half the time.
         self.before = [] if self.has_one_rate else [torch.empty_like(parameter) for parameter in self.parameters]
-        self.optimizer = optimizer(self.parameters)
+        self.optimizer = optimizer(named.items())
         self.schedule = schedule(self.optimizer)
         self.unhooked_step = unhooked_step(self.optimizer)
         if states is not None:
             self.restore(self._stacked(states))
+        set_mode(self.optimizer, "train")
 
     def restore(self, state: OptimizerState) -> None:
         """Load the state of the optimizer and the schedule."""
@@ -78,19 +81,19 @@ class SharedOptimizer:
 
     def state(self, row: int) -> OptimizerState:
         """The state of the optimizer and the schedule of one of the runs, as it would be alone."""
-        state = self.optimizer.state_dict()
+        state, parameters = self.optimizer.state_dict(), parameters_of(self.optimizer)
         of_run = {
             number: {
-                name: value[row].clone() if self._is_stacked(value, self.parameters[number]) else value
+                name: value[row].clone() if self._is_stacked(value, parameters[number]) else value
                 for name, value in values.items()
             }
-            for number, values in state["state"].items()
+            for number, values in of_parameters(state).items()
         }
         groups = state["param_groups"]
         if not self.has_one_rate:
             groups = [{**group, "lr": self.rates[row].item()} for group in groups]
         schedule = None if self.schedule is None else self.schedule.state_dict()
-        return OptimizerState({"state": of_run, "param_groups": groups}, schedule)
+        return OptimizerState({"state": {**state["state"], **of_run}, "param_groups": groups}, schedule)
 
     def _is_stacked(self, value: Any, parameter: Tensor) -> bool:
         """Whether a part of the optimizer's state has a row for each run."""
@@ -101,13 +104,15 @@ class SharedOptimizer:
         fastest = states[int(self.rates.argmax())]
         if self.is_of_one_run:
             return fastest
+        parameters = parameters_of(self.optimizer)
         of_all = {
             number: {
                 name: torch.stack([state.optimizer["state"][number][name] for state in states])
-                if isinstance(value, Tensor) and value.shape == self.parameters[number].shape[1:]
+                if isinstance(value, Tensor) and value.shape == parameters[number].shape[1:]
                 else value
                 for name, value in values.items()
             }
-            for number, values in fastest.optimizer["state"].items()
+            for number, values in of_parameters(fastest.optimizer).items()
         }
-        return OptimizerState({**fastest.optimizer, "state": of_all}, fastest.schedule)
+        state = {**fastest.optimizer, "state": {**fastest.optimizer["state"], **of_all}}
+        return OptimizerState(state, fastest.schedule)

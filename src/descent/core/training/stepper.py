@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from torch.nn.utils import parameters_to_vector
 from torch.optim import Optimizer
 
 from descent.core.data.examples import Minibatch
-from descent.core.optim.stepping import load_state, requires_closure, unhooked_step
+from descent.core.optim.stepping import in_eval_mode, load_state, requires_closure, set_mode, unhooked_step
 from descent.core.random_streams import generator
 from descent.core.training.checkpoint import Checkpoint
 from descent.core.training.training_run import TrainingRun
@@ -93,14 +93,15 @@ class SingleStepper:
         self.parameters, self.is_small = list(self.problem.parameters()), self.problem.is_small()
         self.threshold, self.device = components.divergence_threshold, self.parameters[0].device
         self.no_gradient = torch.zeros((), device=self.device)
-        self.optimizer = components.optimizer(self.parameters)
+        self.optimizer = components.optimizer(self.problem.named_parameters())
         self.schedule: Any = components.schedule(self.optimizer)
         if run.restored_from is not None:
             saved = run.restored_from
             self._restore((saved.state.gradient_evaluations, saved.state_dict, saved.optimizer, saved.schedule))
         self.step = unhooked_step(self.optimizer)
         self.requires_closure = requires_closure(self.optimizer)
-        self.set_mode("train")
+        self.problem.train()
+        set_mode(self.optimizer, "train")
 
     @property
     def steps_taken(self) -> int:
@@ -126,8 +127,8 @@ class SingleStepper:
         state.steps_taken += len(losses)
         if not self.draws_random and not torch.equal(random_state, torch.default_generator.get_state()):
             raise UserError(
-                f"steps to {state.steps_taken:,} drew random numbers, which the first loss did not: they are not "
-                "reproducible; have the problem draw some in every training step, or none"
+                f"steps to {state.steps_taken:,} drew random numbers, which the first did not: they are not "
+                "reproducible; have the problem or the optimizer draw some in every training step, or none"
             )
         return [StepBlock(self.run, losses, grad_norms, positions)]
 
@@ -144,7 +145,7 @@ class SingleStepper:
             if self.is_small:
                 gradients.append(_numbers([p.grad for p in parameters if p.grad is not None]))
             else:
-                norms += torch._foreach_norm([self.no_gradient if p.grad is None else p.grad for p in parameters])
+                norms += torch._foreach_norm(self._gradients())
             state.diverged = not math.isfinite(loss)
             if not state.diverged:
                 self._step(minibatch, taken)
@@ -173,7 +174,7 @@ class SingleStepper:
             if self.is_small:
                 gradients.append(parameters_to_vector([p.grad for p in self.parameters if p.grad is not None]))
             else:
-                norms += torch._foreach_norm([self.no_gradient if p.grad is None else p.grad for p in self.parameters])
+                norms += torch._foreach_norm(self._gradients())
             self._step(minibatch, taken)
             if self.is_small:
                 positions.append(parameters_to_vector(self.parameters).detach())
@@ -185,6 +186,10 @@ class SingleStepper:
             return all_losses, self._total_norms(norms, len(losses)), all_positions
         self._restore(before)
         return None
+
+    def _gradients(self) -> list[Tensor]:
+        """The gradient of each parameter, a zero for one that has none."""
+        return [self.no_gradient if p.grad is None else p.grad.detach() for p in self.parameters]
 
     def _total_norms(self, norms: list[Tensor], steps: int) -> Tensor:
         """The norms of all parameters' gradients together, (steps,)."""
@@ -229,24 +234,17 @@ class SingleStepper:
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """The problem and its optimizer in `eval()` mode; random numbers that are drawn even so are of the step."""
-        self.set_mode("eval")
+        self.problem.eval()
         if self.draws_random:
             torch.manual_seed(generator(self.run.components.seed, "evaluation", self.steps_taken).initial_seed())
-        yield
-        self.set_mode("train")
+        with in_eval_mode(self.optimizer):
+            yield
+        self.problem.train()
 
     def finish(self) -> None:
         """Leave the problem and its optimizer in `eval()` mode, and the parameters where that has them."""
-        self.set_mode("eval")
-
-    def set_mode(self, mode: Literal["train", "eval"]) -> None:
-        """Switch the problem, and the optimizer if it has modes."""
-        getattr(self.problem, mode)()
-        getattr(self.optimizer, mode, _no_mode)()
-
-
-def _no_mode() -> None:
-    """What an optimizer without modes does to switch."""
+        self.problem.eval()
+        set_mode(self.optimizer, "eval")
 
 
 def _numbers(tensors: Sequence[Tensor]) -> list[float]:

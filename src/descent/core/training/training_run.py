@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from descent.core.data.batch_sampler import BatchSampler
 from descent.core.data.examples import Data, Minibatch
+from descent.core.optim.param_groups import NamedParameters
 from descent.core.problems.problem import Problem
 from descent.core.training.checkpoint import Checkpoint, OptimizerState, TrainState
 from descent.core.training.plan import Plan
@@ -28,13 +28,13 @@ class RunComponents:
         sampler: the minibatches of each step.
         plan: how many steps, and after which of them the run is evaluated or its position kept.
         gradient_estimator: one of `descent.core.optim.gradients`.
-        optimizer: makes the optimizer of parameters.
+        optimizer: makes the optimizer of named parameters.
         schedule: makes the learning-rate schedule of an optimizer, or None for a constant one.
         landscape: one of `descent.core.training.landscape`.
         accelerator: what it is computed on: `cpu`, `cuda` or `mps`.
         seed: the run's.
         divergence_threshold: how far from 0 the position of a small problem may go before the run counts as diverged.
-        draws_random: whether the problem draws random numbers as it computes a loss, as Dropout does.
+        draws_random: whether a training step draws random numbers, as Dropout and some optimizers do.
         reason_alone: why the run is trained alone, whatever others there are; None if it may be in a batch.
         kind: equal for runs whose problems differ in nothing but their parameters.
     """
@@ -44,7 +44,7 @@ class RunComponents:
     sampler: BatchSampler
     plan: Plan
     gradient_estimator: Callable[[Problem, Minibatch], Tensor]
-    optimizer: Callable[[Any], Optimizer]
+    optimizer: Callable[[NamedParameters], Optimizer]
     schedule: Callable[[Optimizer], LRScheduler | None]
     landscape: Callable[..., Landscape]
     accelerator: str = "cpu"
