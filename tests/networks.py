@@ -71,6 +71,21 @@ class Clipped(nn.Linear):
         return super().forward(inputs).clamp(-0.1, 0.1)
 
 
+class Double(nn.Module):
+    """Computes in float64, so that nothing but a fault is seen of rounding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = body(width=6).double()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.body(inputs.double())  # type: ignore[no-any-return]
+
+
+def double() -> nn.Module:
+    return Double()
+
+
 def clipped() -> nn.Module:
     return body(Clipped(12, 12))
 

@@ -14,7 +14,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DEPENDENCIES = PROJECT["dependencies"]
-DEV = [*DEPENDENCIES, *PROJECT["optional-dependencies"]["dev"]]
+EXTRAS = PROJECT["optional-dependencies"]
+DEV = [*DEPENDENCIES, *EXTRAS["dev"], *EXTRAS["optimizers"]]
 
 
 def imported(path: Path) -> Iterator[str]:

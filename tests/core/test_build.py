@@ -1,6 +1,7 @@
 import math
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,16 @@ def test_what_cannot_be_trained_is_refused_in_a_line(composed: Composed, overrid
         assemble(composed("experiment=mnist_two_layer", *overrides))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_class_of_an_extra_that_is_not_installed_says_how_to_install_it(
+    composed: Composed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)
+    with pytest.raises(UserError) as refused:
+        assemble(composed("experiment=himmelblau", "optimizer=lion"))
+    said = "optimizer: pytorch_optimizer.Lion is not installed; pip install 'descent[optimizers]' brings it"
+    assert str(refused.value) == said
 
 
 def test_the_least_that_makes_sense_can_be_trained(composed: Composed) -> None:
@@ -130,6 +141,11 @@ def test_an_optimizer_takes_the_steps_that_its_name_stands_for(
         ("cosine", {0: 1, 33: 0.75, 66: 0.25}),
         ("one_cycle", {0: 1 / 25, 29: 1}),
         ("warmup", {0: 0.1, 4: 0.5, 9: 1, 98: 1}),
+        ("linear", {0: 1, 33: 2 / 3, 66: 1 / 3}),
+        ("polynomial", {0: 1, 33: 4 / 9, 66: 1 / 9}),
+        ("exponential", {0: 1, 33: 0.01 ** (1 / 3), 66: 0.01 ** (2 / 3)}),
+        ("warm_restarts", {0: 1, 7: (1 + math.cos(math.pi * 49 / 99)) / 2}),
+        ("warmup_stable_decay", {0: 0.1, 9: 1, 79: 1, 89: 0.5, 98: 0.05}),
     ],
 )
 def test_a_schedule_has_the_shares_of_the_learning_rate_that_its_name_stands_for(

@@ -36,7 +36,7 @@ def refused(project: Path) -> Refused:
 
 OPTIMISER = "optimiser=adam: there is no key or group 'optimiser'; did you mean 'optimizer'?"
 LR = "lr=0.1: there is no key or group 'lr'; did you mean 'optimizer.lr'?"
-ADM = "optimizer=adm: there is no such choice; did you mean 'adam'? choose one of adagrad, adam, adamw, momentum, "
+ADM = "optimizer=adm: there is no such choice; did you mean 'adam'? choose one of adadelta, adafactor, adagrad, adam, "
 
 
 @pytest.mark.parametrize("flag", [(), ("-m",)], ids=["single", "sweep"])

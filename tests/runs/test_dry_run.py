@@ -104,6 +104,19 @@ def problems(project: Path) -> None:
         ),
         (("optimizer._target_=optimizers.Picky",), "optimizer (optimizers.Picky) or schedule: a 'list' has no names"),
         (("optimizer._target_=optimizers.LateNoise",), "steps to 4 drew random numbers, which the first did not"),
+        (("optimizer=rprop", "schedule=cosine"), "torch.optim.Rprop reads its learning rate once, so that a schedule"),
+        (
+            ("optimizer=schedule_free_sgd", "schedule=cosine"),
+            "optimizer pytorch_optimizer.ScheduleFreeSGD stands for a schedule; use schedule=constant",
+        ),
+        (
+            ("optimizer=lbfgs", "trainer.clip_norm=1"),
+            "trainer.clip_norm: optimizer torch.optim.LBFGS takes a closure; use trainer.clip_norm=null",
+        ),
+        (
+            ("optimizer=sophia", "trainer.clip_norm=1"),
+            "trainer.clip_norm: optimizer pytorch_optimizer.SophiaH differentiates the gradient; use",
+        ),
         (("problem=whimsical",), "steps to 4 drew random numbers, which the first did not"),
         (("problem=space",), "no picture can be drawn of problem space: "),
         (("problem=unmeasured",), "problem unmeasured can't be evaluated: "),

@@ -1,7 +1,7 @@
 """Builds the components of a run from its typed configuration; errors in them are raised before any training."""
 
 import json
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,15 +9,16 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import SGD
 
 from descent.core.components import built, check_arguments
 from descent.core.config import TrainConfig
-from descent.core.data.batch_sampler import BatchSampler
-from descent.core.data.examples import Data, Minibatch
-from descent.core.optim.gradients import Autograd
+from descent.core.data.batch_sampler import BatchSampler, Order
+from descent.core.data.examples import Data
+from descent.core.optim.gradients import Autograd, GradientEstimator
 from descent.core.optim.param_groups import OptimizerFactory
+from descent.core.optim.stepping import has_modes
 from descent.core.problems.problem import Problem
 from descent.core.random_streams import generator
 from descent.core.training.plan import plan
@@ -60,6 +61,8 @@ def assemble(config: TrainConfig) -> RunComponents:
         accelerator=accelerator,
         seed=config.seed,
         divergence_threshold=config.divergence_threshold,
+        clip_norm=config.trainer.clip_norm,
+        micro_batch_size=config.data.batch_size if config.trainer.accumulate > 1 else None,
         kind=json.dumps({name: value for name, value in problem.items() if name != "start"}),
     )
     components = replace(components, draws_random=trial_step(components, config))
@@ -87,9 +90,22 @@ def _stamps(files: Sequence[Path]) -> tuple[tuple[Path, int, int], ...]:
     return tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats)
 
 
-def sampler_of(config: TrainConfig, data: Data) -> BatchSampler:
-    """The sampler of a configuration, whose seed draws the minibatches."""
-    return BatchSampler(len(data.train), config.data.batch_size, built("sampler", config.sampler), config.seed)
+def sampler_of(config: TrainConfig, data: Data, order: Order | None = None) -> BatchSampler:
+    """The sampler of a configuration, whose seed draws the examples of each step; its order is built if not given.
+
+    Raises:
+        UserError: for steps of no minibatch, or of more examples than there are.
+    """
+    examples, batch_size, accumulate = len(data.train), config.data.batch_size, config.trainer.accumulate
+    size = None if batch_size is None else batch_size * accumulate
+    if accumulate > 1 and size is None:
+        raise UserError(f"trainer.accumulate={accumulate}: set data.batch_size, of which a step then takes so many")
+    if accumulate > 1 and size is not None and size > examples:
+        raise UserError(
+            f"trainer.accumulate={accumulate}: with data.batch_size={batch_size} a step takes {size:,} examples, "
+            f"and there are {examples:,}"
+        )
+    return BatchSampler(examples, size, built("sampler", config.sampler) if order is None else order, config.seed)
 
 
 def problem_of(config: TrainConfig) -> Problem:
@@ -102,11 +118,11 @@ def problem_of(config: TrainConfig) -> Problem:
 def optimizer_factory(config: TrainConfig) -> OptimizerFactory:
     """What makes the optimizer of a configuration."""
     groups = [group.to_dict() for group in config.optimizer.groups]
-    return OptimizerFactory(built("optimizer", config.optimizer), groups)
+    return OptimizerFactory(built("optimizer", config.optimizer), groups, built("average", config.average))
 
 
-def _gradient_estimator(config: TrainConfig) -> Callable[[Problem, Minibatch], Tensor]:
-    estimator: Callable[[Problem, Minibatch], Tensor] = built("gradient", config.gradient)
+def _gradient_estimator(config: TrainConfig) -> GradientEstimator:
+    estimator: GradientEstimator = built("gradient", config.gradient)
     if not config.optimizer.create_graph:
         return estimator
     if type(estimator) is not Autograd:
@@ -126,9 +142,11 @@ def shared_settings(config: TrainConfig, components: RunComponents) -> tuple[Has
     rate = 1.0
     is_constant = components.schedule(SGD([nn.Parameter(torch.zeros(1))])) is None
     has_one_rate = not any("lr" in group for group in settings.get("groups", ()))
-    if sharing.across_lr and is_constant and has_one_rate and settings["lr"] <= MAX_SHARED_RATE:
+    # An average is of the positions of the highest rate, before each run has its share of the step.
+    is_averaged = has_modes(components.optimizer(components.problem.named_parameters()))
+    if sharing.across_lr and is_constant and has_one_rate and not is_averaged and settings["lr"] <= MAX_SHARED_RATE:
         rate = settings.pop("lr")
-    return json.dumps([settings, config.schedule.to_dict()]), rate
+    return json.dumps([settings, config.schedule.to_dict(), config.average.to_dict()]), rate
 
 
 def chosen_accelerator(name: str) -> str:

@@ -3,6 +3,7 @@
 import inspect
 import pkgutil
 from collections.abc import Collection, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from hydra.errors import InstantiationException
@@ -13,7 +14,14 @@ from descent.schema import Component, Section
 
 OF_HYDRA = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
 """Keys that are not arguments."""
-SUPPLIED = {"optimizer": ("params",), "schedule": ("optimizer", "steps"), "landscape": ("run",)}
+EXTRAS = {"pytorch_optimizer": "optimizers"}
+"""The extra of Descent's that installs a package."""
+SUPPLIED = {
+    "optimizer": ("params",),
+    "schedule": ("optimizer", "steps"),
+    "average": ("optimizer",),
+    "landscape": ("run",),
+}
 """Arguments of components that a run supplies, and a configuration may not set."""
 
 
@@ -28,7 +36,7 @@ def built(path: str, component: Component) -> Any:
         UserError: if it can't be instantiated.
     """
     try:
-        return instantiate(component.to_call())
+        return instantiate(component.to_call(), _convert_="all")  # lists of OmegaConf's are in no checkpoint
     except InstantiationException as error:
         if isinstance(error.__cause__, UserError):
             raise error.__cause__ from error
@@ -58,6 +66,10 @@ def _check(path: str, value: object, supplied: Collection[str] = ()) -> None:
     for name, argument in value.items():
         _check(f"{path}.{name}", argument)
     target = value.get("_target_")
+    package = str(target).partition(".")[0]
+    extra = EXTRAS.get(package)
+    if extra and find_spec(package) is None:
+        raise UserError(f"{path}: {target} is not installed; pip install 'descent[{extra}]' brings it")
     names = None if target is None else _parameters(target)
     if names is None:
         return

@@ -89,11 +89,20 @@ class OptimizerConfig(Component):
 
 
 class Trainer(Section):
-    """The accelerator, the length of a run, and how often it returns from Lightning and is saved."""
+    """The accelerator, what a step does with gradients, the length of a run, and how often it is saved.
+
+    Args:
+        accumulate: the number of minibatches of a step, whose mean gradient it takes.
+        clip_norm: the largest norm of a step's gradient, to which a larger one is scaled; None for any.
+        chunk_size: the largest number of steps between two returns from Lightning's `training_step`.
+        checkpoint_seconds: the age at which a checkpoint is replaced.
+    """
 
     accelerator: Literal["auto", "cpu", "gpu"]
     max_steps: int | None = Field(ge=1)
     max_epochs: int | None = Field(ge=1)
+    accumulate: int = Field(ge=1)
+    clip_norm: float | None = Field(gt=0, allow_inf_nan=False, examples=[1.0])
     chunk_size: int = Field(ge=1)
     checkpoint_seconds: float = Field(ge=0)
 
@@ -150,6 +159,7 @@ class TrainConfig(Section):
     network: Component | None = None
     optimizer: OptimizerConfig
     schedule: Component
+    average: Component
     gradient: Component
     trainer: Trainer
     tracking: Tracking

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
+from torch.nn.utils import parameters_to_vector
 
 from descent.core.config import TrainConfig
 from descent.core.data.batch_sampler import BatchSampler
@@ -20,7 +21,7 @@ from descent.core.training.landscape import TrainedRun
 from descent.core.training.plan import Plan
 from descent.core.training.stepper import SingleStepper
 from descent.core.training.training_run import RunComponents, TrainingRun, place
-from descent.errors import user_errors
+from descent.errors import UserError, user_errors
 from descent.records.folder import now
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
 from descent.render.run_views import player_of
@@ -52,6 +53,7 @@ def dry_run(config: TrainConfig, components: RunComponents) -> None:
 
 def _key(config: TrainConfig) -> str:
     values = {name: value for name, value in config.to_dict().items() if name not in UNTRIED}
+    values["trainer"] = [config.trainer.accumulate, config.trainer.clip_norm]
     values["problem"].pop("start", None)
     values["optimizer"].pop("lr")
     return json.dumps(values)
@@ -93,6 +95,8 @@ def _try(config: TrainConfig, components: RunComponents, folder: Path) -> None:
         _take_more_steps(resumed)
         if not _is_equal(*(vars(side.checkpoint(side.run, {})) for side in (stepper, resumed))):
             raise ValueError("its steps after a checkpoint differ from those without one")
+    with user_errors(no_step):
+        _refuse_useless_schedule(stepper, resumed, optimizer)
     with record, user_errors(f"no picture can be drawn of problem {problem}"):
         _draw(stepper, record, config)
 
@@ -100,6 +104,31 @@ def _try(config: TrainConfig, components: RunComponents, folder: Path) -> None:
 def _take_more_steps(stepper: SingleStepper) -> None:
     if stepper.runs:
         stepper.advance(stepper.run.components.sampler.chunk(1, STEPS_RESUMED))
+
+
+def _refuse_useless_schedule(first: SingleStepper, second: SingleStepper, optimizer: str) -> None:
+    """Refuse a schedule of an optimizer that reads its learning rate at its first step only.
+
+    Args:
+        first: a stepper after some steps.
+        second: another, in the same state.
+        optimizer: the name of the optimizer.
+    """
+    if first.schedule is None or not first.runs or first.requires_closure:
+        return
+    for stepper, share in ((first, 1.0), (second, 0.5)):
+        stepper.schedule = None  # of a short run, it would be at a rate of 0
+        for group in stepper.optimizer.param_groups:
+            group["lr"] = share * group["initial_lr"]
+    before = parameters_to_vector(first.problem.parameters()).detach().clone()
+    ends = []
+    for stepper in (first, second):
+        # Two steps, as some optimizers compute the rate of a step at the end of the one before.
+        stepper.advance(stepper.run.components.sampler.chunk(STEPS_RESUMED, STEPS_RESUMED + 2))
+        ends.append(parameters_to_vector(stepper.problem.parameters()).detach())
+    if torch.equal(*ends) and not torch.equal(ends[0], before):
+        what = f"{optimizer} reads its learning rate once, so that a schedule changes nothing"
+        raise UserError(f"{what}; use schedule=constant")
 
 
 def _advance(stepper: SingleStepper, record: RunRecord) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from descent.core.build import assemble, data_of, problem_of, shared_settings
+from descent.core.build import assemble, data_of, problem_of, sampler_of, shared_settings
 from descent.core.config import TrainConfig
-from descent.core.data.batch_sampler import BatchSampler
 from descent.core.training.batching import batches
 from descent.core.training.callbacks import Evaluator, ProgressBar
 from descent.core.training.evaluation import result_of
@@ -66,7 +65,7 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
 def _from_seed(components: RunComponents, config: TrainConfig) -> RunComponents:
     """The components with the problem, the data and the sampler that a configuration's seed draws."""
     data = data_of(config)
-    sampler = BatchSampler(len(data.train), config.data.batch_size, components.sampler.order, config.seed)
+    sampler = sampler_of(config, data, components.sampler.order)
     return replace(components, problem=problem_of(config), data=data, sampler=sampler, seed=config.seed)
 
 

@@ -7,9 +7,20 @@ import pytest
 import torch
 from torch import nn
 from torch.optim import SGD, Adam, Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import CosineAnnealingWarmRestarts, LRScheduler
 
-from descent.core.optim.schedules import constant, cosine, one_cycle, step, warmup
+from descent.core.optim.schedules import (
+    constant,
+    cosine,
+    exponential,
+    linear,
+    one_cycle,
+    polynomial,
+    step,
+    warm_restarts,
+    warmup,
+    warmup_stable_decay,
+)
 
 LR = 0.5
 Schedule = Callable[[Optimizer, int], LRScheduler | None]
@@ -39,6 +50,11 @@ ALL: dict[str, Schedule] = {
     "cosine": cosine,
     "one_cycle": partial(one_cycle, rise=0.3),
     "warmup": partial(warmup, rise=0.1),
+    "linear": partial(linear, final=0.0),
+    "polynomial": partial(polynomial, power=2.0),
+    "exponential": partial(exponential, final=0.01),
+    "warm_restarts": partial(warm_restarts, cycles=3, growth=2.0),
+    "warmup_stable_decay": partial(warmup_stable_decay, rise=0.1, fall=0.2),
 }
 
 
@@ -103,6 +119,61 @@ def test_one_cycle_leaves_momentum_alone() -> None:
 def test_warmup_rises_evenly_and_then_stays(steps: int, rise: float, length: int) -> None:
     expected = [LR * min(1, (taken + 1) / length) for taken in range(steps + 1)]
     assert rates(partial(warmup, rise=rise), steps) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 10, 100])
+def test_linear_polynomial_and_exponential_are_their_closed_forms(steps: int) -> None:
+    shares = [taken / steps for taken in range(steps + 1)]
+    straight = [LR * (1 - 0.75 * share) for share in shares]
+    assert rates(partial(linear, final=0.25), steps) == pytest.approx(straight, rel=1e-9)
+    assert rates(partial(polynomial, power=2.0), steps) == pytest.approx(
+        [LR * (1 - share) ** 2 for share in shares], rel=1e-9, abs=1e-12
+    )
+    assert rates(partial(exponential, final=0.01), steps) == pytest.approx([LR * 0.01**share for share in shares])
+
+
+@pytest.mark.parametrize(("cycles", "growth", "ends"), [(1, 1.0, [70]), (3, 2.0, [10, 30, 70]), (2, 6.0, [10, 70])])
+def test_warm_restarts_are_cosines_from_the_learning_rate_to_0_of_growing_lengths(
+    cycles: int, growth: float, ends: list[int]
+) -> None:
+    seen = rates(partial(warm_restarts, cycles=cycles, growth=growth), 70)
+    for start, end in zip([0, *ends], ends, strict=False):
+        expected = [LR * (1 + math.cos(math.pi * share / (end - start))) / 2 for share in range(end - start)]
+        assert seen[start:end] == pytest.approx(expected, rel=1e-9)
+    assert seen[70] == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("growth", "multiplier"), [(1.0, 1), (2.0, 2)])
+def test_warm_restarts_are_pytorchs_where_the_lengths_are_whole(growth: float, multiplier: int) -> None:
+    its = partial(CosineAnnealingWarmRestarts, T_0=10, T_mult=multiplier)
+    steps = sum(10 * multiplier**cycle for cycle in range(3))
+    theirs = rates(lambda optimizer, steps: its(optimizer), steps)
+    assert rates(partial(warm_restarts, cycles=3, growth=growth), steps)[:steps] == pytest.approx(theirs[:steps])
+
+
+@pytest.mark.parametrize(("steps", "rise", "fall"), [(100, 0.1, 0.2), (50, 0.0, 1.0), (50, 0.5, 0.5), (30, 0.3, 0.0)])
+def test_warmup_stable_decay_rises_stays_and_falls(steps: int, rise: float, fall: float) -> None:
+    seen = rates(partial(warmup_stable_decay, rise=rise, fall=fall), steps)
+    up, down = max(1, round(steps * rise)), max(1, round(steps * fall))
+    assert seen[:up] == pytest.approx([LR * (step + 1) / up for step in range(up)])
+    assert seen[up : steps - down] == [LR] * max(0, steps - down - up)
+    assert seen[steps - down + 1 :] == pytest.approx([LR * left / down for left in reversed(range(down))], abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        partial(exponential, final=0.0),
+        partial(warm_restarts, cycles=0, growth=1.0),
+        partial(warm_restarts, cycles=2, growth=0.0),
+        partial(warmup_stable_decay, rise=0.6, fall=0.6),
+        partial(warmup_stable_decay, rise=-0.1, fall=0.6),
+    ],
+    ids=["exponential", "no cycle", "no growth", "too long", "below 0"],
+)
+def test_a_schedule_that_makes_no_sense_is_refused(schedule: Schedule) -> None:
+    with pytest.raises(ValueError, match=r"^schedule\..*: choose "):
+        rates(schedule, 10)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])

@@ -4,13 +4,16 @@ They are classes, not partial functions, since Hydra checks each call of a parti
 """
 
 import math
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from descent.core.problems.problem import Problem
 from descent.errors import UserError
+
+GradientEstimator = Callable[[Problem, tuple[Tensor, ...]], Tensor]
 
 
 class Autograd:
@@ -35,6 +38,46 @@ class Autograd:
         else:
             loss.backward()
         return loss.detach()
+
+
+class Accumulated:
+    """The mean gradient of a minibatch's parts, each computed by itself: in the memory that a part takes.
+
+    Args:
+        estimator: computes the gradient of a part.
+        size: the number of examples of a part.
+    """
+
+    def __init__(self, estimator: GradientEstimator, size: int) -> None:
+        self.estimator, self.size = estimator, size
+
+    def __call__(self, problem: Problem, minibatch: tuple[Tensor, ...]) -> Tensor:
+        """Fill the gradients; the mean loss, a scalar."""
+        losses: list[Tensor] = []
+        sums: dict[nn.Parameter, Tensor] = {}
+        for share, part in parts(minibatch, self.size):
+            problem.zero_grad()
+            losses.append(share * self.estimator(problem, part))
+            for parameter in problem.parameters():
+                if parameter.grad is not None:
+                    weighted = share * parameter.grad
+                    sums[parameter] = sums[parameter] + weighted if parameter in sums else weighted
+        for parameter, gradient in sums.items():
+            parameter.grad = gradient
+        return torch.stack(losses).sum()
+
+
+def parts(minibatch: tuple[Tensor, ...], size: int, dim: int = 0) -> Iterator[tuple[float, tuple[Tensor, ...]]]:
+    """A minibatch in parts of `size` examples, the last of what is left; each with its share of the examples.
+
+    Args:
+        minibatch: one tensor for each column.
+        size: the number of examples of a part.
+        dim: the dimension of the examples.
+    """
+    count = minibatch[0].shape[dim]
+    for part in zip(*(column.split(size, dim) for column in minibatch), strict=True):
+        yield part[0].shape[dim] / count, part
 
 
 class CentralDifference:

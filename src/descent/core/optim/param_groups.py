@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
+from inspect import Parameter, signature, unwrap
 from typing import Any
 
 from torch import Tensor
@@ -12,8 +14,46 @@ from descent.errors import UserError, suggestion
 
 NamedParameters = Iterable[tuple[str, Tensor]]
 """What `named_parameters()` of a module gives."""
+NAMELESS = (Parameter.POSITIONAL_ONLY, Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+"""Parameters of functions that no keyword names."""
 PARAMS = "params"
 """The key of a group that has its pattern."""
+
+
+def refuse_ignored(make: Callable[..., Optimizer], optimizer: Optimizer, path: str) -> None:
+    """Raise a UserError for a keyword of a partial that its optimizer only swallows, with others of `**kwargs`.
+
+    Args:
+        make: made the optimizer; if it is no partial, it has no keywords.
+        optimizer: the optimizer.
+        path: its dotted key in the configuration.
+    """
+    for name, value in make.keywords.items() if isinstance(make, partial) else ():
+        if not has_setting(optimizer, name):
+            raise UserError(f"{path}.{name}={value}: {_advice(optimizer, name)}")
+
+
+def has_setting(optimizer: Optimizer, name: str) -> bool:
+    """Whether an optimizer has a setting: an argument of its class, or a text in the code of its methods.
+
+    The keys of its groups don't tell: those of a class that takes `**kwargs` have whatever they were given.
+    """
+    return name in _arguments(optimizer) or any(
+        name in function.__code__.co_consts
+        for kind in type(optimizer).__mro__
+        for function in map(unwrap, filter(callable, vars(kind).values()))
+        if hasattr(function, "__code__")
+    )
+
+
+def _arguments(optimizer: Optimizer) -> list[str]:
+    """The names of its class's arguments, less the parameters."""
+    parameters = signature(type(optimizer)).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind not in NAMELESS and parameter.name != PARAMS]
+
+
+def _advice(optimizer: Optimizer, name: str) -> str:
+    return f"{type(optimizer).__name__} has no {name!r}; {suggestion(name, _arguments(optimizer))}"
 
 
 @dataclass(frozen=True)
@@ -39,10 +79,11 @@ class OptimizerFactory:
         """
         named = dict(parameters)
         optimizer = self.make(self._grouped(named) if self.groups else list(named.values()))
+        refuse_ignored(self.make, optimizer, "optimizer")
         for place, group in enumerate(self.groups):
-            for name in group.keys() - {PARAMS, *optimizer.defaults}:
-                hint = suggestion(name, optimizer.defaults)
-                raise UserError(f"optimizer.groups.{place}.{name}: {type(optimizer).__name__} has no {name!r}; {hint}")
+            for name in group.keys() - {PARAMS}:
+                if name not in optimizer.defaults and not has_setting(optimizer, name):
+                    raise UserError(f"optimizer.groups.{place}.{name}: {_advice(optimizer, name)}")
         return self.wrap(optimizer)
 
     def _grouped(self, named: Mapping[str, Tensor]) -> list[dict[str, Any]]:

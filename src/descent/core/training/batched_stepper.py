@@ -14,6 +14,7 @@ from torch.func import stack_module_state
 from torch.optim import Optimizer
 
 from descent.core.data.examples import Examples, Minibatch
+from descent.core.optim.gradients import parts
 from descent.core.optim.stepping import has_modes, in_eval_mode, set_mode
 from descent.core.training.checkpoint import BatchPlace, Checkpoint, OptimizerState
 from descent.core.training.shared_optimizer import SharedOptimizer
@@ -41,6 +42,7 @@ class BatchedStepper:
         components = runs[0].components
         self.problem = components.problem
         self.is_small = self.problem.is_small()
+        self.clip_norm, self.micro_batch_size = components.clip_norm, components.micro_batch_size
         self.threshold = components.divergence_threshold if self.is_small else math.inf
         self.steps_taken = runs[0].state.steps_taken
         self.id = uuid.uuid4().hex
@@ -137,7 +139,7 @@ class BatchedStepper:
         for minibatch in self._minibatches(indices):
             losses, gradients = self.gradients(minibatch, is_shared=indices.ndim == 2)
             norms = _norms(gradients)
-            self._apply(gradients)
+            self._apply(gradients, norms)
             steps.append((losses, norms, self._positions() if self.is_small else losses))
         losses, _, positions = (torch.stack(column) for column in zip(*steps, strict=True))
         if losses.isfinite().all() and (not self.is_small or bool((positions.abs() <= self.threshold).all())):
@@ -171,6 +173,19 @@ class BatchedStepper:
 
     def gradients(self, minibatch: Minibatch, *, is_shared: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """The losses of all runs, (runs,), and the gradients of each parameter that has one, (runs, ...) by name."""
+        if self.micro_batch_size is None:
+            return self._gradients(minibatch, is_shared=is_shared)
+        all_losses: list[Tensor] = []
+        sums: dict[str, Tensor] = {}
+        for share, part in parts(minibatch, self.micro_batch_size, dim=0 if is_shared else 1):
+            losses, gradients = self._gradients(part, is_shared=is_shared)
+            all_losses.append(share * losses)
+            for name, gradient in gradients.items():
+                sums[name] = sums[name] + share * gradient if name in sums else share * gradient
+        return torch.stack(all_losses).sum(dim=0), sums
+
+    def _gradients(self, minibatch: Minibatch, *, is_shared: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        """The same of a part of a minibatch."""
         for stack in self.stacks.values():
             stack.grad = None
         losses = self.problem.losses(self.stacks, minibatch, is_shared=is_shared)
@@ -178,8 +193,11 @@ class BatchedStepper:
         gradients = {name: stack.grad for name, stack in self.stacks.items() if stack.grad is not None}
         return losses.detach(), gradients
 
-    def _apply(self, gradients: dict[str, Tensor]) -> None:
-        """Have the optimizers take a step against gradients."""
+    def _apply(self, gradients: dict[str, Tensor], norms: Tensor) -> None:
+        """Have the optimizers take a step against gradients, those of too large a norm scaled down."""
+        if self.clip_norm is not None:
+            shares = (self.clip_norm / (norms + 1e-6)).clamp(max=1)  # as clip_grad_norm_ of PyTorch
+            gradients = {name: shares.view(-1, *[1] * (grad.ndim - 1)) * grad for name, grad in gradients.items()}
         counts = [shared.count for shared in self.shared]
         split = {name: gradient.split(counts) for name, gradient in gradients.items()}
         for place, shared in enumerate(self.shared):
@@ -195,7 +213,7 @@ class BatchedStepper:
         norms = _norms(gradients)
         stays = ~losses.isfinite() & self.present
         self._leave(stays)
-        self._apply(gradients)
+        self._apply(gradients, norms)
         if not self.is_small:
             return losses, norms, losses
         positions = self._positions()

@@ -93,6 +93,8 @@ def _kind(run: TrainingRun) -> Hashable:
         examples.prepare,
         len(examples),
         components.sampler.size,
+        components.micro_batch_size,
+        components.clip_norm,
         components.plan,
         components.accelerator,
         components.divergence_threshold,
@@ -152,7 +154,7 @@ def _gradient_alone(run: TrainingRun, chunk: Tensor) -> tuple[Tensor, dict[str, 
     """The loss and the gradients that a run has alone; its parameters are left without."""
     run.problem.zero_grad()
     (minibatch,) = run.components.data.train.minibatches(chunk.to(next(run.problem.parameters()).device))
-    loss = run.components.gradient_estimator(run.problem, minibatch)
+    loss = run.components.minibatch_gradient(run.problem, minibatch)
     parameters = run.problem.named_parameters()
     gradients = {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
     run.problem.zero_grad()

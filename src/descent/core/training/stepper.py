@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn.utils import parameters_to_vector
+from torch.nn.utils import clip_grad_norm_, parameters_to_vector
 from torch.optim import Optimizer
 
 from descent.core.data.examples import Minibatch
@@ -89,9 +89,10 @@ class SingleStepper:
         self.run, self.runs = run, [] if run.state.diverged else [run]
         components = run.components
         self.problem, self.train_examples = run.problem, components.data.train
-        self.gradient_estimator, self.draws_random = components.gradient_estimator, components.draws_random
+        self.gradient_estimator, self.draws_random = components.minibatch_gradient, components.draws_random
         self.parameters, self.is_small = list(self.problem.parameters()), self.problem.is_small()
         self.threshold, self.device = components.divergence_threshold, self.parameters[0].device
+        self.clip_norm = components.clip_norm
         self.no_gradient = torch.zeros((), device=self.device)
         self.optimizer = components.optimizer(self.problem.named_parameters())
         self.schedule: Any = components.schedule(self.optimizer)
@@ -219,6 +220,8 @@ class SingleStepper:
         return self.gradient_estimator(self.problem, minibatch)
 
     def _step(self, minibatch: Minibatch, taken: int) -> None:
+        if self.clip_norm is not None:
+            clip_grad_norm_(self.parameters, self.clip_norm)
         if self.requires_closure:
             self.step(lambda: self._gradient(minibatch, taken))
         else:

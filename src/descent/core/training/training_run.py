@@ -5,12 +5,12 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from descent.core.data.batch_sampler import BatchSampler
-from descent.core.data.examples import Data, Minibatch
+from descent.core.data.examples import Data
+from descent.core.optim.gradients import Accumulated, GradientEstimator
 from descent.core.optim.param_groups import NamedParameters
 from descent.core.problems.problem import Problem
 from descent.core.training.checkpoint import Checkpoint, OptimizerState, TrainState
@@ -34,6 +34,8 @@ class RunComponents:
         accelerator: what it is computed on: `cpu`, `cuda` or `mps`.
         seed: the run's.
         divergence_threshold: how far from 0 the position of a small problem may go before the run counts as diverged.
+        clip_norm: the largest norm of a step's gradient, to which a larger one is scaled; None for any.
+        micro_batch_size: how many examples of a minibatch have their gradient computed at once; None for all.
         draws_random: whether a training step draws random numbers, as Dropout and some optimizers do.
         reason_alone: why the run is trained alone, whatever others there are; None if it may be in a batch.
         kind: equal for runs whose problems differ in nothing but their parameters.
@@ -43,16 +45,25 @@ class RunComponents:
     data: Data
     sampler: BatchSampler
     plan: Plan
-    gradient_estimator: Callable[[Problem, Minibatch], Tensor]
+    gradient_estimator: GradientEstimator
     optimizer: Callable[[NamedParameters], Optimizer]
     schedule: Callable[[Optimizer], LRScheduler | None]
     landscape: Callable[..., Landscape]
     accelerator: str = "cpu"
     seed: int = 0
     divergence_threshold: float = math.inf
+    clip_norm: float | None = None
+    micro_batch_size: int | None = None
     draws_random: bool = False
     reason_alone: str | None = None
     kind: Hashable = None
+
+    @property
+    def minibatch_gradient(self) -> GradientEstimator:
+        """What fills the gradients for a whole minibatch, of which `gradient_estimator` may take parts only."""
+        if self.micro_batch_size is None:
+            return self.gradient_estimator
+        return Accumulated(self.gradient_estimator, self.micro_batch_size)
 
 
 @dataclass(eq=False)

@@ -33,6 +33,9 @@ def trial_step(components: RunComponents, config: TrainConfig) -> bool:
     _compute_gradient(components, problem, config)
     after_loss = _random_state()
     _refuse_differences(components, problem, config.problem_name, draws_random=not torch.equal(before, after_loss))
+    if components.clip_norm is not None and (requires_closure(optimizer) or config.optimizer.create_graph):
+        what = "differentiates the gradient" if config.optimizer.create_graph else "takes a closure"
+        raise UserError(f"trainer.clip_norm: optimizer {config.optimizer.target} {what}; use trainer.clip_norm=null")
     if not requires_closure(optimizer):
         _step(optimizer, f"{config.optimizer.target} can't take a step on problem {config.problem_name}")
     return not torch.equal(before, _random_state())
