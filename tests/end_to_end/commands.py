@@ -38,6 +38,7 @@ def here(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, chdir(cwd), redirect_stdout(out), redirect_stderr(err):
         patch.setattr("sys.argv", list(command))
+        patch.setattr("sys.path", [*sys.path])
         GlobalHydra.instance().clear()
         code: str | int | None = 0
         try:

@@ -33,21 +33,33 @@ CANNOT_CHANGE_A_RESULT = {
 @pytest.mark.parametrize("experiment", ["himmelblau", "noisy_polynomial", "mnist_two_layer", "patterns"])
 def test_every_setting_changes_the_key_unless_it_cannot_change_a_result(composed: Composed, experiment: str) -> None:
     params = flattened(composed(f"experiment={experiment}").to_dict())
-    key = run_key(params, [])
-    without_effect = {name for name in params if run_key(params | {name: params[name] + "1"}, []) == key}
+    key = run_key(params, [], {})
+    without_effect = {name for name in params if run_key(params | {name: params[name] + "1"}, [], {}) == key}
     assert without_effect == CANNOT_CHANGE_A_RESULT
     assert all(
-        run_key({name: value for name, value in params.items() if name != dropped}, []) != key
+        run_key({name: value for name, value in params.items() if name != dropped}, [], {}) != key
         for dropped in params.keys() - CANNOT_CHANGE_A_RESULT
     )
 
 
+def test_the_code_behind_a_configuration_changes_the_key() -> None:
+    codes: tuple[dict[str, str], ...] = (
+        {},
+        {"torch": "2.14.1"},
+        {"torch": "2.14.2"},
+        {"torch": "2.14.1", "my_problem": "0" * 64},
+    )
+    assert len({run_key({}, [], code) for code in codes}) == 4
+
+
 def test_the_order_of_settings_leaves_the_key_as_it_is() -> None:
-    assert run_key({"seed": "0", "optimizer.lr": "0.1"}, []) == run_key({"optimizer.lr": "0.1", "seed": "0"}, [])
+    assert run_key({"seed": "0", "optimizer.lr": "0.1"}, [], {}) == run_key(
+        {"optimizer.lr": "0.1", "seed": "0"}, [], {}
+    )
 
 
 def test_a_setting_whose_name_begins_like_another_is_not_ignored() -> None:
-    assert run_key({"run_dirt": "1"}, []) != run_key({}, [])
+    assert run_key({"run_dirt": "1"}, [], {}) != run_key({}, [], {})
 
 
 def test_a_flat_configuration_has_texts_as_they_are_and_other_values_as_json() -> None:
@@ -64,7 +76,7 @@ def test_an_input_has_its_path_in_the_project_and_the_md5_of_its_content(tmp_pat
     assert dvc_tags(before) == {"dvc.data/points/a.csv": before[0].digest}
     path.write_bytes(b"hullo")
     after = hashed_inputs([path], tmp_path)
-    assert len({run_key({}, data) for data in ([], before, after, before + after, after + before)}) == 5
+    assert len({run_key({}, data, {}) for data in ([], before, after, before + after, after + before)}) == 5
 
 
 def test_a_run_of_a_dvc_experiment_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,31 +101,31 @@ def append(path: Path, text: str) -> None:
 def test_a_line_more_in_any_module_changes_the_key(package: Path) -> None:
     modules = sorted(package.rglob("*.py"))
     assert {"random_streams.py", "schedules.py", "module.py"} <= {path.name for path in modules}
-    keys = [run_key({}, [])]
+    keys = [run_key({}, [], {})]
     for path in modules:
         append(path, "# one line more\n")
-        keys.append(run_key({}, []))
+        keys.append(run_key({}, [], {}))
     assert len(set(keys)) == len(modules) + 1
 
 
 def test_source_outside_the_core_leaves_the_key_as_it_is(package: Path) -> None:
-    before = run_key({}, [])
+    before = run_key({}, [], {})
     for name in ("render/field.py", "tracking/sync.py", "report/page.py", "commands/train.py"):
         append(package.parent / name, "# one line more\n")
-    assert run_key({}, []) == before
+    assert run_key({}, [], {}) == before
 
 
 def test_the_same_source_elsewhere_has_the_same_key(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = run_key({}, [])
+    key = run_key({}, [], {})
     elsewhere = package.parent.rename(package.parent.with_name("elsewhere"))
     monkeypatch.setattr(lineage, "__file__", str(elsewhere / "records" / "lineage.py"))
-    assert run_key({}, []) == key
+    assert run_key({}, [], {}) == key
 
 
 def test_the_order_in_which_files_are_listed_leaves_the_key_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    key, listed = run_key({}, []), Path.rglob
+    key, listed = run_key({}, [], {}), Path.rglob
     monkeypatch.setattr(Path, "rglob", lambda folder, pattern: [*listed(folder, pattern)][::-1])
-    assert run_key({}, []) == key
+    assert run_key({}, [], {}) == key
 
 
 @pytest.mark.parametrize(
@@ -127,9 +139,9 @@ def test_the_order_in_which_files_are_listed_leaves_the_key_as_it_is(monkeypatch
     ids=["renamed", "moved", "removed", "added"],
 )
 def test_another_set_of_modules_changes_the_key(package: Path, change: Callable[[Path], object]) -> None:
-    before = run_key({}, [])
+    before = run_key({}, [], {})
     change(package)
-    assert run_key({}, []) != before
+    assert run_key({}, [], {}) != before
 
 
 @pytest.mark.parametrize(
@@ -147,7 +159,7 @@ def test_modules_with_the_same_concatenated_bytes_have_different_keys(
     for modules in divided:
         for name, content in modules.items():
             (package / name).write_text(content)
-        keys.add(run_key({}, []))
+        keys.add(run_key({}, [], {}))
         for name in modules:
             (package / name).unlink()
     assert len(keys) == len(divided)

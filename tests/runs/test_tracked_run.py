@@ -92,7 +92,7 @@ def test_the_key_is_of_the_whole_configuration_and_all_data(composed: Composed) 
         whole.pop(described)
     whole["optimizer"].pop("sharing")
     assert header.params == flattened(whole)
-    assert header.key == run_key(header.params, header.inputs)
+    assert header.key == run_key(header.params, header.inputs, header.code)
 
 
 def test_the_key_does_not_depend_on_how_the_run_was_requested(composed: Composed) -> None:

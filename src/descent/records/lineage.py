@@ -62,14 +62,20 @@ def without(params: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:
     return {name: value for name, value in params.items() if not f"{name}.".startswith(prefixes)}
 
 
-def run_key(params: Mapping[str, str], data: Iterable[Input]) -> str:
+def run_key(params: Mapping[str, str], data: Iterable[Input], code: Mapping[str, str]) -> str:
     """The key of a run: runs with equal keys have equal results (on the same machine).
 
     Args:
         params: the flat, resolved configuration; parameters that cannot change a result are ignored.
         data: the data files.
+        code: the code behind the configuration (`descent.records.code`).
     """
-    identity = {"config": effective_params(params), "data": [file.digest for file in data], "source": source_hash()}
+    identity = {
+        "config": effective_params(params),
+        "data": [file.digest for file in data],
+        "source": source_hash(),
+        "code": dict(code),
+    }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 

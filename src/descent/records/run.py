@@ -20,7 +20,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -88,6 +88,8 @@ class Header:
         tags: the lineage and other descriptions.
         inputs: the data files.
         rows: the number of rows that each table will have if the run takes all of its steps.
+        code: the versions of the packages and the SHA-256 of the user's modules that it runs
+            (`descent.records.code`).
         format: the version of the record.
     """
 
@@ -100,6 +102,7 @@ class Header:
     tags: dict[str, str]
     inputs: list[Input]
     rows: dict[str, int]
+    code: dict[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
 

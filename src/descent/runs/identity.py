@@ -10,6 +10,7 @@ from typing import Self
 from descent.core.config import TrainConfig
 from descent.errors import UserError
 from descent.project import project_root
+from descent.records.code import code_of
 from descent.records.folder import RECORD, VIEWS, refuse_first_version
 from descent.records.lineage import DESCRIPTIVE, flattened, hashed_inputs, run_key, without
 from descent.records.run import HEADER, RESULT, Header, Result, RunRecord
@@ -106,6 +107,7 @@ def finished_run(config: TrainConfig) -> RunResult | None:
     with the hashes that they have now.
     """
     tried_paths = set()
+    code = code_of(config.to_dict())
     for header in islice(_headers_of(config), MAX_CANDIDATES):
         paths = tuple(source.path for source in header.inputs)
         accelerator = header.params["trainer.accelerator"]
@@ -113,7 +115,7 @@ def finished_run(config: TrainConfig) -> RunResult | None:
         if paths in tried_paths or not _computes_on(config, accelerator) or not all(file.is_file() for file in files):
             continue
         tried_paths.add(paths)
-        key = run_key(params_of(config, accelerator), hashed_inputs(files, project_root()))
+        key = run_key(params_of(config, accelerator), hashed_inputs(files, project_root()), code)
         folder = folder_of(config, key)
         if (folder / RECORD / RESULT).exists() and RunRecord(folder).header.key == key:
             return result_of_record(RunRecord(folder), was_finished=True)

@@ -7,6 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from descent.compare.grouping import run_label
 from descent.errors import UserError
+from descent.records.code import code_of
 from descent.records.folder import now
 from descent.records.lineage import NO_EFFECT, flattened, source_hash
 from descent.records.sweep import SEVERAL, SWEPT, SweepHeader, SweepRecord
@@ -20,15 +21,21 @@ SWEEP_ID, SWEPT_NAMES = "DESCENT_SWEEP", "DESCENT_SWEPT"
 def header_of(config: DictConfig) -> SweepHeader:
     """The header of a multirun's sweep, by the configuration that its jobs have in common, with Hydra's section."""
     swept = swept_params(config)
-    common = OmegaConf.to_container(without_hydra(config))
-    assert isinstance(common, dict)
+    container = OmegaConf.to_container(without_hydra(config))
+    assert isinstance(container, dict)
+    common = {str(name): value for name, value in container.items()}
     params = {
         name: value
-        for name, value in flattened({str(name): value for name, value in common.items()}).items()
+        for name, value in flattened(common).items()
         if name not in swept and not name.startswith(tuple(NO_EFFECT))
     }
     params |= {f"{SWEPT}{name}": values for name, values in swept.items()}
-    identity = {"params": params, "sweeper": config.hydra.sweeper._target_, "source": source_hash()}
+    identity = {
+        "params": params,
+        "sweeper": config.hydra.sweeper._target_,
+        "source": source_hash(),
+        "code": code_of(common),
+    }
     has_problem = not OmegaConf.is_missing(config, "problem_name")
     subject = str(config.name) if has_problem else "several"
     return SweepHeader(

@@ -17,6 +17,7 @@ from descent.core.training.landscape import TrainedRun
 from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 from descent.project import project_root
+from descent.records.code import code_of
 from descent.records.folder import RECORD, VIEWS, now
 from descent.records.lineage import dvc_tags, git_tags, hashed_inputs, run_key
 from descent.records.listener import NullListener, RecordListener
@@ -130,10 +131,10 @@ def _same_run(run: TrackedRun, folder: Path) -> Iterator[TrackedRun]:
 def _header(config: TrainConfig, components: RunComponents, request: RunRequest) -> Header:
     root = project_root()
     params = params_of(config, components.accelerator)
-    files = hashed_inputs(components.data.files, root)
+    files, code = hashed_inputs(components.data.files, root), code_of(config.to_dict())
     return Header(
         id=uuid.uuid4().hex,
-        key=run_key(params, files),
+        key=run_key(params, files, code),
         name=request.name or config.name,
         problem=config.problem_name,
         created=now(),
@@ -146,6 +147,7 @@ def _header(config: TrainConfig, components: RunComponents, request: RunRequest)
         },
         inputs=files,
         rows={STEPS: components.plan.steps, EVALUATIONS: len(components.plan.evaluations)},
+        code=code,
     )
 
 

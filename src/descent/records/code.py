@@ -1,0 +1,136 @@
+"""The code that a configuration names: the user's own sources, and the versions of installed packages; imports none."""
+
+import ast
+import hashlib
+import site
+import sysconfig
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+ALWAYS = "torch"
+"""The package whose version every result depends on."""
+SKIPPED = ("descent", "hydra")
+"""Packages whose targets are in the key by other means, or only look others up."""
+
+
+def code_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """The code behind the targets of a configuration.
+
+    Returns:
+        By name, the version of each installed package, and the SHA-256 of each module of the user's own, with those of
+        his that it imports. A module that is imported by a computed name is not seen.
+    """
+    code = {ALWAYS: _version(ALWAYS)}
+    for target in _targets(config):
+        package = target.partition(".")[0]
+        if package in SKIPPED:
+            continue
+        if _is_own(package):
+            code |= {module: hashlib.sha256(source).hexdigest() for module, source in _sources(target).items()}
+        else:
+            code[package] = _version(package)
+    return code
+
+
+def _targets(value: object) -> Iterator[str]:
+    """The dotted names of what a configuration instantiates or looks up, wherever in it."""
+    if isinstance(value, Mapping):
+        target = value.get("_target_")
+        if isinstance(target, str):
+            yield target
+            if target.startswith("hydra.utils.get_") and isinstance(value.get("path"), str):
+                yield value["path"]
+        for part in value.values():
+            yield from _targets(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _targets(part)
+
+
+@cache
+def _version(package: str) -> str:
+    """The version of the distribution that has a package; nothing for one of Python's own, or that is not there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ", ".join(version(name) for name in packages_distributions().get(package, ()))
+
+
+def _is_own(package: str) -> bool:
+    """Whether a package of the top level is the user's: it is somewhere, and not among what installers put there."""
+    paths = _paths(package)
+    return bool(paths) and not any(path.is_relative_to(folder) for path in paths for folder in _installed())
+
+
+def _paths(package: str) -> list[Path]:
+    """The file of a module of the top level, or the folders of a package; nothing for one that has neither."""
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError):  # it is being imported, or hidden
+        return []
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is not None:
+        return [Path(folder).resolve() for folder in spec.submodule_search_locations]
+    return [Path(spec.origin).resolve()] if spec.has_location and spec.origin else []
+
+
+@cache
+def _installed() -> tuple[Path, ...]:
+    """The folders of Python's own modules, and those into which installers put packages."""
+    paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return tuple(Path(path).resolve() for path in (*paths, *site.getsitepackages(), site.getusersitepackages()))
+
+
+def _sources(target: str) -> dict[str, bytes]:
+    """The sources of the module that has a target, and of the user's modules that it imports, by their names."""
+    sources: dict[str, bytes] = {}
+    pending = [target]
+    while pending:
+        for module, path in _modules(pending.pop()):
+            if module not in sources:
+                sources[module] = path.read_bytes()
+                package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+                imported = _imports(sources[module], package) if path.suffix == ".py" else []
+                pending += [name for name in imported if _is_own(name.partition(".")[0])]
+    return sources
+
+
+def _modules(dotted: str) -> Iterator[tuple[str, Path]]:
+    """The modules on the way to a dotted name, each with its file; the last of its parts may be no modules."""
+    name, *parts = dotted.split(".")
+    paths = _paths(name)
+    while paths:
+        files = [file for path in paths for file in (path / "__init__.py", path) if file.is_file()]
+        if files:
+            yield name, files[0]
+        if not parts:
+            return
+        part = parts.pop(0)
+        name = f"{name}.{part}"
+        beside = [place for path in paths for place in (path / part, path / f"{part}.py")]
+        regular = [place for place in beside if (place / "__init__.py").is_file() or place.is_file()]
+        paths = regular[:1] or [place for place in beside if place.is_dir()]
+
+
+def _imports(source: bytes, package: str) -> list[str]:
+    """The dotted names that a module imports, in a package; none of a file that is no Python, which can't run."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return []
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".") if package else []
+            if node.level > len(parents):  # which Python refuses
+                continue
+            above = parents[: len(parents) - node.level + 1] if node.level else []
+            names += [".".join([*above, *filter(None, [node.module]), alias.name]) for alias in node.names]
+    return names

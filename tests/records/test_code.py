@@ -1,0 +1,97 @@
+import hashlib
+import importlib
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from descent.records.code import code_of
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a user's modules, where Python finds them."""
+    files = {
+        "my_problem.py": "import json\nimport torch\nfrom my_layers import wide\nfrom my_package.parts import wheel\n",
+        "my_layers.py": "wide = 3\n",
+        "my_unrelated.py": "",
+        "my_package/__init__.py": "",
+        "my_package/parts.py": "from . import smaller\nfrom .smaller import Screw\nfrom ..outside import nothing\n",
+        "my_package/smaller.py": "import my_problem\nclass Screw:\n    class Thread: pass\n",
+        "my_package/unused.py": "",
+        "my_space/inner/module.py": "import my_layers\n",
+        "my_broken.py": "def (",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    return tmp_path
+
+
+def modules(*targets: str) -> set[str]:
+    """The user's modules behind some targets."""
+    return {name for name, text in code_of(config(*targets)).items() if len(text) == 64}
+
+
+def config(*targets: str) -> dict[str, Any]:
+    return {"problem": {"_target_": targets[0], "parts": [{"_target_": target} for target in targets[1:]]}}
+
+
+@pytest.mark.usefixtures("mine")
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("my_layers.Layer", {"my_layers"}),
+        ("my_problem.Problem", {"my_problem", "my_layers", "my_package", "my_package.parts", "my_package.smaller"}),
+        ("my_package.smaller.Screw.Thread", {"my_package", "my_package.smaller", "my_problem", "my_layers",
+                                             "my_package.parts"}),
+        ("my_package.Missing", {"my_package"}),
+        ("my_space.inner.module.f", {"my_space.inner.module", "my_layers"}),
+        ("my_broken.f", {"my_broken"}),
+        ("torch.optim.Adam", set()),
+        ("descent.core.problems.surface.Surface", set()),
+        ("json.loads", set()),
+        ("sys.exit", set()),
+        ("not_there.f", set()),
+    ],
+)  # fmt: skip
+def test_the_modules_of_the_user_behind_a_target_are_those_that_it_imports(target: str, expected: set[str]) -> None:
+    assert modules(target) == expected
+
+
+@pytest.mark.usefixtures("mine")
+def test_targets_are_found_wherever_in_a_configuration() -> None:
+    looked_up = {"_target_": "hydra.utils.get_method", "path": "my_layers.wide"}
+    assert code_of({"a": [{"b": {"height": looked_up}}]}).keys() == {"torch", "my_layers"}
+    assert modules("torch.nn.Linear", "my_unrelated.f", "my_layers.g") == {"my_unrelated", "my_layers"}
+    assert code_of({"path": "my_layers.wide"}).keys() == {"torch"}
+
+
+def test_a_module_is_known_by_the_digest_of_its_source(mine: Path) -> None:
+    text = (mine / "my_layers.py").read_bytes()
+    assert code_of(config("my_layers.f"))["my_layers"] == hashlib.sha256(text).hexdigest()
+    before = code_of(config("my_problem.f"))
+    (mine / "my_layers.py").write_text("wide = 4\n")
+    after = code_of(config("my_problem.f"))
+    assert {name for name in before if before[name] != after[name]} == {"my_layers"}
+
+
+def test_an_installed_package_is_known_by_its_version() -> None:
+    code = code_of(config("pytorch_optimizer.Lion", "torchvision.datasets.MNIST", "sklearn.datasets.load_digits"))
+    assert code == {
+        "torch": version("torch"),
+        "pytorch_optimizer": version("pytorch-optimizer"),
+        "torchvision": version("torchvision"),
+        "sklearn": version("scikit-learn"),
+    }
+
+
+def test_nothing_is_imported(mine: Path) -> None:
+    (mine / "my_layers.py").write_text("raise SystemExit\n")
+    assert "my_layers" in modules("my_problem.f")
+    assert not {"my_problem", "my_layers", "my_package"} & sys.modules.keys()
