@@ -2,6 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Composed
 from end_to_end.commands import here, run
 
 from descent.core.config import TrainConfig
@@ -246,3 +247,16 @@ def test_a_file_that_is_no_yaml_is_refused_in_a_line_that_names_it(refused: Refu
     assert "mapping values are not allowed here" in message
     assert "optimizer/sgd.yaml" in message
     assert "line 2" in message
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (("problem=mnist",), "problem.network: it takes a network; choose one with network=NAME"),
+        (("problem=bowl", "data=csv"), "data.source.path is missing: choose a value, data.source.path=VALUE"),
+    ],
+)
+def test_a_choice_that_is_missing_is_named(composed: Composed, overrides: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UserError) as refused:
+        composed(*overrides)
+    assert str(refused.value) == said

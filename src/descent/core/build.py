@@ -13,9 +13,10 @@ from torch import nn
 from torch.optim import SGD
 
 from descent.core.components import built, check_arguments
-from descent.core.config import TrainConfig
+from descent.core.config import DataConfig, TrainConfig
 from descent.core.data.batch_sampler import BatchSampler, Order
 from descent.core.data.examples import Data
+from descent.core.data.preparation import held_out, one_hot, standardized
 from descent.core.optim.gradients import Autograd, GradientEstimator
 from descent.core.optim.param_groups import OptimizerFactory
 from descent.core.optim.stepping import has_modes
@@ -71,13 +72,22 @@ def assemble(config: TrainConfig) -> RunComponents:
 
 def data_of(config: TrainConfig) -> Data:
     """The data of a configuration, loaded once for all runs that use it at the same time."""
-    source = json.dumps([str(project_root()), config.data.source.to_dict()])
+    source = json.dumps([str(project_root()), {**config.data.to_dict(), "batch_size": None}])
     data = _in_memory.get((source, _stamps(_files.get(source, ()))))
     if data is None:
         read: Data = built("data.source", config.data.source)
-        data = _in_memory[source, _stamps(read.files)] = read
+        data = _in_memory[source, _stamps(read.files)] = _prepared(read, config.data)
         _files[source] = read.files
     return data
+
+
+def _prepared(data: Data, config: DataConfig) -> Data:
+    """Data with examples held out, inputs standardized and classes one-hot, as configured."""
+    if config.test_share is not None:
+        data = held_out(data, config.test_share)
+    if config.standardize:
+        data = standardized(data)
+    return one_hot(data) if config.one_hot else data
 
 
 _in_memory: WeakValueDictionary[Any, Data] = WeakValueDictionary()

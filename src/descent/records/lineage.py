@@ -33,7 +33,8 @@ def hashed_inputs(files: Iterable[Path], root: Path) -> list[Input]:
     for path in files:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "md5").hexdigest()
-        inputs.append(Input(path.name, path.relative_to(root).as_posix(), digest))
+        place = path.relative_to(root) if path.is_relative_to(root) else path.absolute()
+        inputs.append(Input(path.name, place.as_posix(), digest))
     return inputs
 
 
@@ -82,7 +83,8 @@ def run_key(params: Mapping[str, str], data: Iterable[Input], code: Mapping[str,
 def dvc_tags(files: Iterable[Input]) -> dict[str, str]:
     """The tags of a run for DVC: the hashes of its data, and the name of the DVC experiment, if there is one."""
     name = os.environ.get("DVC_EXP_NAME")
-    return {f"dvc.{file.path}": file.digest for file in files} | ({"dvc.experiment": name} if name else {})
+    tags = {f"dvc.{file.path}": file.digest for file in files if not Path(file.path).is_absolute()}
+    return tags | ({"dvc.experiment": name} if name else {})
 
 
 def git_tags(root: Path) -> dict[str, str]:

@@ -67,7 +67,7 @@ Position = dict[str, int]
 
 @dataclass(frozen=True)
 class Input:
-    """A data file of a run: its name, its path in the project, and its MD5, which is DVC's hash of it."""
+    """A data file of a run: its name, its path in the project, or an absolute one, and its MD5, DVC's hash of it."""
 
     name: str
     path: str

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, MissingMandatoryValue, OmegaConfBaseException
 from yaml import YAMLError
 
 from descent.errors import UserError, suggestion
@@ -32,10 +32,18 @@ def as_user_errors() -> Iterator[None]:
         raise UserError(f"{error.override}: {one_line(error)}") from error
     except MissingConfigException as error:
         raise UserError(_on_missing_file(error)) from error
+    except MissingMandatoryValue as error:
+        raise UserError(f"{error.full_key} is missing: choose a value, {error.full_key}=VALUE") from error
     except InterpolationKeyError as error:
-        raise UserError(f"{error.full_key}: {one_line(error)}") from error
+        raise UserError(f"{error.full_key}: {_on_missing_section(error)}") from error
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise UserError(one_line(error)) from error
+
+
+def _on_missing_section(error: InterpolationKeyError) -> str:
+    """The message about a value that refers to a section which no choice has brought, as `network`."""
+    name = re.fullmatch(r"Interpolation key '(\w+)' not found", one_line(error))
+    return f"it takes a {name[1]}; choose one with {name[1]}=NAME" if name else one_line(error)
 
 
 def _on_missing_file(error: MissingConfigException) -> str:

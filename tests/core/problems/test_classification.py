@@ -2,9 +2,13 @@ import math
 
 import pytest
 import torch
+from conftest import Composed
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
+from descent.core.build import assemble
 from descent.core.problems.classification import Classification
+from descent.runs.train import train
 
 SCORES = torch.tensor([[2.0, 0.0, -1.0], [0.0, 1.0, 3.0], [1.0, 0.0, 0.5], [0.0, 0.0, 1.0]])
 LABELS = torch.tensor([0, 2, 1, 2])
@@ -40,3 +44,22 @@ def test_the_network_is_what_descends() -> None:
     labels = torch.tensor([0, 1, 2, 0, 1, 2])
     expected = cross_entropy(inputs @ network.weight.T + network.bias, labels)
     assert problem(inputs, labels).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_softmax_regression_on_digits_reaches_the_minimum_that_scikit_learn_finds(composed: Composed) -> None:
+    """With decay of the weights and not of the biases, as there; it makes the minimum a single point."""
+    decay = 0.1
+    config = composed(
+        "problem=classification", "data=digits", "network=softmax_regression", "network.sizes=[64,10]",
+        "data.batch_size=null", "data.test_share=null", "data.standardize=true", "optimizer=nesterov",
+        "optimizer.lr=0.1", f"+optimizer.weight_decay={decay}", "trainer.max_steps=400", "evaluation.every=400",
+        '+optimizer.groups=[{params: "*.bias", weight_decay: 0}]',
+    )  # fmt: skip
+    images, labels = assemble(config).data.train.head(2000)
+    result = train(config)
+    state = torch.load(result.folder / "record" / "checkpoint.ckpt", weights_only=True)["state_dict"]
+    theirs = LogisticRegression(C=1 / (decay * len(images)), tol=1e-8, max_iter=1000).fit(
+        images.numpy(), labels.numpy()
+    )
+    weights = torch.from_numpy(theirs.coef_).float()
+    torch.testing.assert_close(state["network.0.weight"], weights, rtol=0, atol=1e-3 * weights.abs().max().item())

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from descent.core.problems.networks import is_perceptron, perceptron, scores_of_all
+from descent.core.problems.networks import convolution, is_perceptron, perceptron, scores_of_all
 
 
 def linears(network: nn.Module) -> list[nn.Linear]:
@@ -84,3 +84,15 @@ def test_perceptrons_with_any_activation_that_treats_numbers_one_by_one_have_the
 def test_layers_that_look_at_several_numbers_at_once_make_no_perceptron() -> None:
     assert not is_perceptron(perceptron([4, 6, 3], partial(nn.Softmax, dim=1), nn.init.normal_))
     assert not is_perceptron(nn.Linear(4, 3))
+
+
+@pytest.mark.parametrize(("side", "channels"), [(28, [8, 16]), (8, [4]), (9, [2, 3, 4])])
+def test_a_convolution_takes_flat_square_images_and_gives_a_score_for_each_class(
+    side: int, channels: list[int]
+) -> None:
+    network = convolution(side, channels, classes=7)
+    assert network(torch.rand(5, side * side)).shape == (5, 7)
+    image = torch.zeros(1, side * side)
+    image[0, side + 1] = 1  # in the first rows and columns, which the first field sees
+    first = network[1](image.view(1, 1, side, side)) - network[1](torch.zeros(1, 1, side, side))
+    assert first.nonzero()[:, 2:].max() <= 2

@@ -1,13 +1,16 @@
 """Examples in memory, as they are stored, and minibatches of them, as a problem takes them."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Minibatch = tuple[Tensor, ...]
+Prepare = Callable[[Tensor], Tensor]
+"""Turns stored rows of a column into those that a problem computes with; a module, if it has tensors of its own."""
 ROWS = 300
 """Examples gathered together: about as many of MNIST's as a processor's cache holds, floats and all."""
 
@@ -27,14 +30,15 @@ class Examples:
     """
 
     columns: tuple[Tensor, ...] = ()
-    prepare: tuple[Callable[[Tensor], Tensor], ...] = ()
+    prepare: tuple[Prepare, ...] = ()
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
 
     def to(self, device: torch.device) -> "Examples":
         """The same examples on a device."""
-        return replace(self, columns=tuple(column.to(device) for column in self.columns))
+        prepare = tuple(deepcopy(one).to(device) if isinstance(one, nn.Module) else one for one in self.prepare)
+        return replace(self, columns=tuple(column.to(device) for column in self.columns), prepare=prepare)
 
     def first(self, count: int) -> "Examples":
         """The first `count` examples, or all where there are fewer, as they are stored."""

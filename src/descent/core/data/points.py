@@ -1,13 +1,13 @@
 """Points of the plane as a CSV file with the columns x and y."""
 
 import csv
-import math
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from descent.core.data.csv_cells import number, read_text
 from descent.errors import UserError
 
 Points = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -22,16 +22,6 @@ class Row(NamedTuple):
     y: float
 
 
-def _number(text: str | None, where: str) -> float:
-    try:
-        value = float(text or "")
-    except ValueError as error:
-        raise UserError(f"{where} is {text or ''!r}; write a number there") from error
-    if not math.isfinite(value):
-        raise UserError(f"{where} is {text!r}; write a finite number there")
-    return value
-
-
 def read_rows(path: Path, remedy: str) -> list[Row]:
     """The points of a CSV file; other columns than x and y are left alone.
 
@@ -42,20 +32,14 @@ def read_rows(path: Path, remedy: str) -> list[Row]:
     Raises:
         UserError: for a missing file or column, and for what is not a finite number.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise UserError(f"there is no {path}; {remedy}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not text; save it as CSV in UTF-8") from error
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    reader = csv.DictReader(read_text(path, remedy).splitlines(), skipinitialspace=True)
     columns = reader.fieldnames or ()
     for name in ("x", "y"):
         if name not in columns:
             raise UserError(f"{path} has no column {name}; its first line must be x,y, not {','.join(columns)!r}")
     rows = []
     for row in reader:
-        x, y = (_number(row[name], f"{path}, line {reader.line_num}: {name}") for name in ("x", "y"))
+        x, y = (number(row[name], f"{path}, line {reader.line_num}: {name}") for name in ("x", "y"))
         rows.append(Row(reader.line_num, x, y))
     return rows
 

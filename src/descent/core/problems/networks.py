@@ -36,6 +36,23 @@ def perceptron(
     return nn.Sequential(*layers[:-1], output())
 
 
+def convolution(side: int, channels: Sequence[int], classes: int) -> nn.Sequential:
+    """Convolutions of 3 by 3 with ReLU, each of which halves the image by its largest values, and a layer of scores.
+
+    It takes flat images of one channel, (images, side * side) in float32, as data of bytes are.
+
+    Args:
+        side: pixels of an image along each side, at least 2 to the power of the number of convolutions.
+        channels: of the convolutions, one after the other.
+        classes: the number of scores.
+    """
+    layers: list[nn.Module] = [nn.Unflatten(1, (1, side, side))]
+    for inputs, outputs in pairwise([1, *channels]):
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        side //= 2
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(side * side * channels[-1], classes))
+
+
 def given_linear(weights: Sequence[Sequence[float]]) -> nn.Linear:
     """One layer without biases, with the given weights, (inputs, outputs), in float64."""
     matrix = torch.tensor([list(row) for row in weights], dtype=torch.float64)

@@ -94,15 +94,18 @@ def plane(run: TrainedRun, examples: int) -> Landscape:
         number of steps taken at each, `explained` (2,): the share of the path's extent along each direction, and
         `examples`: how many the loss is the mean over.
     """
-    positions = np.fromfile(run.record.files / TRAJECTORY, dtype=np.float32).reshape(-1, run.problem.size())
+    steps_taken = len(run.record.read(STEPS).rows)
+    snapshots = np.unique([*(step for step in run.plan.snapshots if step < steps_taken), steps_taken])
+    if run.problem.is_small():
+        positions = run.record.path()[snapshots]
+    else:
+        positions = np.fromfile(run.record.files / TRAJECTORY, dtype=np.float32).reshape(-1, run.problem.size())
     is_finite = np.isfinite(positions).all(axis=1)
     spanned = leading_plane(torch.from_numpy(positions[is_finite]))
     first, second = (_around(spanned.path[:, axis]) for axis in (0, 1))
     across, along = torch.meshgrid(second, first, indexing="ij")
     minibatch = run.train.head(examples)
     losses = spanned.losses(run.problem, minibatch, torch.stack([along, across], dim=-1).view(-1, 2))
-    steps_taken = len(run.record.read(STEPS).rows)
-    snapshots = np.unique([*(step for step in run.plan.snapshots if step < steps_taken), steps_taken])
     arrays = {
         "first": first,
         "second": second,

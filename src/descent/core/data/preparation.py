@@ -1,0 +1,109 @@
+"""What is done with data before training: examples held out, inputs standardized, classes one-hot."""
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from descent.core.data.examples import Data, Examples, Prepare
+from descent.core.random_streams import generator
+from descent.errors import UserError
+
+SLICE = 1_000
+"""Examples prepared at once."""
+
+
+def held_out(data: Data, share: float) -> Data:
+    """The data with a share of their training examples, drawn once for all runs, as the test examples.
+
+    Raises:
+        UserError: for data that have test examples, or too few to hold some out.
+    """
+    count = round(share * len(data.train))
+    if data.test is not None:
+        raise UserError(f"data.test_share={share}: these data have {len(data.test):,} test examples of their own")
+    if not 0 < count < len(data.train):
+        raise UserError(f"data.test_share={share}: of {len(data.train)} examples {count} would be held out")
+    order = torch.randperm(len(data.train), generator=generator(0, "held out"))
+    test, train = order[:count].sort().values, order[count:].sort().values
+    return replace(data, train=_selected(data.train, train), test=_selected(data.train, test))
+
+
+def _selected(examples: Examples, rows: Tensor) -> Examples:
+    return replace(examples, columns=tuple(column[rows] for column in examples.columns))
+
+
+class Standardize(nn.Module):
+    """Turns stored inputs into those whose every feature has a mean of 0 and a standard deviation of 1 in training.
+
+    Args:
+        prepare: turns stored rows into floats.
+        mean: of each feature.
+        deviation: of each feature; 1 for one that is constant.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, prepare: Prepare, mean: Tensor, deviation: Tensor) -> None:
+        super().__init__()
+        self.prepare = prepare
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation)
+
+    def forward(self, stored: Tensor) -> Tensor:
+        """The standardized rows."""
+        return (self.prepare(stored) - self.mean) / self.deviation
+
+
+def standardized(data: Data) -> Data:
+    """The data with the first of their columns, the inputs, standardized by the training examples.
+
+    Raises:
+        UserError: for data without inputs.
+    """
+    if len(data.train.columns) < 2:
+        raise UserError("data.standardize=true: these data have no inputs beside what is predicted")
+    parts = [part[0].double() for part in data.train.slices(SLICE)]
+    mean = torch.stack([part.sum(dim=0) for part in parts]).sum(dim=0) / len(data.train)
+    squares = torch.stack([(part - mean).square().sum(dim=0) for part in parts]).sum(dim=0)
+    deviation = (squares / len(data.train)).sqrt()
+    deviation = torch.where(deviation > 0, deviation, 1.0)
+    dtype = data.train.head(1)[0].dtype
+    prepare = Standardize(data.train.prepare[0], mean.to(dtype), deviation.to(dtype))
+    return _with_prepare(data, 0, prepare)
+
+
+class OneHot(nn.Module):
+    """Turns classes, (rows,), into vectors in float32, (rows, classes): 1 at the class, else 0."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def forward(self, stored: Tensor) -> Tensor:
+        """The vectors."""
+        return F.one_hot(stored.long(), self.classes).float()
+
+
+def one_hot(data: Data) -> Data:
+    """The data with the last of their columns, the classes, as vectors.
+
+    Raises:
+        UserError: for data whose last column has no classes.
+    """
+    last = data.train.columns[-1] if data.train.columns else torch.empty(0)
+    if last.ndim != 1 or last.is_floating_point():
+        raise UserError("data.one_hot=true: what is predicted is no class")
+    classes = max(int(examples.columns[-1].max()) for examples in (data.train, data.test) if examples is not None) + 1
+    return _with_prepare(data, len(data.train.columns) - 1, OneHot(classes))
+
+
+def _with_prepare(data: Data, place: int, prepare: Prepare) -> Data:
+    """The data with another preparation of a column."""
+
+    def prepared(examples: Examples) -> Examples:
+        return replace(examples, prepare=(*examples.prepare[:place], prepare, *examples.prepare[place + 1 :]))
+
+    return replace(data, train=prepared(data.train), test=None if data.test is None else prepared(data.test))

@@ -1,0 +1,95 @@
+import re
+
+import pytest
+import torch
+from conftest import Composed
+from torch import Tensor
+
+from descent.core.build import data_of
+from descent.core.data.digits import read_digits
+from descent.core.data.examples import Data, Examples, unchanged
+from descent.core.data.preparation import held_out, one_hot, standardized
+from descent.errors import UserError
+
+
+def data(count: int = 10) -> Data:
+    inputs = torch.arange(3 * count, dtype=torch.uint8).view(count, 3)
+    inputs[:, 2] = 7
+    labels = torch.arange(count, dtype=torch.uint8) % 4
+    return Data(Examples((inputs, labels), (lambda stored: stored / 2, Tensor.long)))
+
+
+def test_examples_are_held_out_once_and_each_is_in_one_of_the_two() -> None:
+    divided = held_out(data(50), 0.3)
+    assert divided.test is not None
+    assert (len(divided.train), len(divided.test)) == (35, 15)
+    rows = torch.cat([divided.train.columns[0], divided.test.columns[0]])[:, 0]
+    assert rows.sort().values.tolist() == data(50).train.columns[0][:, 0].tolist()
+    assert not torch.equal(rows, data(50).train.columns[0][:, 0])
+    again = held_out(data(50), 0.3)
+    assert torch.equal(again.train.columns[0], divided.train.columns[0])
+    for each in (divided.train, divided.test):  # an example keeps its label
+        inputs, labels = each.columns
+        assert torch.equal(inputs[:, 0] // 3 % 4, labels)
+
+
+def test_inputs_are_standardized_by_the_training_examples_alone() -> None:
+    divided = held_out(data(2000 // 25), 0.25)
+    prepared = standardized(divided)
+    assert prepared.test is not None
+    train, _ = prepared.train.head(1000)
+    raw, _ = divided.train.head(1000)
+    test, _ = prepared.test.head(1000)
+    raw_test, _ = divided.test.head(1000)  # type: ignore[union-attr]
+    mean, deviation = raw.double().mean(dim=0), raw.double().std(dim=0, correction=0)
+    deviation[2] = 1  # which is constant
+    torch.testing.assert_close(train.double(), (raw.double() - mean) / deviation, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(test.double(), (raw_test.double() - mean) / deviation, rtol=1e-5, atol=1e-5)
+    assert train.dtype == raw.dtype
+    assert train[:, 2].unique().tolist() == [0]
+
+
+def test_the_mean_of_many_examples_is_that_of_all() -> None:
+    inputs = torch.randn(2500, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 3 + 5
+    many = standardized(Data(Examples((inputs, inputs), (unchanged, unchanged))))
+    standard = many.train.head(2500)[0]
+    torch.testing.assert_close(standard.mean(dim=0), torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-12)
+    torch.testing.assert_close(standard.std(dim=0, correction=0), torch.ones(2, dtype=torch.float64))
+
+
+def test_classes_become_vectors() -> None:
+    _, vectors = one_hot(data()).train.head(5)
+    assert vectors.tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0]]
+    assert vectors.dtype == torch.float32
+
+
+def test_prepared_data_move_to_a_device_with_what_prepares_them() -> None:
+    moved = standardized(data()).to(torch.device("meta"))
+    assert moved.train.head(3)[0].device.type == "meta"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (("data=mnist", "data.test_share=0.5"), "data.test_share=0.5: these data have 200 test examples of their own"),
+        (("data=digits", "data.test_share=0.0001"), "data.test_share=0.0001: of 1797 examples 0 would be held out"),
+        (("data=digits", "data.test_share=1"), "data.test_share=1: choose a number above 0"),
+        (("data=noisy_polynomial", "data.one_hot=true"), "data.one_hot=true: what is predicted is no class"),
+        (("data=none", "data.one_hot=true"), "data.one_hot=true: what is predicted is no class"),
+        (("data=none", "data.standardize=true"), "data.standardize=true: these data have no inputs beside what is"),
+    ],
+)
+def test_what_can_not_be_prepared_is_refused_in_a_line(
+    composed: Composed, overrides: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(said)}"):
+        data_of(composed("problem=bowl", "trainer.max_steps=1", *overrides))
+
+
+def test_digits_are_those_of_scikit_learn() -> None:
+    digits = read_digits()
+    images, labels = digits.train.head(2000)
+    assert images.shape == (1797, 64)
+    assert [images.min().item(), images.max().item()] == [0, 1]
+    assert labels.bincount().tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert [path.name for path in digits.files] == ["digits.csv.gz"]
