@@ -12,8 +12,9 @@ BOWL = ("problem=bowl", "trainer.max_steps=5")
 def test_the_help_lists_the_groups_with_their_choices(project: Path) -> None:
     shown = here("descent", "train", "--help", cwd=project)
     assert shown.returncode == 0
-    assert "optimizer: adagrad, adam, adamw, momentum, nesterov, rmsprop, sgd, steepest_descent" in shown.stdout
-    assert "schedule: constant, cosine, one_cycle, step, warmup" in shown.stdout
+    for group in ("optimizer", "schedule", "network"):
+        choices = sorted(path.stem for path in (project / "conf" / group).glob("*.yaml"))
+        assert f"\n{group}: {', '.join(choices)}\n" in shown.stdout
     assert "gradient: autograd, central_difference" in shown.stdout
     assert "trainer: auto, cpu, gpu" in shown.stdout
 

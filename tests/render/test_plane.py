@@ -32,7 +32,7 @@ def descent(positions: int = 12, diverged: bool = False) -> PlaneDescent:
         title="A network, lr 0.1",
         grid=(first, second),
         losses=first[None] ** 2 + second[:, None] ** 2,
-        losses_of="2,000 training images",
+        losses_of="loss over 2,000 training images",
         path=path,
         steps=steps,
         explained=np.array([0.9, 0.075]),

@@ -106,6 +106,6 @@ def test_descents_are_read_from_the_record(composed: Composed) -> None:
     network = RunRecord(train(composed("experiment=mnist_two_layer", "trainer.max_steps=5")).folder)
     plane = plane_descent(network, network.landscape())
     assert plane.steps.tolist() == [0, 1, 2, 3, 4, 5]
-    assert plane.losses_of == "600 training examples"
+    assert plane.losses_of == "loss over 600 training examples"
     assert {*plane.loss} == {"step", "train", "test"}
     assert {*plane.accuracy} == {"train", "test"}

@@ -28,7 +28,8 @@ def comparison_pictures(title: str, grouped: GroupedRuns) -> dict[str, Figure]:
     pictures = {"ends": _ends(title, grouped, metrics)}
     for metric in metrics:
         pictures[f"curves_{metric.replace('/', '_')}"] = _curves(title, grouped, metric)
-    if any("x" in run.record.read(STEPS).columns for run in runs):
+    on_surface = [run for run in runs if "x" in run.record.read(STEPS).columns]
+    if on_surface and str(on_surface[0].record.landscape()["kind"]) in ("curve", "field"):
         pictures["paths"] = _paths(title, grouped)
     return pictures
 

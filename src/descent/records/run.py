@@ -19,6 +19,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -55,8 +56,14 @@ APPENDED = (".csv", ".f32")
 SWEEP_OF = "descent.sweep"
 """The tag of a run that holds the id of its sweep."""
 
-COORDINATES = ("x", "y")
-"""The columns of a position, for problems with one or two parameters."""
+COORDINATE = re.compile(r"x|y|x\d+")
+"""The name of a column that has a coordinate of a position."""
+
+
+def coordinates(count: int) -> list[str]:
+    """The columns of a position of so many parameters: x, x and y, or x1, x2, x3 and so on."""
+    return ["x", "y"][:count] if count <= 2 else [f"x{number}" for number in range(1, count + 1)]
+
 
 Landscape = dict[str, "NDArray[Any]"]
 """The arrays of landscape.npz, by name; which ones depends on `kind` (`descent.core.training.landscape`)."""
@@ -262,11 +269,11 @@ class RunRecord:
         return read_arrays(self.files / LANDSCAPE)
 
     def path(self) -> "NDArray[np.float64]":
-        """The positions of a problem with one or two parameters, (steps + 1, components), from the start."""
+        """The positions of a problem whose every step's is recorded, (steps + 1, components), from the start."""
         import numpy as np
 
         evaluations, steps = self.read(EVALUATIONS), self.read(STEPS)
-        names = [name for name in COORDINATES if name in steps.columns]
+        names = [name for name in steps.columns if COORDINATE.fullmatch(name)]
         start, positions = (np.stack([table.column(name) for name in names], axis=1) for table in (evaluations, steps))
         return np.concatenate([start[:1], positions])
 

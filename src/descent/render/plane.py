@@ -25,7 +25,7 @@ class PlaneDescent:
         title: of the picture.
         grid: (first,) and (second,), coordinates of the plane at which the loss is known.
         losses: (second, first), the loss there.
-        losses_of: the examples that the losses are averaged over.
+        losses_of: what the losses are, and the examples that they are averaged over, if there are any.
         path: (positions, 2).
         steps: (positions,), the number of steps taken at each position.
         explained: (2,), the share of the path's squared distances along each direction.
@@ -61,7 +61,7 @@ def _figure(descent: PlaneDescent) -> tuple[Figure, Axes, list[Axes]]:
     plane = axes["plane"]
     filled = plane.contourf(*descent.grid, descent.losses, levels=24, cmap="Blues_r")
     plane.contour(*descent.grid, descent.losses, levels=24, colors="white", linewidths=0.4)
-    figure.colorbar(filled, ax=plane, label=f"loss over {descent.losses_of}", location="left", shrink=0.9)
+    figure.colorbar(filled, ax=plane, label=descent.losses_of, location="left", shrink=0.9)
     first, second = 100 * descent.explained
     plane.set(xlabel=f"1st principal direction ({first:.0f} %)", ylabel=f"2nd ({second:.0f} %)")
     for measure, curves in measures.items():

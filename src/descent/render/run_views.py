@@ -124,18 +124,19 @@ def field_of(landscape: Landscape) -> Field:
 
 
 def plane_descent(record: RunRecord, landscape: Landscape) -> PlaneDescent:
-    """The path of a network in the plane that it spans, with its losses and accuracies."""
+    """The path of many parameters in the plane that it spans, with its losses and accuracies."""
     evaluations, steps = record.read(EVALUATIONS), record.read(STEPS)
 
     def curves(measure: str) -> dict[str, Curve]:
         names = [name for name in evaluations.columns if name.startswith(f"{measure}/")]
         return {name.split("/")[1]: (evaluations.column("step"), evaluations.column(name)) for name in names}
 
+    examples = int(landscape["examples"])
     return PlaneDescent(
         title=title_of(record),
         grid=(landscape["first"], landscape["second"]),
         losses=landscape["heights"],
-        losses_of=f"{int(landscape['examples']):,} training examples",
+        losses_of=f"loss over {examples:,} training examples" if examples else "loss",
         path=landscape["path"],
         steps=landscape["steps"],
         explained=landscape["explained"],

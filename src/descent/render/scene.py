@@ -178,7 +178,7 @@ def plane_scene(descent: PlaneDescent, steps: int) -> Scene:
         end_label="diverged" if descent.diverged else "end",
         areas=areas,
         levels=levels,
-        levels_of=f"loss over {descent.losses_of}",
+        levels_of=descent.losses_of,
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from descent.core.build import problem_of
 from descent.core.config import TrainConfig
 from descent.records.folder import write_atomically
-from descent.records.run import COORDINATES
+from descent.records.run import coordinates
 from descent.records.sweep import SweepRecord
 from descent.render.basins import PICTURE, draw_basins
 from descent.runs.basins import basins
@@ -28,7 +28,8 @@ def train_map(config: TrainConfig, sweep: SweepRecord) -> None:
         return
     result = basins(config)
     position = problem_of(config).position()
-    fixed = ", ".join(f"{name} = {value:g}" for name, value in zip(COORDINATES[1:], position[1:], strict=False))
+    rest = zip(coordinates(len(position))[1:], position[1:], strict=True)
+    fixed = ", ".join(f"{name} = {value:g}" for name, value in rest)
     sweep.save_basins(
         title=np.array(f"{config.name}: what becomes of every start at every learning rate"),
         start=np.array(f"x of the start ({fixed})" if fixed else "start"),

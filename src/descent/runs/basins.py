@@ -86,7 +86,7 @@ def basins(config: TrainConfig) -> Basins:
     basin = config.basin
     components = assemble(config)
     problem, data, steps = components.problem, components.data, components.plan.steps
-    if not problem.is_small() or not isinstance(components.gradient_estimator, Autograd):
+    if problem.size() > 2 or not isinstance(components.gradient_estimator, Autograd):
         raise UserError(f"{config.name}: a map takes a problem of one or two parameters, and gradient=autograd")
     if components.draws_random:
         raise UserError(f"{config.name}: a map takes steps that draw no random numbers")

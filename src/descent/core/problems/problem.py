@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from descent.records.run import COORDINATES
-
+SMALL = 2
+"""The most parameters of a problem whose position is recorded at every step, unless it says otherwise."""
 AT_ONCE = 16
 """Points of a plane whose losses are computed together: all at once would take a thousand times a network's memory."""
 
@@ -77,7 +77,7 @@ class Problem(nn.Module):
 
     def is_small(self) -> bool:
         """Whether the position has so few components that each step's is recorded."""
-        return self.size() <= len(COORDINATES)
+        return self.size() <= SMALL
 
     def position(self) -> list[float]:
         """The parameters as a flat list."""

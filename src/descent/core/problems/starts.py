@@ -7,15 +7,16 @@ from torch import Tensor
 
 from descent.core.random_streams import generator
 from descent.errors import UserError
-from descent.records.run import COORDINATES
+from descent.records.run import coordinates
 
 Start = float | Sequence[float] | Tensor | Callable[[int], Tensor]
 """Where a descent starts, or what gives it for the number of components."""
 
 
 def drawn(components: int, seed: int, x: Sequence[float], y: Sequence[float] | None = None) -> Tensor:
-    """A position drawn uniformly from between the bounds of each coordinate, (components,) in float64."""
-    bounds = torch.tensor([limits for limits in (x, y) if limits is not None], dtype=torch.float64)[:components]
+    """A position drawn uniformly, (components,) in float64, from between the bounds x, and y for every second one."""
+    limits = [x, x if y is None else y]
+    bounds = torch.tensor([limits[place % 2] for place in range(components)], dtype=torch.float64)
     share = torch.rand(components, generator=generator(seed, "start"), dtype=torch.float64)
     return torch.lerp(bounds[:, 0], bounds[:, 1], share)
 
@@ -39,7 +40,7 @@ def start_at(start: Start, components: int) -> Tensor:
     if position.ndim == 0 and components == 1:
         position = position[None]
     if position.shape != (components,):
-        names = ", ".join(COORDINATES[:components])
+        names = ", ".join(coordinates(components))
         raise UserError(f"problem.start={start}: the position is ({names}); {advice}")
     if not position.isfinite().all():
         raise UserError(f"problem.start={start}: not finite; {advice}")

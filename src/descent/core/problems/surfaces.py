@@ -6,6 +6,7 @@ Experiments: Test Functions and Datasets", 2013.
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -66,3 +67,14 @@ def styblinski_tang(x: Tensor, y: Tensor) -> Tensor:
 def six_hump_camel(x: Tensor, y: Tensor) -> Tensor:
     """Six dips, two of them deepest, opposite each other."""
     return (4 - 2.1 * x**2 + x**4 / 3) * x**2 + x * y + (4 * y**2 - 4) * y**2
+
+
+def chained_rosenbrock(*x: Tensor) -> Tensor:
+    """Rosenbrock's valley in any number of coordinates from two on (Rosenbrock 1960; Dixon and Mills 1994)."""
+    return sum((rosenbrock(first, second) for first, second in pairwise(x)), torch.zeros_like(x[0]))
+
+
+def ellipsoid(*x: Tensor) -> Tensor:
+    """A bowl whose curvatures rise evenly in their logarithm, from 1 to 100 times that of the first coordinate."""
+    ratio = 100 ** (1 / max(1, len(x) - 1))
+    return sum((ratio**place * value**2 for place, value in enumerate(x)), torch.zeros_like(x[0]))

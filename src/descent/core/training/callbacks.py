@@ -20,7 +20,7 @@ from descent.core.training.plan import Plan
 from descent.core.training.stepper import StepBlock
 from descent.core.training.training_run import TrainingRun
 from descent.records.folder import now
-from descent.records.run import COORDINATES, STEPS, TRAJECTORY, RunRecord
+from descent.records.run import STEPS, TRAJECTORY, RunRecord, coordinates
 
 Metrics = dict[str, float]
 
@@ -55,7 +55,7 @@ def rows_of(block: StepBlock) -> list[dict[str, float]]:
         for step, (loss, norm) in enumerate(numbers, start=first)
     ]
     for row, position in zip(rows, block.positions.tolist(), strict=False):
-        row.update(zip(COORDINATES, position, strict=False))
+        row.update(zip(coordinates(len(position)), position, strict=True))
     return rows
 
 

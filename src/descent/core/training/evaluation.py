@@ -8,7 +8,7 @@ from torch.nn.utils import get_total_norm
 
 from descent.core.data.examples import Data, Examples
 from descent.core.problems.problem import Problem
-from descent.records.run import COORDINATES, Result
+from descent.records.run import Result, coordinates
 
 SLICE = 1_000
 """Examples evaluated at once; the same for every run, since sums depend on it in the last bits."""
@@ -48,7 +48,7 @@ def evaluate(problems: Sequence[Problem], data: Data) -> list[dict[str, float]]:
                 of_problem |= {f"{name}/{split}": mean for name, mean in means.items()}
     for of_problem, problem in zip(metrics, problems, strict=True):
         if problem.is_small():
-            of_problem |= dict(zip(COORDINATES, problem.position(), strict=False))
+            of_problem |= dict(zip(coordinates(problem.size()), problem.position(), strict=True))
     return metrics
 
 

@@ -86,13 +86,13 @@ def field(run: TrainedRun, x: Range, y: Range) -> Landscape:
     return _landscape(field, arrays, x=x, y=y)
 
 
-def plane(run: TrainedRun, examples: int) -> Landscape:
-    """The loss of a network on the first `examples` training examples, in the plane that its path spans.
+def plane(run: TrainedRun, examples: int = 0) -> Landscape:
+    """The loss of many parameters on the first `examples` training examples, in the plane that their path spans.
 
     Returns:
         `first` and `second` (points,), `heights` (second, first), `path` (snapshots, 2), `steps` (snapshots,): the
         number of steps taken at each, `explained` (2,): the share of the path's extent along each direction, and
-        `examples`: how many the loss is the mean over.
+        `examples`: how many the loss is the mean over, 0 on a surface.
     """
     steps_taken = len(run.record.read(STEPS).rows)
     snapshots = np.unique([*(step for step in run.plan.snapshots if step < steps_taken), steps_taken])
@@ -104,7 +104,7 @@ def plane(run: TrainedRun, examples: int) -> Landscape:
     spanned = leading_plane(torch.from_numpy(positions[is_finite]))
     first, second = (_around(spanned.path[:, axis]) for axis in (0, 1))
     across, along = torch.meshgrid(second, first, indexing="ij")
-    minibatch = run.train.head(examples)
+    minibatch = run.train.head(examples)  # of no columns on a surface
     losses = spanned.losses(run.problem, minibatch, torch.stack([along, across], dim=-1).view(-1, 2))
     arrays = {
         "first": first,
@@ -113,7 +113,7 @@ def plane(run: TrainedRun, examples: int) -> Landscape:
         "path": spanned.path,
         "steps": torch.from_numpy(snapshots[is_finite]),
         "explained": spanned.explained,
-        "examples": torch.tensor(len(minibatch[0])),
+        "examples": torch.tensor(len(minibatch[0]) if minibatch else 0),
     }
     return _landscape(plane, arrays)
 

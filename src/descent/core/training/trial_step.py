@@ -47,13 +47,16 @@ def _random_state() -> Tensor:
 
 def _compute_gradient(components: RunComponents, problem: Problem, config: TrainConfig) -> None:
     examples = components.data.train
+    nothing = f"problem {config.problem_name} has no parameter that its loss depends on; nothing to train"
     try:
         components.gradient_estimator(problem, examples.head(config.data.batch_size or len(examples)))
     except (RuntimeError, IndexError) as error:
+        if "does not require grad" in str(error):
+            raise UserError(nothing) from error
         reason = str(error).splitlines()[0]
         raise UserError(f"problem {config.problem_name} does not fit its data: {reason}") from error
     if all(parameter.grad is None for parameter in problem.parameters()):
-        raise UserError(f"problem {config.problem_name} has no parameter that its loss depends on; nothing to train")
+        raise UserError(nothing)
 
 
 def _refuse_differences(components: RunComponents, problem: Problem, name: str, *, draws_random: bool) -> None:
