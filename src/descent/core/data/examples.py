@@ -1,6 +1,6 @@
 """Examples in memory, as they are stored, and minibatches of them, as a problem takes them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,3 +77,15 @@ class Data:
         if all(column.device == device for column in self.train.columns):
             return self
         return Data(self.train.to(device), None if self.test is None else self.test.to(device), self.files)
+
+
+def concatenated(each: Sequence[Examples]) -> tuple[Examples, list[int]]:
+    """The examples of all runs, those that several share once, and where in them each run's own begin."""
+    distinct = {id(examples): examples for examples in each}
+    if len(distinct) == 1:
+        return each[0], [0] * len(each)
+    starts, end = {}, 0
+    for key, examples in distinct.items():
+        starts[key], end = end, end + len(examples)
+    columns = zip(*(examples.columns for examples in distinct.values()), strict=True)
+    return Examples(tuple(map(torch.cat, columns)), each[0].prepare), [starts[id(examples)] for examples in each]

@@ -4,11 +4,11 @@ They are classes, not partial functions, since Hydra checks each call of a parti
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from descent.core.problems.problem import Problem
 from descent.errors import UserError
@@ -53,18 +53,27 @@ class Accumulated:
 
     def __call__(self, problem: Problem, minibatch: tuple[Tensor, ...]) -> Tensor:
         """Fill the gradients; the mean loss, a scalar."""
-        losses: list[Tensor] = []
-        sums: dict[nn.Parameter, Tensor] = {}
-        for share, part in parts(minibatch, self.size):
-            problem.zero_grad()
-            losses.append(share * self.estimator(problem, part))
-            for parameter in problem.parameters():
-                if parameter.grad is not None:
-                    weighted = share * parameter.grad
-                    sums[parameter] = sums[parameter] + weighted if parameter in sums else weighted
-        for parameter, gradient in sums.items():
-            parameter.grad = gradient
-        return torch.stack(losses).sum()
+        loss, gradients = mean_of((share, *self._of_part(problem, part)) for share, part in parts(minibatch, self.size))
+        for name, gradient in gradients.items():
+            problem.get_parameter(name).grad = gradient
+        return loss
+
+    def _of_part(self, problem: Problem, part: tuple[Tensor, ...]) -> tuple[Tensor, dict[str, Tensor]]:
+        problem.zero_grad()
+        loss = self.estimator(problem, part)
+        parameters = problem.named_parameters()
+        return loss, {name: parameter.grad for name, parameter in parameters if parameter.grad is not None}
+
+
+def mean_of(each: Iterable[tuple[float, Tensor, Mapping[str, Tensor]]]) -> tuple[Tensor, dict[str, Tensor]]:
+    """The means of losses and of gradients, by the parameters' names, of parts with their shares of the examples."""
+    losses: list[Tensor] = []
+    sums: dict[str, Tensor] = {}
+    for share, loss, gradients in each:
+        losses.append(share * loss)
+        for name, gradient in gradients.items():
+            sums[name] = sums[name] + share * gradient if name in sums else share * gradient
+    return torch.stack(losses).sum(dim=0), sums
 
 
 def parts(minibatch: tuple[Tensor, ...], size: int, dim: int = 0) -> Iterator[tuple[float, tuple[Tensor, ...]]]:
@@ -78,6 +87,19 @@ def parts(minibatch: tuple[Tensor, ...], size: int, dim: int = 0) -> Iterator[tu
     count = minibatch[0].shape[dim]
     for part in zip(*(column.split(size, dim) for column in minibatch), strict=True):
         yield part[0].shape[dim] / count, part
+
+
+def norms_of(gradients: Mapping[str, Tensor]) -> Tensor:
+    """The norms of the gradients of several runs, (runs, ...) by parameter, to (runs,)."""
+    each = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients.values()])
+    total: Tensor = each.norm(dim=0)
+    return total
+
+
+def clipped(gradients: Mapping[str, Tensor], norms: Tensor, largest: float) -> dict[str, Tensor]:
+    """The same gradients, those of larger norms scaled down as PyTorch's `clip_grad_norm_` scales them."""
+    shares = (largest / (norms + 1e-6)).clamp(max=1)
+    return {name: shares.view(-1, *[1] * (gradient.ndim - 1)) * gradient for name, gradient in gradients.items()}
 
 
 class CentralDifference:

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.func import stack_module_state
 from torch.optim import Optimizer
 
-from descent.core.data.examples import Examples, Minibatch
-from descent.core.optim.gradients import parts
+from descent.core.data.examples import Minibatch, concatenated
+from descent.core.optim.gradients import clipped, mean_of, norms_of, parts
 from descent.core.optim.stepping import has_modes, in_eval_mode, set_mode
 from descent.core.training.checkpoint import BatchPlace, Checkpoint, OptimizerState
 from descent.core.training.shared_optimizer import SharedOptimizer
@@ -46,7 +46,7 @@ class BatchedStepper:
         self.threshold = components.divergence_threshold if self.is_small else math.inf
         self.steps_taken = runs[0].state.steps_taken
         self.id = uuid.uuid4().hex
-        self.train_examples, offsets = _concatenated([run.components.data.train for run in runs])
+        self.train_examples, offsets = concatenated([run.components.data.train for run in runs])
         self.offsets = dict(zip(runs, offsets, strict=True))
         self.rows = {run: row for row, run in enumerate(runs)}
         self.shared: list[SharedOptimizer] = []
@@ -138,7 +138,7 @@ class BatchedStepper:
         steps: list[Columns] = []
         for minibatch in self._minibatches(indices):
             losses, gradients = self.gradients(minibatch, is_shared=indices.ndim == 2)
-            norms = _norms(gradients)
+            norms = norms_of(gradients)
             self._apply(gradients, norms)
             steps.append((losses, norms, self._positions() if self.is_small else losses))
         losses, _, positions = (torch.stack(column) for column in zip(*steps, strict=True))
@@ -175,14 +175,8 @@ class BatchedStepper:
         """The losses of all runs, (runs,), and the gradients of each parameter that has one, (runs, ...) by name."""
         if self.micro_batch_size is None:
             return self._gradients(minibatch, is_shared=is_shared)
-        all_losses: list[Tensor] = []
-        sums: dict[str, Tensor] = {}
-        for share, part in parts(minibatch, self.micro_batch_size, dim=0 if is_shared else 1):
-            losses, gradients = self._gradients(part, is_shared=is_shared)
-            all_losses.append(share * losses)
-            for name, gradient in gradients.items():
-                sums[name] = sums[name] + share * gradient if name in sums else share * gradient
-        return torch.stack(all_losses).sum(dim=0), sums
+        shares = parts(minibatch, self.micro_batch_size, dim=0 if is_shared else 1)
+        return mean_of((share, *self._gradients(part, is_shared=is_shared)) for share, part in shares)
 
     def _gradients(self, minibatch: Minibatch, *, is_shared: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """The same of a part of a minibatch."""
@@ -196,8 +190,7 @@ class BatchedStepper:
     def _apply(self, gradients: dict[str, Tensor], norms: Tensor) -> None:
         """Have the optimizers take a step against gradients, those of too large a norm scaled down."""
         if self.clip_norm is not None:
-            shares = (self.clip_norm / (norms + 1e-6)).clamp(max=1)  # as clip_grad_norm_ of PyTorch
-            gradients = {name: shares.view(-1, *[1] * (grad.ndim - 1)) * grad for name, grad in gradients.items()}
+            gradients = clipped(gradients, norms, self.clip_norm)
         counts = [shared.count for shared in self.shared]
         split = {name: gradient.split(counts) for name, gradient in gradients.items()}
         for place, shared in enumerate(self.shared):
@@ -210,7 +203,7 @@ class BatchedStepper:
     def _step(self, minibatch: Minibatch, *, is_shared: bool) -> Columns:
         """Take a step; the losses, (runs,), the norms of their gradients, and the positions that it leads to."""
         losses, gradients = self.gradients(minibatch, is_shared=is_shared)
-        norms = _norms(gradients)
+        norms = norms_of(gradients)
         stays = ~losses.isfinite() & self.present
         self._leave(stays)
         self._apply(gradients, norms)
@@ -302,22 +295,3 @@ def _joined(parts: Sequence[StepBlock]) -> StepBlock:
         return parts[0]
     columns = ([getattr(part, name) for part in parts] for name in ("losses", "grad_norms", "positions"))
     return StepBlock(parts[0].run, *map(torch.cat, columns))
-
-
-def _norms(gradients: dict[str, Tensor]) -> Tensor:
-    """The norm of each run's gradient, (runs,)."""
-    each = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients.values()])
-    total: Tensor = each.norm(dim=0)
-    return total
-
-
-def _concatenated(each: Sequence[Examples]) -> tuple[Examples, list[int]]:
-    """The examples of all runs, those that several share once, and where in them each run's own begin."""
-    distinct = {id(examples): examples for examples in each}
-    if len(distinct) == 1:
-        return each[0], [0] * len(each)
-    starts, end = {}, 0
-    for key, examples in distinct.items():
-        starts[key], end = end, end + len(examples)
-    columns = zip(*(examples.columns for examples in distinct.values()), strict=True)
-    return Examples(tuple(map(torch.cat, columns)), each[0].prepare), [starts[id(examples)] for examples in each]
