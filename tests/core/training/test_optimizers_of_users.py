@@ -7,7 +7,7 @@ import torch
 from conftest import Composed
 from descents import Stopper, timeless, train_together
 
-from descent.records.run import STEPS, RunRecord
+from descent.records.run import EVALUATIONS, STEPS, RunRecord
 from descent.runs.train import train
 
 SURFACE = ("problem=himmelblau", "problem.start=[0.5,-1]", "trainer.max_steps=12", "optimizer.lr=0.01")
@@ -111,3 +111,23 @@ def test_runs_of_a_sweep_are_what_each_is_alone(
     for number, (job, ours) in enumerate(zip(jobs, together, strict=True)):
         alone = train(composed(*job, f"run_dir=alone/{number}"))
         assert timeless(RunRecord(ours.folder), STEPS) == timeless(RunRecord(alone.folder), STEPS)
+
+
+@pytest.mark.parametrize("modes", [("average=ema", "average.decay=0.5"), ("optimizer._target_=optimizers.Averaged",)])
+def test_a_run_that_leaves_its_batch_is_evaluated_at_its_average_as_it_is_alone(
+    composed: Composed, modes: tuple[str, ...]
+) -> None:
+    """The second diverges at its sixth step, in the middle of a chunk."""
+    jobs = [
+        ("problem=bowl", "problem.start=[1,2]", "trainer.max_steps=20", "divergence_threshold=50", *modes, rate)
+        for rate in ("optimizer.lr=0.1", "optimizer.lr=1.4", "optimizer.lr=0.2")
+    ]
+    results = train_together(*(composed(*job, f"run_dir=together/{number}") for number, job in enumerate(jobs)))
+    assert [result.result for result in results] == ["finished", "diverged", "finished"]
+    for number, (job, ours) in enumerate(zip(jobs, results, strict=True)):
+        alone = train(composed(*job, f"run_dir=alone/{number}"))
+        for table in (STEPS, EVALUATIONS):
+            assert timeless(RunRecord(ours.folder), table) == timeless(RunRecord(alone.folder), table)
+        kept, expected = (checkpoint(RunRecord(result.folder)) for result in (ours, alone))
+        assert str(dict(kept["state_dict"])) == str(dict(expected["state_dict"]))
+        assert str(kept["optimizer"]) == str(expected["optimizer"])
