@@ -59,7 +59,8 @@ def composition_in(project: Path, *overrides: str) -> DictConfig:
     Equal files and overrides are composed once, since that takes Hydra a tenth of a second and more.
     """
     files = sorted((project / "conf").rglob("*.yaml"))
-    key = (*overrides, *((path.relative_to(project), path.read_bytes()) for path in files))
+    stats = ((path.relative_to(project), path.stat()) for path in files)
+    key = (*overrides, *((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
     if key not in COMPOSED:
         with initialize_config_dir(str(project / "conf"), version_base="1.3"):
             COMPOSED[key] = compose("train", ["tracking=none", *overrides])

@@ -72,14 +72,14 @@ class Clipped(nn.Linear):
 
 
 class Double(nn.Module):
-    """Computes in float64, so that nothing but a fault is seen of rounding."""
+    """Computes in float64, so that nothing but a fault is seen of rounding, on 16 means of an image's pixels."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.body = body(width=6).double()
+        self.body = nn.Sequential(nn.Linear(16, 6), nn.Tanh(), nn.Linear(6, 10)).double()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        return self.body(inputs.double())  # type: ignore[no-any-return]
+        return self.body(inputs.double().unflatten(1, (16, 49)).mean(dim=2))  # type: ignore[no-any-return]
 
 
 def double() -> nn.Module:

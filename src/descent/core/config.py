@@ -45,18 +45,18 @@ class DataConfig(Section):
     """The data, and what is done with them.
 
     Args:
-        source: gives them.
-        batch_size: the number of examples in a minibatch; None for all.
         test_share: the share of the training examples that is held out as test examples; None for none.
         standardize: whether each feature of the inputs has a mean of 0 and a standard deviation of 1 in training.
         one_hot: whether classes are vectors that are 1 at the class, else 0.
+        source: gives them.
+        batch_size: the number of examples in a minibatch; None for all.
     """
 
-    source: Component
-    batch_size: int | None = Field(ge=1)
     test_share: float | None = Field(gt=0, lt=1, examples=[0.2])
     standardize: bool
     one_hot: bool
+    source: Component
+    batch_size: int | None = Field(ge=1)
 
 
 class Sharing(Section):

@@ -34,7 +34,7 @@ from descent.runs.identity import RunResult
 from descent.runs.train import train
 
 NAMES = sorted(path.stem for path in (ROOT / "conf" / "optimizer").glob("*.yaml"))
-COUNT = 24
+COUNT = 13
 """Steps, of which some optimizers take every tenth in another way."""
 PROBLEMS = {
     "surface": ("problem=booth", f"trainer.max_steps={COUNT}", "evaluation.every=5"),
