@@ -35,7 +35,7 @@ from descent.runs.train import train
 
 NAMES = sorted(path.stem for path in (ROOT / "conf" / "optimizer").glob("*.yaml"))
 COUNT = 13
-"""Steps, of which some optimizers take every tenth in another way."""
+"""The number of steps of a run; SOAP and Sophia update their preconditioners at every tenth."""
 PROBLEMS = {
     "surface": ("problem=booth", f"trainer.max_steps={COUNT}", "evaluation.every=5"),
     "network": (
