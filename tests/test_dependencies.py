@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+STARTER = ROOT / "src" / "descent" / "starter" / "tests"
 DEPENDENCIES = PROJECT["dependencies"]
 EXTRAS = PROJECT["optional-dependencies"]
 DEV = [*DEPENDENCIES, *EXTRAS["dev"], *EXTRAS["optimizers"]]
@@ -37,6 +38,7 @@ def test_what_is_imported_is_declared(folders: Sequence[str], declared: Sequence
         package
         for folder in folders
         for path in (ROOT / folder).rglob("*.py")
+        if STARTER not in path.parents  # a project of its own
         for package in imported(path)
         if package in distributions
         and package not in sys.stdlib_module_names

@@ -7,7 +7,7 @@ from types import ModuleType
 
 from descent import commands
 from descent.errors import UserError
-from descent.project import project_root
+from descent.project import find_project
 
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended, as in shells."""
@@ -37,7 +37,8 @@ def main() -> None:
         case [] | ["-h" | "--help", *_]:
             print(usage())
         case [command, *arguments] if command.replace("_", "-") in names():
-            sys.path.insert(0, str(project_root()))  # for the modules of the user's that a configuration names
+            if project := find_project():
+                sys.path.insert(0, str(project))  # for the modules of the user's that a configuration names
             try:
                 _module(command).main(arguments)
             except UserError as error:

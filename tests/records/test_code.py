@@ -95,3 +95,14 @@ def test_nothing_is_imported(mine: Path) -> None:
     (mine / "my_layers.py").write_text("raise SystemExit\n")
     assert "my_layers" in modules("my_problem.f")
     assert not {"my_problem", "my_layers", "my_package"} & sys.modules.keys()
+
+
+def test_packages_of_another_environment_on_the_path_are_no_modules_of_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("site-packages", "dist-packages"):
+        (tmp_path / name / f"from_{name[:4]}").mkdir(parents=True)
+        (tmp_path / name / f"from_{name[:4]}" / "__init__.py").write_text("import torch\n")
+        monkeypatch.syspath_prepend(tmp_path / name)
+    importlib.invalidate_caches()
+    assert modules("from_site.f", "from_dist.f") == set()

@@ -23,14 +23,14 @@ def main(words: Sequence[str]) -> None:
 
 def _composed(name: str) -> dict[str, str]:
     """The flattened configuration of an experiment, without keys that cannot change its result."""
-    from hydra import compose, initialize_config_dir
     from omegaconf import OmegaConf
 
     from descent.records.lineage import effective_params, flattened
+    from descent.runs.composition import composed
     from descent.runs.hydra_errors import as_user_errors
 
-    with as_user_errors(), initialize_config_dir(str(project_root() / "conf"), version_base="1.3"):
-        config = OmegaConf.to_container(compose("train", [f"experiment={name}"]), resolve=True)
+    with as_user_errors():
+        config = OmegaConf.to_container(composed("train", f"experiment={name}"), resolve=True)
     assert isinstance(config, dict)
     return effective_params(flattened({str(key): value for key, value in config.items()}))
 

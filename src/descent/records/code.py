@@ -13,6 +13,8 @@ from typing import Any
 
 ALWAYS = "torch"
 """The package whose version every result depends on."""
+PACKAGES = {"site-packages", "dist-packages"}
+"""The names of folders of installed packages, also of those that a .pth file or PYTHONPATH adds."""
 SKIPPED = ("descent", "hydra")
 """Packages whose targets are in the key by other means, or only look others up."""
 
@@ -63,7 +65,13 @@ def _version(package: str) -> str:
 def _is_own(package: str) -> bool:
     """Whether a package of the top level is the user's: it is somewhere, and not among what installers put there."""
     paths = _paths(package)
-    return bool(paths) and not any(path.is_relative_to(folder) for path in paths for folder in _installed())
+    return bool(paths) and not any(map(_is_installed, paths))
+
+
+def _is_installed(path: Path) -> bool:
+    """Whether a module's file or folder is in a folder of installed packages, be it this environment's or another's."""
+    is_in_packages = not PACKAGES.isdisjoint(part.name for part in path.parents)
+    return is_in_packages or any(path.is_relative_to(folder) for folder in _installed())
 
 
 def _paths(package: str) -> list[Path]:

@@ -17,7 +17,7 @@ from hydra.version import setbase
 from omegaconf import DictConfig, OmegaConf
 
 from descent.errors import UserError, suggestion
-from descent.project import project_root
+from descent.project import PACKAGE_CONF, project_root
 from descent.runs.hydra_errors import as_user_errors, one_line
 from descent.runs.overrides import first_job, parsed
 from descent.runs.sweep_loader import SweepLoader
@@ -44,7 +44,7 @@ class CommandLine(Generic[Schema]):
         self.parser = get_args_parser()
         self.options = self.parser.parse_intermixed_args(words)
         self.config_name = self.options.config_name or config_name
-        self.config_path = self.options.config_path or str(project_root() / "conf")
+        self.config_path = self.options.config_path or _config_path()
 
     def show(self) -> bool:
         """Print what an option such as `--help` shows; return whether there is one.
@@ -114,15 +114,18 @@ class CommandLine(Generic[Schema]):
 
     @contextmanager
     def hydra(self) -> Iterator[Hydra]:
-        """Hydra, with the search path of the command line."""
+        """Hydra, with the search path of the command line, at whose end are the package's own configurations."""
         setbase("1.3")
         search_path = create_config_search_path(self.config_path)
-        folder = self.options.config_dir
-        if folder is not None:
-            if not Path(folder).is_dir():
-                raise UserError(f"--config-dir {folder}: there is no such folder")
-            path = f"file://{Path(folder).resolve()}"
-            search_path.prepend("command-line", path, anchor=SearchPathQuery(provider="schema"))
+        folders = []
+        if self.options.config_dir is not None:
+            if not Path(self.options.config_dir).is_dir():
+                raise UserError(f"--config-dir {self.options.config_dir}: there is no such folder")
+            folders.append(("command-line", Path(self.options.config_dir)))
+        if Path(self.config_path).resolve() != PACKAGE_CONF.resolve():
+            folders.append(("descent", PACKAGE_CONF))
+        for provider, folder in folders:  # in this order after the project's, and before Hydra's last
+            search_path.prepend(provider, f"file://{folder.resolve()}", anchor=SearchPathQuery(provider="schema"))
         with as_user_errors():
             try:
                 hydra = Hydra(self.config_name, SweepLoader(search_path))
@@ -164,6 +167,23 @@ class CommandLine(Generic[Schema]):
 
         check_arguments(typed(self.schema, task))
         return UserError(f"{word}: the configuration does not set {key!r}; +{word} does")
+
+
+def _config_path() -> str:
+    """The project's conf, or the package's for a project without one."""
+    folder = project_root() / "conf"
+    return str(folder if folder.is_dir() else PACKAGE_CONF)
+
+
+def composed(config_name: str, *overrides: str) -> DictConfig:
+    """The composed configuration of a single run, without Hydra's section.
+
+    Raises:
+        UserError: if it does not compose.
+    """
+    line = CommandLine(config_name, Section, overrides)
+    with line.hydra() as hydra:
+        return without_hydra(hydra.compose_config(config_name, list(overrides), RunMode.RUN))
 
 
 def typed(schema: type[Schema], composed: DictConfig) -> Schema:
