@@ -45,5 +45,5 @@ ui: $(READY)
 	descent ui --port $(PORT)
 
 clean:
-	rm -rf .venv runs sweeps comparisons configs seeds gradients reports mlflow.db mlflow.db.lock mlartifacts data/mnist data/noisy_polynomial/points.* \
+	rm -rf .venv runs sweeps comparisons configs seeds gradients reports mlflow.db mlflow.db.lock mlartifacts data/digits data/fashion_mnist data/mnist data/noisy_polynomial/points.* \
 		dvc_plots .dvc/cache .dvc/tmp .mypy_cache .mutants .pytest_cache .ruff_cache src/*.egg-info
