@@ -57,8 +57,8 @@ class DataConfig(Section):
     test_share: float | None = Field(gt=0, lt=1, examples=[0.2])
     standardize: bool
     one_hot: bool
-    features: int | None = Field(ge=1)
-    classes: int | None = Field(ge=1)
+    features: int | None = Field(None, ge=1)
+    classes: int | None = Field(None, ge=1)
     source: Component
     batch_size: int | None = Field(ge=1)
 
