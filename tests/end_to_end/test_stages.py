@@ -1,6 +1,9 @@
 """What a change reruns of the main job, on a copy of the build."""
 
+import csv
+import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -21,10 +24,10 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def rerun(build: Path) -> list[str]:
-    """The stages that `dvc repro` runs, each without its key, once."""
+def rerun(build: Path, *command: str) -> list[str]:
+    """The stages that a command, by default `dvc repro`, runs, each without its key, once."""
     path = f"{build / 'src'}:{TESTS}"
-    done = run("dvc", "repro", cwd=build, PYTHONPATH=path)
+    done = run(*(command or ("dvc", "repro")), cwd=build, PYTHONPATH=path)
     assert done.returncode == 0, done.stdout + done.stderr
     stages = [line.split("'")[1] for line in done.stdout.splitlines() if line.startswith("Running stage")]
     return sorted({stage.partition("@")[0] for stage in stages})
@@ -48,6 +51,33 @@ def test_a_change_of_the_drawing_draws_and_reports_and_trains_nothing(build: Pat
     assert {path: path.read_bytes() for path in sweeps if path.name == "result.json"} == {
         path: content for path, content in sweeps.items() if path.name == "result.json"
     }
+
+
+def verdicts(build: Path) -> Counter[str]:
+    with (build / "reports" / "figures.csv").open(newline="", encoding="utf-8") as file:
+        return Counter(row["verdict"] for row in csv.DictReader(file))
+
+
+def test_make_trains_on_other_images_without_comparing_them_and_goes_back(build: Path) -> None:
+    (build / ".venv").mkdir()
+    (build / ".venv" / "ready").touch()  # the environment of these tests
+    before = verdicts(build)
+    assert rerun(build, "make", "IMAGES=digits") == [
+        "articles", "compose", "draw", "fetch", "report", "seeds", "train",
+    ]  # fmt: skip
+    for name in ("mnist_two_layer", "mnist_three_layer"):
+        header = json.loads((build / "runs" / name / "record" / "run.json").read_text(encoding="utf-8"))
+        assert header["params"]["data"] == "digits"
+        assert [source["name"] for source in header["inputs"]] == ["digits.csv.gz"]
+        assert "digits.read_digits" in (build / "seeds" / name / "config.yaml").read_text(encoding="utf-8")
+    assert verdicts(build)["not compared"] == 6
+    assert verdicts(build)["differs"] == 0
+    assert "the networks on digits from other seeds" in (build / "reports" / "index.html").read_text(encoding="utf-8")
+    assert rerun(build, "make", "IMAGES=digits") == []
+
+    rerun(build, "make", "IMAGES=mnist")
+    assert verdicts(build) == before
+    assert rerun(build) == []
 
 
 def test_a_change_of_an_optimizers_configuration_reruns_what_composes_it(build: Path) -> None:

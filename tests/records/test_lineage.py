@@ -18,6 +18,8 @@ CANNOT_CHANGE_A_RESULT = {
     "optimizer.sharing.target",  # a run has the same result in a batch and alone, whichever optimizer takes its steps
     "optimizer.sharing.across_lr",
     "article",
+    "data.features",  # which are checked, and are in a network's own settings if it takes its sizes from them
+    "data.classes",
     "run_dir",  # where the record goes
     "tracking.uri",  # where the record is shown
     "tracking.max_points",  # how many points are shown

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from descent.articles.published_value import PublishedValue
+from descent.articles.published_value import PublishedValue, not_compared
 from descent.report.page import Card, Picture, Section, SectionTable, write_page
 
 FIGURES = [
@@ -123,6 +123,20 @@ def test_figures_are_below_the_title_of_their_article_in_its_language(page: Pars
 def test_the_summary_counts_the_verdicts(page: Parsed) -> None:
     assert "Of 4 figures ✓ 2 reproduced, ≠ 1 explained, ✗ 1 differ." in page.text
     assert "Experiments behind them: 2," in page.text
+
+
+def test_figures_that_are_not_compared_are_counted_and_explained_where_there_are_some(
+    page: Parsed, tmp_path: Path
+) -> None:
+    assert "not compared" not in page.text
+    other = not_compared("003", "MNIST", "near 100 %", "digits")
+    write_page(tmp_path / "other.html", [*FIGURES, other], [], [])
+    with_other = Parsed(tmp_path / "other.html")
+    assert "Of 5 figures ✓ 2 reproduced, ≠ 1 explained, ✗ 1 differ, – 1 not compared." in with_other.text
+    assert "– not comparedours is trained on other data than the article's" in with_other.text
+    assert "– not compared Trained on digits; the article's figure is of MNIST." in with_other.text
+    classes = [attributes.get("class") for attributes in with_other.all("span")]
+    assert classes.count("verdict not-compared") == 3  # in the summary, in the legend and in its row
 
 
 def test_texts_are_escaped(page: Parsed) -> None:

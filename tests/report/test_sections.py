@@ -16,7 +16,7 @@ from tracking.runs import start
 
 from descent.articles.results import Results
 from descent.articles.summarize import summarize
-from descent.records.run import EVALUATIONS
+from descent.records.run import CONFIG, EVALUATIONS
 from descent.report.page import Section
 from descent.report.sections import sections
 from descent.runs.train import train
@@ -36,11 +36,13 @@ def write(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def evaluated(project: Path, name: str, step: int) -> None:
+def evaluated(project: Path, name: str, step: int, *overrides: str) -> None:
     """Write an experiment's run and two runs from other seeds, with these accuracies after a step."""
+    config = composed_in(project, f"experiment={name}", *overrides).to_yaml()
     metrics = [{f"accuracy/{part}": value for part in ("train", "test")} for value in ACCURACIES]
     with start(project / "runs" / name, step) as record:
         record.append(EVALUATIONS, [{"step": at, "timestamp": 0, **metrics[0]} for at in (0, step)])
+        (record.files / CONFIG).write_text(config)
         record.finish("finished", step, {})
     repeats = [{"seed": seed, "step": step, **metrics[seed]} for seed in (1, 2)]
     write(project / "seeds" / name / "evaluations.csv", repeats)
@@ -153,6 +155,7 @@ def test_the_ends_of_the_noisy_polynomial_have_wilsons_intervals(page_sections: 
 
 
 def test_the_accuracies_over_seeds_have_students_intervals(page_sections: dict[str, Section]) -> None:
+    assert page_sections["seeds-mnist"].title == "How reliably: the networks on MNIST from other seeds"
     # Three values 0.01 apart: 4.303 standard errors of 0.01 / sqrt(3).
     numbers = ["0.9500 ± 0.0248", "0.9400 to 0.9600", "3"]
     assert table(page_sections["seeds-mnist"]) == [
@@ -162,6 +165,20 @@ def test_the_accuracies_over_seeds_have_students_intervals(page_sections: dict[s
             for name, step in (("mnist_two_layer", "9,601"), ("mnist_three_layer", "6,000"))
             for part in ("train", "test")
         ),
+    ]
+
+
+def test_accuracies_on_other_images_are_those_after_the_last_step_that_there_is(project: Path) -> None:
+    shutil.copytree(ROOT / "data" / "source", project / "data" / "source")
+    write(project / "seeds" / "noisy_polynomial" / "runs.csv", [{"seed": 1, "result": "finished", "x": 0.0}])
+    evaluated(project, "mnist_two_layer", 9601, "data=digits")
+    evaluated(project, "mnist_three_layer", 290, "data=digits")
+    summary = summarize(Results(project))
+    assert summary.images == "digits"
+    assert [row[:3] for row in summary.accuracies] == [
+        (name, part, step)
+        for name, step in (("mnist_two_layer", 9601), ("mnist_three_layer", 290))
+        for part in ("train", "test")
     ]
 
 

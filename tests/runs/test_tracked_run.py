@@ -90,7 +90,8 @@ def test_the_key_is_of_the_whole_configuration_and_all_data(composed: Composed) 
     whole = config.to_dict()
     for described in ("description", "article"):  # which are in its config.yaml
         whole.pop(described)
-    whole["optimizer"].pop("sharing")
+    for section, described in (("optimizer", "sharing"), ("data", "features"), ("data", "classes")):
+        whole[section].pop(described)
     assert header.params == flattened(whole)
     assert header.key == run_key(header.params, header.inputs, header.code)
 

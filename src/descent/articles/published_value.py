@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 Numbers = Sequence[float] | NDArray[Any]
-Verdict = Literal["reproduced", "explained", "differs"]
+Verdict = Literal["reproduced", "explained", "differs", "not compared"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class PublishedValue:
         computed: the same from Descent.
         difference: between the two, if they are numbers.
         verdict: `reproduced` if ours is the same, `explained` if ours is right and the cause of the difference is
-            proved, else `differs`.
+            proved, `not compared` if ours is of other data than the article's, else `differs`.
         cause: of the difference, or a note; a sentence.
     """
 
@@ -171,6 +171,12 @@ def claim(
 ) -> PublishedValue:
     """A figure that is a statement: reproduced if it holds, explained if ours is right and a cause is given."""
     return PublishedValue(article, name, published, computed, "", *judge(same=holds, cause=cause, note=note))
+
+
+def not_compared(article: str, name: str, published: str, images: str) -> PublishedValue:
+    """A figure of MNIST whose experiment is trained on other images."""
+    cause = f"Trained on {images}; the article's figure is of MNIST."
+    return PublishedValue(article, name, published, "", "", "not compared", cause)
 
 
 def animation_claim(article: str, published: str, name: str, steps: int) -> PublishedValue:

@@ -19,6 +19,7 @@ class Summary:
         minima: of the noisy polynomial, from left to right.
         ends: the outcomes of its descents: name, number of runs, share with its interval.
         diverged: the number of its descents that diverged.
+        images: that the networks are trained on.
         accuracies: for each network and part of the data: experiment, part, step, mean with interval, range, seeds.
     """
 
@@ -27,6 +28,7 @@ class Summary:
     minima: list[float]
     ends: list[tuple[str, int, str]]
     diverged: int
+    images: str
     accuracies: list[tuple[str, str, int, str, str, int]]
 
     def save(self, path: Path) -> None:

@@ -22,7 +22,10 @@ def main(words: Sequence[str]) -> None:
     write_table(root / "reports" / "figures.csv", values)
     summarize(results).save(root / "reports" / "articles.json")
     counts = Counter(value.verdict for value in values)
-    print(f"{len(values)} published figures: {counts['reproduced']} reproduced, {counts['explained']} explained")
+    left = f", {counts['not compared']} not compared" if counts["not compared"] else ""
+    print(f"{len(values)} published figures: {counts['reproduced']} reproduced, {counts['explained']} explained{left}")
     for value in values:
+        if value.verdict == "not compared":
+            print(f"not compared: {value.article}, {value.name}: {value.cause}")
         if value.verdict == "differs":
             print(f"differs: {value.article}, {value.name}: published {value.published}, ours {value.computed}")

@@ -16,7 +16,7 @@ from descent.core.components import built, check_arguments
 from descent.core.config import DataConfig, TrainConfig
 from descent.core.data.batch_sampler import BatchSampler, Order
 from descent.core.data.examples import Data
-from descent.core.data.preparation import held_out, one_hot, standardized
+from descent.core.data.preparation import check_sizes, held_out, one_hot, standardized
 from descent.core.optim.gradients import Autograd, GradientEstimator
 from descent.core.optim.param_groups import OptimizerFactory
 from descent.core.optim.stepping import has_modes
@@ -76,6 +76,7 @@ def data_of(config: TrainConfig) -> Data:
     data = _in_memory.get((source, _stamps(_files.get(source, ()))))
     if data is None:
         read: Data = built("data.source", config.data.source)
+        check_sizes(read, config.data.features, config.data.classes)
         data = _in_memory[source, _stamps(read.files)] = _prepared(read, config.data)
         _files[source] = read.files
     return data

@@ -48,6 +48,8 @@ class DataConfig(Section):
         test_share: the share of the training examples that is held out as test examples; None for none.
         standardize: whether each feature of the inputs has a mean of 0 and a standard deviation of 1 in training.
         one_hot: whether classes are vectors that are 1 at the class, else 0.
+        features: the number of each example's inputs, which networks may take; None where it is not declared.
+        classes: the number of classes, likewise.
         source: gives them.
         batch_size: the number of examples in a minibatch; None for all.
     """
@@ -55,6 +57,8 @@ class DataConfig(Section):
     test_share: float | None = Field(gt=0, lt=1, examples=[0.2])
     standardize: bool
     one_hot: bool
+    features: int | None = Field(None, ge=1)
+    classes: int | None = Field(None, ge=1)
     source: Component
     batch_size: int | None = Field(ge=1)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from descent.records.run import Input
 
-DESCRIPTIVE = ("description", "article", "optimizer.sharing")
+DESCRIPTIVE = ("description", "article", "data.classes", "data.features", "optimizer.sharing")
 """Keys of a configuration that only describe it."""
 NO_EFFECT = (*DESCRIPTIVE, "run_dir", "tracking", "objective", "trainer.chunk_size", "trainer.checkpoint_seconds")
 """Keys of a configuration that cannot change a result."""
@@ -36,6 +36,11 @@ def hashed_inputs(files: Iterable[Path], root: Path) -> list[Input]:
         place = path.relative_to(root) if path.is_relative_to(root) else path.absolute()
         inputs.append(Input(path.name, place.as_posix(), digest))
     return inputs
+
+
+def hashed_examples(digest: str | None) -> list[Input]:
+    """The examples themselves as an input of a run that no file stands for, if they have a digest."""
+    return [] if digest is None else [Input("examples", "", digest)]
 
 
 def source_hash(package: str = "core", *suffixes: str) -> str:

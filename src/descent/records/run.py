@@ -74,7 +74,10 @@ Position = dict[str, int]
 
 @dataclass(frozen=True)
 class Input:
-    """A data file of a run: its name, its path in the project, or an absolute one, and its MD5, DVC's hash of it."""
+    """A data file of a run: its name, its path in the project, or an absolute one, and its MD5, DVC's hash of it.
+
+    The path is empty for the MD5 of the examples themselves, where files do not tell whether they have changed.
+    """
 
     name: str
     path: str

@@ -137,7 +137,7 @@ def _basins(results: Results, name: str, text: str) -> Section:
 def _networks(summary: Summary) -> Section:
     return Section(
         id="seeds-mnist",
-        title="How reliably: the networks on MNIST from other seeds",
+        title=f"How reliably: the networks on {summary.images} from other seeds",
         paragraphs=[
             "A seed determines the initial weights and, with two layers, the minibatches. A published run is a single "
             "sample; these are the means over the seeds, with 95 % intervals (Student), and the ranges. With three "

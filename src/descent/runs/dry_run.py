@@ -13,7 +13,6 @@ from torch.nn.utils import parameters_to_vector
 
 from descent.core.config import TrainConfig
 from descent.core.data.batch_sampler import BatchSampler
-from descent.core.data.examples import Data
 from descent.core.training.callbacks import append_snapshot, rows_of
 from descent.core.training.checkpoint import TrainState, restore, save
 from descent.core.training.evaluation import evaluate, result_of
@@ -67,7 +66,7 @@ def _smaller(components: RunComponents) -> RunComponents:
     return replace(
         components,
         problem=deepcopy(components.problem),
-        data=Data(train, test, data.files),
+        data=replace(data, train=train, test=test),
         sampler=BatchSampler(len(train), None, sampler.order, sampler.seed),
         plan=PLAN,
     )

@@ -19,7 +19,7 @@ from descent.errors import UserError
 from descent.project import project_root
 from descent.records.code import code_of
 from descent.records.folder import RECORD, VIEWS, now
-from descent.records.lineage import dvc_tags, git_tags, hashed_inputs, run_key
+from descent.records.lineage import dvc_tags, git_tags, hashed_examples, hashed_inputs, run_key
 from descent.records.listener import NullListener, RecordListener
 from descent.records.locks import folder_lock
 from descent.records.run import EVALUATIONS, HEADER, STEPS, SWEEP_OF, TRAJECTORY, Header, RunRecord
@@ -132,9 +132,10 @@ def _header(config: TrainConfig, components: RunComponents, request: RunRequest)
     root = project_root()
     params = params_of(config, components.accelerator)
     files, code = hashed_inputs(components.data.files, root), code_of(config.to_dict())
+    inputs = [*files, *hashed_examples(components.data.digest)]
     return Header(
         id=uuid.uuid4().hex,
-        key=run_key(params, files, code),
+        key=run_key(params, inputs, code),
         name=request.name or config.name,
         problem=config.problem_name,
         created=now(),
@@ -145,7 +146,7 @@ def _header(config: TrainConfig, components: RunComponents, request: RunRequest)
             "hydra.overrides": " ".join(request.overrides),
             **({SWEEP_OF: request.sweep} if request.sweep else {}),
         },
-        inputs=files,
+        inputs=inputs,
         rows={STEPS: components.plan.steps, EVALUATIONS: len(components.plan.evaluations)},
         code=code,
     )

@@ -1,3 +1,5 @@
+import gzip
+import struct
 from pathlib import Path
 
 import pytest
@@ -29,8 +31,11 @@ def test_any_shape_is_read_as_it_was_written(tmp_path: Path, shape: tuple[int, .
     ("content", "fault"),
     [
         (b"", "no IDX file"),
-        (b"\x1f\x8b\x08\x00 packed", "no IDX file"),
-        (bytes([0, 0, 13, 1, 0, 0, 0, 1]) + bytes(4), "no IDX file"),
+        (b"\x1f\x8b\x08\x00 packed", "is packed by gzip and damaged"),
+        (gzip.compress(b"text"), "no IDX file"),
+        (bytes([0, 0, 10, 1, 0, 0, 0, 1]) + bytes(4), "no IDX file"),
+        (bytes([0, 1, 8, 1, 0, 0, 0, 1]) + bytes(1), "no IDX file"),
+        (bytes([0, 0, 13, 1, 0, 0, 0, 1]) + bytes(3), "cut short: 11 bytes, its header says 12"),
         (bytes([0, 0, 8, 3, 0, 0]), "cut short"),
         (bytes([0, 0, 8, 1, 0, 0, 0, 4]) + bytes(3), "cut short: 11 bytes, its header says 12"),
         (bytes([0, 0, 8, 1, 0, 0, 0, 4]) + bytes(5), "has bytes after its end: 13 bytes, its header says 12"),
@@ -45,6 +50,24 @@ def test_a_file_that_is_not_whole_is_refused_by_name(tmp_path: Path, content: by
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_is_reported_with_the_command_that_fetches_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="dvc repro fetch_mnist"):
-        read_idx(tmp_path / "train-images-idx3-ubyte")
+@pytest.mark.parametrize(
+    ("kind", "packed", "dtype"),
+    [(8, "B", torch.uint8), (9, "b", torch.int8), (11, "h", torch.int16), (12, "i", torch.int32),
+     (13, "f", torch.float32), (14, "d", torch.float64)],
+)  # fmt: skip
+def test_every_type_of_value_is_read_in_its_dtype_packed_or_not(
+    tmp_path: Path, kind: int, packed: str, dtype: torch.dtype
+) -> None:
+    content = bytes([0, 0, kind, 1, 0, 0, 0, 3]) + struct.pack(f">3{packed}", 1, 2, 100)
+    for stored in (content, gzip.compress(content)):
+        (tmp_path / "values").write_bytes(stored)
+        values = read_idx(tmp_path / "values")
+        assert values.dtype == dtype
+        assert values.tolist() == [1, 2, 100]
+
+
+def test_a_missing_file_is_reported_with_the_remedy_and_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^there is no .*train-images-idx3-ubyte; ask someone$"):
+        read_idx(tmp_path / "train-images-idx3-ubyte", "ask someone")
+    with pytest.raises(UserError, match=r"is a folder; name a file in it$"):
+        read_idx(tmp_path)

@@ -8,7 +8,7 @@ from torch import Tensor
 from descent.core.build import data_of
 from descent.core.data.digits import read_digits
 from descent.core.data.examples import Data, Examples, unchanged
-from descent.core.data.preparation import held_out, one_hot, standardized
+from descent.core.data.preparation import check_sizes, held_out, one_hot, standardized
 from descent.errors import UserError
 
 
@@ -55,6 +55,35 @@ def test_the_mean_of_many_examples_is_that_of_all() -> None:
     standard = many.train.head(2500)[0]
     torch.testing.assert_close(standard.mean(dim=0), torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-12)
     torch.testing.assert_close(standard.std(dim=0, correction=0), torch.ones(2, dtype=torch.float64))
+
+
+def test_sizes_that_are_declared_are_those_of_the_data() -> None:
+    check_sizes(data(), 3, 4)
+    check_sizes(data(), None, None)
+    images = Examples((torch.zeros(2, 1, 4, 5), torch.tensor([0, 1])), (unchanged, unchanged))
+    check_sizes(Data(images, test=Examples((images.columns[0], torch.tensor([0, 6])))), 20, 7)
+
+
+@pytest.mark.parametrize(
+    ("features", "classes", "said"),
+    [
+        (4, 4, "data.features=4: these data have 3 inputs an example; set it to that"),
+        (3, 3, "data.classes=3: these data have 4 classes; set it to that"),
+        (3, 5, "data.classes=5: these data have 4 classes; set it to that"),
+    ],
+)
+def test_sizes_that_are_wrong_are_refused(features: int, classes: int, said: str) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(said)}$"):
+        check_sizes(data(), features, classes)
+
+
+def test_sizes_of_what_data_lack_are_refused() -> None:
+    column = torch.zeros(3, 2)
+    for columns in ((), (column,), (column, column)):
+        with pytest.raises(UserError, match=r"^data.classes=2: these data have 0 classes"):
+            check_sizes(Data(Examples(columns)), None, 2)
+    with pytest.raises(UserError, match=r"^data.features=2: these data have 0 inputs an example"):
+        check_sizes(Data(Examples((column,))), 2, None)
 
 
 def test_classes_become_vectors() -> None:

@@ -50,8 +50,8 @@ def test_softmax_regression_on_digits_reaches_the_minimum_that_scikit_learn_find
     """With decay of the weights and not of the biases, as there; it makes the minimum a single point."""
     decay = 0.1
     config = composed(
-        "problem=classification", "data=digits", "network=softmax_regression", "network.sizes=[64,10]",
-        "data.batch_size=null", "data.test_share=null", "data.standardize=true", "optimizer=nesterov",
+        "problem=classification", "data=digits", "network=softmax_regression", "data.batch_size=null",
+        "data.test_share=null", "data.standardize=true", "optimizer=nesterov",
         "optimizer.lr=0.1", f"+optimizer.weight_decay={decay}", "trainer.max_steps=400", "evaluation.every=400",
         '+optimizer.groups=[{params: "*.bias", weight_decay: 0}]',
     )  # fmt: skip

@@ -1,12 +1,15 @@
+import json
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from descent.core.problems.networks import convolution, is_perceptron, perceptron, scores_of_all
+from descent.errors import UserError
 
 
 def linears(network: nn.Module) -> list[nn.Linear]:
@@ -18,6 +21,13 @@ def test_layers_have_the_sizes_asked_for() -> None:
     assert [tuple(linear.weight.shape) for linear in linears(network)] == [(50, 784), (30, 50), (10, 30)]
     assert sum(parameter.numel() for parameter in network.parameters()) == 784 * 50 + 50 + 50 * 30 + 30 + 30 * 10 + 10
     assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("sizes", [[None, 50, 10], [784, 50, None], [784], [784, 0, 10], [784, 2.5, 10]])
+def test_sizes_that_are_no_whole_numbers_are_refused_in_a_line(sizes: list[Any]) -> None:
+    with pytest.raises(UserError) as refused:
+        perceptron(sizes, nn.ReLU, nn.init.zeros_)
+    assert str(refused.value).startswith(f"network.sizes={json.dumps(sizes)}: choose whole numbers from 1")
 
 
 def test_biases_start_at_0() -> None:

@@ -66,17 +66,26 @@ class Examples:
 
 @dataclass(frozen=True)
 class Data:
-    """What a run is trained and tested on, and the files it was read from."""
+    """What a run is trained and tested on.
+
+    Args:
+        train: the training examples.
+        test: the test examples, if there are any.
+        files: that they were read from.
+        digest: the MD5 of the examples, if they may change with no change of these files or of the configuration.
+    """
 
     train: Examples = field(default_factory=Examples)
     test: Examples | None = None
     files: tuple[Path, ...] = ()
+    digest: str | None = None
 
     def to(self, device: torch.device) -> "Data":
         """The same data on a device; this object if it is there already."""
         if all(column.device == device for column in self.train.columns):
             return self
-        return Data(self.train.to(device), None if self.test is None else self.test.to(device), self.files)
+        test = None if self.test is None else self.test.to(device)
+        return replace(self, train=self.train.to(device), test=test)
 
 
 def concatenated(each: Sequence[Examples]) -> tuple[Examples, list[int]]:

@@ -1,5 +1,6 @@
-"""What is done with data before training: examples held out, inputs standardized, classes one-hot."""
+"""What is done with data before training: sizes checked, examples held out, inputs standardized, classes one-hot."""
 
+import math
 from dataclasses import replace
 
 import torch
@@ -12,6 +13,33 @@ from descent.errors import UserError
 
 SLICE = 1_000
 """Examples prepared at once."""
+
+
+def check_sizes(data: Data, features: int | None, classes: int | None) -> None:
+    """Check the numbers of inputs and of classes that a configuration declares; None for one that it does not.
+
+    Raises:
+        UserError: if the data have another number.
+    """
+    columns = data.train.columns
+    if features is not None:
+        found = math.prod(columns[0].shape[1:]) if len(columns) > 1 else 0
+        if features != found:
+            raise UserError(f"data.features={features}: these data have {found:,} inputs an example; set it to that")
+    if classes is not None:
+        found = class_count(data) if _has_classes(data) else 0
+        if classes != found:
+            raise UserError(f"data.classes={classes}: these data have {found:,} classes; set it to that")
+
+
+def class_count(data: Data) -> int:
+    """The number of classes, of which the last is the largest in training and test examples."""
+    return max(int(examples.columns[-1].max()) for examples in (data.train, data.test) if examples is not None) + 1
+
+
+def _has_classes(data: Data) -> bool:
+    last = data.train.columns[-1] if data.train.columns else torch.empty(0)
+    return last.ndim == 1 and not last.is_floating_point()
 
 
 def held_out(data: Data, share: float) -> Data:
@@ -93,11 +121,9 @@ def one_hot(data: Data) -> Data:
     Raises:
         UserError: for data whose last column has no classes.
     """
-    last = data.train.columns[-1] if data.train.columns else torch.empty(0)
-    if last.ndim != 1 or last.is_floating_point():
+    if not _has_classes(data):
         raise UserError("data.one_hot=true: what is predicted is no class")
-    classes = max(int(examples.columns[-1].max()) for examples in (data.train, data.test) if examples is not None) + 1
-    return _with_prepare(data, len(data.train.columns) - 1, OneHot(classes))
+    return _with_prepare(data, len(data.train.columns) - 1, OneHot(class_count(data)))
 
 
 def _with_prepare(data: Data, place: int, prepare: Prepare) -> Data:

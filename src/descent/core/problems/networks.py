@@ -1,5 +1,6 @@
 """The networks that classify."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from descent.core.problems.problem import spanned
+from descent.errors import UserError
 
 ELEMENTWISE = (nn.Identity, nn.ReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Softplus)
 """Layers that treat every number by itself, in tensors of any shape."""
@@ -26,7 +28,15 @@ def perceptron(
         activation: makes what follows every layer but the last.
         weight: draws the initial weights of a layer in place, (out, in).
         output: makes what follows the last layer.
+
+    Raises:
+        UserError: for sizes that are no whole numbers from 1.
     """
+    if len(sizes) < 2 or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise UserError(
+            f"network.sizes={json.dumps(list(sizes))}: choose whole numbers from 1, the inputs' first and the outputs' "
+            "last; a null is of data.features or data.classes, which these data do not declare"
+        )
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         linear = nn.Linear(inputs, outputs)
