@@ -1,4 +1,4 @@
-"""Where the project is, the folder that holds dvc.yaml and mostly conf and data; and where the package's conf is."""
+"""The project's folder, which holds dvc.yaml and mostly conf and data, and the package's own configurations."""
 
 import os
 from pathlib import Path
