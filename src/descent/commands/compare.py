@@ -11,7 +11,7 @@ from descent.project import project_root
 from descent.tracking.store import DEFAULT_URI
 
 if TYPE_CHECKING:
-    from descent.compare.comparison import Comparison
+    from descent.comparisons.comparison import Comparison
     from descent.records.run import RunRecord
     from descent.records.sweep import SweepRecord
 
@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> None:
     )
     parser.add_argument("--uri", default=DEFAULT_URI, help="the MLflow store (default: %(default)s)")
     arguments = parser.parse_args(words)
-    from descent.compare.selection import select_runs
+    from descent.comparisons.selection import select_runs
     from descent.tracking.sweep_sync import sync_sweep
 
     runs = select_runs(arguments.picks, arguments.uri)
@@ -47,8 +47,8 @@ def compared(runs: "list[RunRecord]") -> "tuple[SweepRecord, Comparison]":
     Raises:
         UserError: if fewer than two have ended.
     """
-    from descent.compare.comparison import compare_runs
-    from descent.compare.grouping import ended_runs, group_runs
+    from descent.comparisons.comparison import compare_runs
+    from descent.comparisons.grouping import ended_runs, group_runs
     from descent.records.folder import now
     from descent.records.sweep import SEVERAL, SweepHeader, SweepRecord
 
