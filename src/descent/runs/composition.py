@@ -114,7 +114,7 @@ class CommandLine(Generic[Schema]):
 
     @contextmanager
     def hydra(self) -> Iterator[Hydra]:
-        """Hydra, with the search path of the command line."""
+        """Hydra, with the search path of the command line, in place of one that the caller may have initialized."""
         setbase("1.3")
         search_path = create_config_search_path(self.config_path)
         folder = self.options.config_dir
@@ -123,13 +123,14 @@ class CommandLine(Generic[Schema]):
                 raise UserError(f"--config-dir {folder}: there is no such folder")
             path = f"file://{Path(folder).resolve()}"
             search_path.prepend("command-line", path, anchor=SearchPathQuery(provider="schema"))
+        of_process = GlobalHydra.instance()
+        before = of_process.hydra
         with as_user_errors():
             try:
-                hydra = Hydra(self.config_name, SweepLoader(search_path))
-                GlobalHydra.instance().initialize(hydra)
-                yield hydra
+                of_process.hydra = Hydra(self.config_name, SweepLoader(search_path))
+                yield of_process.hydra
             finally:
-                GlobalHydra.instance().clear()
+                of_process.hydra = before
 
     def _composed(self, hydra: Hydra, overrides: Sequence[str]) -> DictConfig:
         try:
