@@ -37,6 +37,8 @@ def forget_outdated(modules: Mapping[str, str]) -> None:
         return
     if not any(isinstance(finder, OwnFinder) for finder in sys.meta_path):
         sys.meta_path.insert(sys.meta_path.index(PathFinder), OwnFinder())
+    for name in _imported.keys() - sys.modules.keys():
+        del _imported[name]
     if any(name in sys.modules and _imported.get(name) != digest for name, digest in modules.items()):
         # Modules that have not changed may have imported from those that have.
         for name in (*_imported, *modules):

@@ -54,7 +54,7 @@ def own_modules(config: Mapping[str, Any]) -> dict[str, str]:
                 f"{target}: what a notebook or a script defines itself is in no file that a run could be told apart "
                 f"by; put it into one (%%writefile my_module.py) and name it my_module.{name}"
             )
-        if package not in SKIPPED and _is_own(package):
+        if _is_own(package):
             modules |= {module: hashlib.sha256(source).hexdigest() for module, source in _sources(target).items()}
     return modules
 
@@ -95,7 +95,7 @@ def _version_since(package: str, _: tuple[int, ...] | None) -> str:
 
 def _is_own(package: str) -> bool:
     """Whether a package of the top level is the user's: it is somewhere, and not among what installers put there."""
-    paths = _paths(package)
+    paths = [] if package in SKIPPED else _paths(package)
     return bool(paths) and not any(map(is_installed, paths))
 
 
