@@ -11,7 +11,7 @@ from descent.core.training.evaluation import evaluate
 
 NETWORK = (
     "mnist_two_layer", "data.batch_size=50", "trainer.max_steps=20", "trainer.max_epochs=null", "optimizer=adam",
-    "tracking=none", "landscape._target_=quick_landscape.flat_plane_of", "~landscape.examples",
+    "tracking=none", "landscape._target_=quick_landscape.trajectory", "~landscape.examples",
 )  # fmt: skip
 UNMEASURED = {"seconds_per_step", "diverged", "gradient_evaluations"}
 
