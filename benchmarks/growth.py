@@ -122,7 +122,7 @@ def _list(folder: Path) -> float:
 def _compare(folder: Path, parent: str) -> float:
     """Seconds of comparing the sweep's runs, but for imports."""
     command = (
-        "import sys, time; from descent.commands.compare import main; import descent.compare.comparison, mlflow; "
+        "import sys, time; from descent.commands.compare import main; import descent.comparisons.comparison, mlflow; "
         "started = time.perf_counter(); main(sys.argv[1:]); print(time.perf_counter() - started)"
     )
     done = subprocess.run(

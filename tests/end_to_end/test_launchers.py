@@ -13,12 +13,12 @@ from end_to_end.commands import ENVIRONMENT, here, run, started
 from tracking.runs import rows
 from waiting import eventually
 
-from descent.commands.train import SweepTask
 from descent.core.config import TrainConfig
 from descent.records.run import STEPS, RunRecord
 from descent.records.sweep import SweepRecord
 from descent.runs.composition import CommandLine
 from descent.runs.sweep_identity import identity_overrides
+from descent.runs.sweep_task import SweepTask
 
 pytestmark = pytest.mark.services
 

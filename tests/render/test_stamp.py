@@ -19,7 +19,7 @@ def test_views_are_current_while_they_are_those_of_a_stamp(tmp_path: Path) -> No
     assert is_current(views, stamp, ["b.png"])
     assert not is_current(views, stamp, ["c.gif"])
     assert not is_current(views, stamp_of("that", "render"))
-    assert not is_current(views, stamp_of("this", "compare", "render"))
+    assert not is_current(views, stamp_of("this", "comparisons", "render"))
     (views / "a.png").unlink()
     assert not is_current(views, stamp)
 
@@ -41,4 +41,4 @@ def test_a_drawing_that_fails_leaves_the_views_as_they_were(tmp_path: Path) -> N
 
 
 def test_the_source_is_that_of_one_package() -> None:
-    assert source_hash("render") != source_hash("compare")
+    assert source_hash("render") != source_hash("comparisons")

@@ -34,7 +34,7 @@ def _draw(folder: Path, *, animate: bool) -> None:
     for path in multiruns:
         sweep = SweepRecord(path)
         if sweep.basins() is None:
-            from descent.compare.comparison import compare_sweep
+            from descent.comparisons.comparison import compare_sweep
 
             _print_done(path, is_new=compare_sweep(sweep).is_new)
         else:

@@ -27,6 +27,7 @@ from descent.core.training.training_run import RunComponents
 from descent.core.training.trial_step import reason_alone, trial_step
 from descent.errors import UserError
 from descent.project import project_root
+from descent.records.code import code_of
 
 MAX_SHARED_RATE = 1e6
 """The largest learning rate of a run that may share an optimizer; with a larger one the rates of others overflow."""
@@ -72,7 +73,8 @@ def assemble(config: TrainConfig) -> RunComponents:
 
 def data_of(config: TrainConfig) -> Data:
     """The data of a configuration, loaded once for all runs that use it at the same time."""
-    source = json.dumps([str(project_root()), {**config.data.to_dict(), "batch_size": None}])
+    values = {**config.data.to_dict(), "batch_size": None}
+    source = json.dumps([str(project_root()), values, code_of(values)])
     data = _in_memory.get((source, _stamps(_files.get(source, ()))))
     if data is None:
         read: Data = built("data.source", config.data.source)

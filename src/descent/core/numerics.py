@@ -19,3 +19,8 @@ def configure_torch() -> None:
     """
     torch.set_flush_denormal(True)
     os.environ[ASK_NVML] = "0"
+
+
+def flushes_denormal() -> bool:
+    """Whether numbers too small to be normal floats are flushed to 0 in this thread."""
+    return bool(torch.tensor([1e-40]).mul(1) == 0)

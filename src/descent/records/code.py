@@ -1,15 +1,21 @@
-"""The code that a configuration names: the user's own sources, and the versions of installed packages; imports none."""
+"""The code that a configuration names: the user's own sources, and the versions of installed packages; imports none.
+
+Both are as they are now: a process that lives long sees files that were edited and packages that were installed.
+"""
 
 import ast
 import hashlib
 import site
+import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from descent.errors import UserError
 
 ALWAYS = "torch"
 """The package whose version every result depends on."""
@@ -17,6 +23,8 @@ PACKAGES = {"site-packages", "dist-packages"}
 """The names of folders of installed packages, also of those that a .pth file or PYTHONPATH adds."""
 SKIPPED = ("descent", "hydra")
 """Packages whose targets are in the key by other means, or only look others up."""
+MAIN = "__main__"
+"""The module of what a notebook's cells or a script define."""
 
 
 def code_of(config: Mapping[str, Any]) -> dict[str, str]:
@@ -25,17 +33,32 @@ def code_of(config: Mapping[str, Any]) -> dict[str, str]:
     Returns:
         By name, the version of each installed package, and the SHA-256 of each module of the user's own, with those of
         his that it imports. A module that is imported by a computed name is not seen.
+
+    Raises:
+        UserError: for a target that is in no file.
     """
-    code = {ALWAYS: _version(ALWAYS)}
+    packages = (target.partition(".")[0] for target in _targets(config))
+    versions = {package: _version(package) for package in packages if package not in SKIPPED and not _is_own(package)}
+    return {ALWAYS: _version(ALWAYS), **versions, **own_modules(config)}
+
+
+def own_modules(config: Mapping[str, Any]) -> dict[str, str]:
+    """The SHA-256 of each module of the user's own behind the targets of a configuration, by name.
+
+    Raises:
+        UserError: for a target that is in no file.
+    """
+    modules: dict[str, str] = {}
     for target in _targets(config):
-        package = target.partition(".")[0]
-        if package in SKIPPED:
-            continue
+        package, _, name = target.partition(".")
+        if package == MAIN:
+            raise UserError(
+                f"{target}: what a notebook or a script defines itself is in no file that a run could be told apart "
+                f"by; put it into one (%%writefile my_module.py) and name it my_module.{name}"
+            )
         if _is_own(package):
-            code |= {module: hashlib.sha256(source).hexdigest() for module, source in _sources(target).items()}
-        else:
-            code[package] = _version(package)
-    return code
+            modules |= {module: hashlib.sha256(source).hexdigest() for module, source in _sources(target).items()}
+    return modules
 
 
 def _targets(value: object) -> Iterator[str]:
@@ -53,9 +76,19 @@ def _targets(value: object) -> Iterator[str]:
             yield from _targets(part)
 
 
-@cache
 def _version(package: str) -> str:
     """The version of the distribution that has a package; nothing for one of Python's own, or that is not there."""
+    # The one that is imported stays in memory, whatever is installed later.
+    return _version_since(package, None if package in sys.modules else _last_install())
+
+
+def _last_install() -> tuple[int, ...]:
+    """When something was last installed or removed."""
+    return tuple(folder.stat().st_mtime_ns for folder in installed_folders() if folder.exists())
+
+
+@cache
+def _version_since(package: str, _: tuple[int, ...] | None) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
@@ -64,21 +97,21 @@ def _version(package: str) -> str:
 
 def _is_own(package: str) -> bool:
     """Whether a package of the top level is the user's: it is somewhere, and not among what installers put there."""
-    paths = _paths(package)
-    return bool(paths) and not any(map(_is_installed, paths))
+    paths = [] if package in SKIPPED else _paths(package)
+    return bool(paths) and not any(map(is_installed, paths))
 
 
-def _is_installed(path: Path) -> bool:
-    """Whether a module's file or folder is in a folder of installed packages, be it this environment's or another's."""
+def is_installed(path: Path) -> bool:
+    """Whether a file or a folder is one of Python's own, or in a folder of installed packages, be it another's."""
     is_in_packages = not PACKAGES.isdisjoint(part.name for part in path.parents)
-    return is_in_packages or any(path.is_relative_to(folder) for folder in _installed())
+    return is_in_packages or any(path.resolve().is_relative_to(folder) for folder in installed_folders())
 
 
 def _paths(package: str) -> list[Path]:
     """The file of a module of the top level, or the folders of a package; nothing for one that has neither."""
     try:
-        spec = find_spec(package)
-    except (ImportError, ValueError):  # it is being imported, or hidden
+        spec = _spec(package)
+    except ImportError:
         return []
     if spec is None:
         return []
@@ -87,8 +120,14 @@ def _paths(package: str) -> list[Path]:
     return [Path(spec.origin).resolve()] if spec.has_location and spec.origin else []
 
 
+def _spec(package: str) -> ModuleSpec | None:
+    """Where a package of the top level would be imported from now, which may be elsewhere than it was."""
+    specs = (finder.find_spec(package, None) for finder in sys.meta_path)
+    return next((spec for spec in specs if spec is not None), None)
+
+
 @cache
-def _installed() -> tuple[Path, ...]:
+def installed_folders() -> tuple[Path, ...]:
     """The folders of Python's own modules, and those into which installers put packages."""
     paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     return tuple(Path(path).resolve() for path in (*paths, *site.getsitepackages(), site.getusersitepackages()))

@@ -3,6 +3,7 @@
     sweep.json    what the sweep is: id, name, problem, params, tags; written once, at the start
     config.yaml   the configuration that its jobs have in common
     jobs/*.json   the state of each job; written by the process of the job
+    compared.json the folders of the runs, if they are not jobs' but were selected for a comparison
     basins.npz    the outcomes for every start at every learning rate, if the sweep is a map
     state.json    the state of the sweep: its status, its metrics, its best run
 
@@ -38,6 +39,7 @@ SWEEP = "sweep.json"
 STATE = "state.json"
 RUNS = "runs.csv"
 BASINS = "basins.npz"
+COMPARED = "compared.json"
 SEVERAL = "several problems"
 """The MLflow experiment of a sweep whose runs are not all of one problem."""
 SWEPT = "sweep."
@@ -152,9 +154,19 @@ class SweepRecord:
         states = [json.loads(path.read_text(encoding="utf-8")) for path in (self.files / "jobs").glob("*.json")]
         return sorted((JobState(**state) for state in states), key=lambda job: job.name)
 
+    def write_compared(self, runs: Iterable[RunRecord]) -> None:
+        """Write which runs are compared, where they are not those of jobs."""
+        root, folders = project_root(), [run.folder.absolute() for run in runs]
+        places = [str(folder.relative_to(root) if folder.is_relative_to(root) else folder) for folder in folders]
+        write_atomically(self.files / COMPARED, json.dumps(places, indent=2) + "\n")
+
     def runs(self) -> list[RunRecord]:
-        """The existing records of the jobs' runs."""
-        folders = [project_root() / job.folder for job in self.jobs() if job.folder is not None]
+        """The existing records of the runs, the jobs' or those that were selected."""
+        if (self.files / COMPARED).exists():
+            places = json.loads((self.files / COMPARED).read_text(encoding="utf-8"))
+        else:
+            places = [job.folder for job in self.jobs() if job.folder is not None]
+        folders = [project_root() / place for place in places]
         return [RunRecord(folder) for folder in folders if (folder / RECORD / HEADER).exists()]
 
     def save_basins(self, **arrays: "NDArray[Any]") -> None:

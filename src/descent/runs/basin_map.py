@@ -6,6 +6,8 @@ import numpy as np
 
 from descent.core.build import problem_of
 from descent.core.config import TrainConfig
+from descent.core.own_modules import forget_outdated
+from descent.records.code import own_modules
 from descent.records.folder import write_atomically
 from descent.records.run import coordinates
 from descent.records.sweep import SweepRecord
@@ -26,6 +28,7 @@ def train_map(config: TrainConfig, sweep: SweepRecord) -> None:
         draw_basins(sweep)
         print(f"{sweep.header.name}: {where} holds this map already; remove it to train it again")
         return
+    forget_outdated(own_modules(config.to_dict()))
     result = basins(config)
     position = problem_of(config).position()
     rest = zip(coordinates(len(position))[1:], position[1:], strict=True)

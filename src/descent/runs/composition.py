@@ -114,7 +114,7 @@ class CommandLine(Generic[Schema]):
 
     @contextmanager
     def hydra(self) -> Iterator[Hydra]:
-        """Hydra, with the search path of the command line, at whose end are the package's own configurations."""
+        """Hydra, in place of one that the caller may have initialized; the package's configurations are found last."""
         setbase("1.3")
         search_path = create_config_search_path(self.config_path)
         folders = []
@@ -126,13 +126,14 @@ class CommandLine(Generic[Schema]):
             folders.append(("descent", PACKAGE_CONF))
         for provider, folder in folders:  # in this order after the project's, and before Hydra's last
             search_path.prepend(provider, f"file://{folder.resolve()}", anchor=SearchPathQuery(provider="schema"))
+        of_process = GlobalHydra.instance()
+        before = of_process.hydra
         with as_user_errors():
             try:
-                hydra = Hydra(self.config_name, SweepLoader(search_path))
-                GlobalHydra.instance().initialize(hydra)
-                yield hydra
+                of_process.hydra = Hydra(self.config_name, SweepLoader(search_path))
+                yield of_process.hydra
             finally:
-                GlobalHydra.instance().clear()
+                of_process.hydra = before
 
     def _composed(self, hydra: Hydra, overrides: Sequence[str]) -> DictConfig:
         try:

@@ -21,6 +21,7 @@ from descent.core.training.plan import Plan
 from descent.core.training.stepper import SingleStepper
 from descent.core.training.training_run import RunComponents, TrainingRun, place
 from descent.errors import UserError, user_errors
+from descent.records.code import code_of
 from descent.records.folder import now
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
 from descent.render.run_views import player_of
@@ -37,7 +38,7 @@ _tried: set[str] = set()
 def dry_run(config: TrainConfig, components: RunComponents) -> None:
     """Take a step on copies, evaluate it, resume it from a checkpoint, and draw it.
 
-    Configurations that differ only in seed, start and learning rate are tried once in a process.
+    Configurations of the same code that differ only in seed, start and learning rate are tried once in a process.
 
     Raises:
         UserError: if one of these fails; it says which, and why.
@@ -55,7 +56,7 @@ def _key(config: TrainConfig) -> str:
     values["trainer"] = [config.trainer.accumulate, config.trainer.clip_norm]
     values["problem"].pop("start", None)
     values["optimizer"].pop("lr")
-    return json.dumps(values)
+    return json.dumps([values, code_of(values)])
 
 
 def _smaller(components: RunComponents) -> RunComponents:

@@ -22,7 +22,7 @@ from descent.runs.hydra_errors import one_line
 from descent.runs.sweep_identity import header_of
 
 if TYPE_CHECKING:
-    from descent.compare.comparison import Comparison
+    from descent.comparisons.comparison import Comparison
 
 SWEEPS = "sweeps"
 """The folder of sweeps, unless the command line names another; as in conf/train.yaml."""
@@ -63,7 +63,7 @@ def run_sweep(sweep: SweepRecord, launch: Callable[[], object], listener: Record
         UserError: if another process is running this sweep, the launcher failed, or jobs failed; the runs of the other
             jobs are compared first.
     """
-    from descent.compare.comparison import compare_sweep
+    from descent.comparisons.comparison import compare_sweep
 
     refusal = f"another process is running this sweep ({sweep.folder}); wait for it, or end it"
     with folder_lock(sweep.folder, refusal, wait=False):

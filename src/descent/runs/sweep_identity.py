@@ -5,7 +5,7 @@ import json
 
 from omegaconf import DictConfig, OmegaConf
 
-from descent.compare.grouping import run_label
+from descent.comparisons.grouping import run_label
 from descent.errors import UserError
 from descent.records.code import code_of
 from descent.records.folder import now

@@ -11,13 +11,14 @@ from threading import get_ident
 
 from descent.core.build import assemble
 from descent.core.config import TrainConfig
+from descent.core.own_modules import forget_outdated
 from descent.core.training.checkpoint import PREVIOUS
 from descent.core.training.evaluation import result_of
 from descent.core.training.landscape import TrainedRun
 from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 from descent.project import project_root
-from descent.records.code import code_of
+from descent.records.code import code_of, own_modules
 from descent.records.folder import RECORD, VIEWS, now
 from descent.records.lineage import dvc_tags, git_tags, hashed_examples, hashed_inputs, run_key
 from descent.records.listener import NullListener, RecordListener
@@ -68,6 +69,7 @@ def tracked_run(
         UserError: for a configuration that can't be trained.
     """
     request, listener = request or RunRequest(), listener or NullListener()
+    forget_outdated(own_modules(config.to_dict()))
     components = assemble(config)
     header = _header(config, components, request)
     folder = folder_of(config, header.key)

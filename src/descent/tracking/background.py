@@ -52,6 +52,10 @@ class BackgroundSync:
         if kind is not KeyboardInterrupt:
             for reason in self.finish():
                 print(f"not in MLflow yet: {reason} (the run record is complete)", file=sys.stderr)
+        elif self._process is not None:  # it ends with what it was sent
+            self._stdin.close()
+            self._stderr.close()
+            self._process.returncode = self._process.poll() or 0  # nobody will wait for it
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the process, unless it runs already; it ends soon after this one at the latest.

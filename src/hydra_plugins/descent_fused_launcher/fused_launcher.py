@@ -22,7 +22,7 @@ ConfigStore.instance().store(group="hydra/launcher", name="fused", node=FusedLau
 
 @runtime_checkable
 class OpeningTask(Protocol):
-    """A task whose jobs can be opened, all trained at once, and closed (`descent.commands.train.SweepTask`)."""
+    """A task whose jobs can be opened, all trained at once, and closed (`descent.runs.sweep_task.SweepTask`)."""
 
     def open(self, composed: Any) -> AbstractContextManager[Any]:
         """The context of a job, with the `run` to train, and its `value` once it is closed."""

@@ -3,20 +3,20 @@
 All are callbacks of Lightning's, whose module is a `Descent`, of one run or of a batch of them.
 """
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 from torch.nn.utils import parameters_to_vector
-from tqdm import tqdm
 
 from descent.core.data.examples import Data
 from descent.core.training.checkpoint import save
 from descent.core.training.evaluation import evaluate
 from descent.core.training.module import Descent
 from descent.core.training.plan import Plan
+from descent.core.training.progress import progress_bar
 from descent.core.training.stepper import StepBlock
 from descent.core.training.training_run import TrainingRun
 from descent.records.folder import now
@@ -134,17 +134,17 @@ class Checkpointer(Callback):
 
 
 class ProgressBar(Callback):
-    """A bar of the steps taken, on a terminal only."""
+    """A bar of the steps taken, on a terminal or in a notebook."""
 
     def __init__(self, plan: Plan, description: str | None = None) -> None:
         self.plan, self.description = plan, description
+        self.until_removed = ExitStack()
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Show the bar, from the first step that is still to take."""
         taken = pl_module.stepper.steps_taken
-        self.bar = tqdm(
-            desc=self.description, total=self.plan.steps, initial=taken, unit="step", disable=None, leave=False
-        )
+        bar = progress_bar(desc=self.description, total=self.plan.steps, initial=taken, unit="step")
+        self.bar = self.until_removed.enter_context(bar)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Update it."""
@@ -155,19 +155,8 @@ class ProgressBar(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:
         """Remove it."""
-        self.bar.close()
+        self.until_removed.close()
 
-
-class ProgressBarHandler(logging.Handler):
-    """Prints log messages above a progress bar."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print a message."""
-        tqdm.write(self.format(record))
-
-
-def configure_logging() -> None:
-    """Print what training logs, which is each evaluation, for a user who waits for a single run."""
-    logger = logging.getLogger("descent")
-    logger.setLevel(logging.INFO)
-    logger.addHandler(ProgressBarHandler())
+    def on_exception(self, trainer: Trainer, pl_module: Any, exception: BaseException) -> None:
+        """Remove it."""
+        self.until_removed.close()

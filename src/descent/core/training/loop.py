@@ -1,6 +1,7 @@
 """The training loop: Lightning's, over chunks of steps, for one run or for a batch of them."""
 
 import logging
+import signal
 import warnings
 from collections.abc import Sequence
 
@@ -40,8 +41,10 @@ def fit(runs: Sequence[TrainingRun], callbacks: Sequence[Callback], chunk_size: 
             enable_progress_bar=False,
             enable_model_summary=False,
         )
+        on_interrupt = signal.getsignal(signal.SIGINT)
         try:
             trainer.fit(Descent(stepper), chunks)
-        except SystemExit as stop:  # which is what Lightning makes of Ctrl-C
+        except SystemExit as stop:  # which is what Lightning makes of Ctrl-C, whose next ones it ignores for good
+            signal.signal(signal.SIGINT, on_interrupt)
             raise KeyboardInterrupt from stop
     stepper.finish()

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare.records import ended_run
+from comparisons.records import ended_run
 from conftest import composed_in, make_project
 
-from descent.compare.comparison import compare_runs
-from descent.compare.grouping import ended_runs, group_runs
-from descent.compare.pictures import comparison_pictures
+from descent.comparisons.comparison import compare_runs
+from descent.comparisons.grouping import ended_runs, group_runs
+from descent.comparisons.pictures import comparison_pictures
 from descent.records.run import Result, RunRecord
 from descent.records.sweep import SweepState
 from descent.render import stamp
@@ -87,7 +87,7 @@ def test_runs_are_drawn_again_only_where_they_or_the_drawing_changed(
     assert compare_runs("bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
     assert compare_runs("other bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
     assert not compare_runs("other bowls", bowls[:3], "loss/train", "maximize", tmp_path).is_new
-    for drawing in ("compare", "render"):
+    for drawing in ("comparisons", "render"):
         monkeypatch.setattr(stamp, "source_hash", lambda package, drawing=drawing: str(package == drawing))
         assert compare_runs("other bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
 

@@ -6,7 +6,7 @@ import pytest
 from conftest import ROOT
 from tracking.runs import ended_record, start
 
-from descent.compare.selection import select_runs
+from descent.comparisons.selection import select_runs
 from descent.errors import UserError
 from descent.records.run import RunRecord
 from descent.records.sweep import JobState, SweepHeader, SweepRecord, SweepState

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from descent.compare.grouping import GroupedRuns
+from descent.comparisons.grouping import GroupedRuns
 
 Row = dict[str, Any]
 

@@ -2,10 +2,10 @@ import math
 from pathlib import Path
 
 import pytest
-from compare.records import ended_run
+from comparisons.records import ended_run
 from tracking.runs import evaluate, start
 
-from descent.compare.grouping import GroupedRuns, ended_runs, group_runs, run_label
+from descent.comparisons.grouping import GroupedRuns, ended_runs, group_runs, run_label
 from descent.records.run import Result
 
 METRICS = {"loss/train": 0.5, "accuracy/test": 0.9}

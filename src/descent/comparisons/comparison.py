@@ -10,8 +10,8 @@ from pathlib import Path
 
 import yaml
 
-from descent.compare.grouping import EndedRun, ended_runs, group_runs
-from descent.compare.table import table_rows, write_csv
+from descent.comparisons.grouping import EndedRun, ended_runs, group_runs
+from descent.comparisons.table import table_rows, write_csv
 from descent.records.run import CONFIG, RunRecord
 from descent.records.sweep import BEST, RUNS, Status, SweepRecord, SweepState
 from descent.render.stamp import drawing, is_current, stamp_of
@@ -81,14 +81,17 @@ def compare_runs(title: str, records: Sequence[RunRecord], metric: str, directio
 def _draw(title: str, runs: Sequence[EndedRun], views: Path, *, with_pictures: bool) -> bool:
     """Write the table and the pictures of runs, unless they are up to date; return whether anything was written."""
     content = json.dumps([title, [run.record.header.id for run in runs]])
-    stamp = stamp_of(f"runs {hashlib.sha256(content.encode()).hexdigest()}", "compare", "render")
+    stamp = stamp_of(f"runs {hashlib.sha256(content.encode()).hexdigest()}", "comparisons", "render")
     if is_current(views, stamp):
         return False
     grouped = group_runs(runs)
     with drawing(views, stamp) as folder:
         write_csv(folder / RUNS, table_rows(grouped))
         if with_pictures:
-            from descent.compare.pictures import comparison_pictures, save_pictures  # SciPy takes a second to import
+            from descent.comparisons.pictures import (  # SciPy takes a second to import
+                comparison_pictures,
+                save_pictures,
+            )
 
             save_pictures(comparison_pictures(title, grouped), folder)
     return True

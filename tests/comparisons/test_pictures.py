@@ -3,13 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from compare.records import ended_run
+from comparisons.records import ended_run
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
-from descent.compare.grouping import ended_runs, group_runs
-from descent.compare.pictures import comparison_pictures
-from descent.compare.statistics import bootstrap_interval
+from descent.comparisons.grouping import ended_runs, group_runs
+from descent.comparisons.pictures import comparison_pictures
+from descent.comparisons.statistics import bootstrap_interval
 from descent.records.run import Result
 
 RATES, STEPS = ("0.1", "0.01"), (0, 5, 10)

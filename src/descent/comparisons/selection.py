@@ -1,14 +1,16 @@
 """Selects the runs to compare: by folder, by MLflow run id, by key, or by an MLflow filter."""
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from descent.errors import UserError
+from descent.project import project_root
 from descent.records.folder import RECORD
 from descent.records.run import HEADER, RunRecord, run_folders
-from descent.records.sweep import SweepRecord, sweep_folders
+from descent.records.sweep import SWEEP, SweepRecord, sweep_folders
 from descent.tracking.store import as_user_errors, connect
 
 if TYPE_CHECKING:
@@ -41,6 +43,57 @@ def select_runs(selectors: Sequence[str], uri: str) -> list[RunRecord]:
             )
         selected |= {record.header.id: record for record in matches}
     return list(selected.values())
+
+
+def find_record(selector: str, uri: str) -> Path:
+    """The folder of the one record, of a run or of a sweep, that is selected.
+
+    Args:
+        selector: the folder, the beginning of a key (at least 8 digits) or an MLflow run id.
+        uri: the MLflow store to search for an id, and for a key of which the project has no record.
+
+    Raises:
+        UserError: if none or several match, or the store does not answer.
+    """
+    folder = Path(selector)
+    if folder.is_dir():
+        if _is_record(folder):
+            return folder
+        raise UserError(f"{selector} holds no record of a run or a sweep; name the folder of one")
+    folders = _of_key(selector) if KEY.fullmatch(selector) else []
+    if not folders and KEY.fullmatch(selector):
+        folders = _of_id(selector, uri)
+    if len(folders) == 1:
+        return folders[0]
+    found = f"{len(folders)} match ({', '.join(map(os.path.relpath, folders))})" if folders else "no record does"
+    raise UserError(f"{selector}: {found}; name the folder of a run or a sweep, its key or its MLflow run id")
+
+
+def _is_record(folder: Path) -> bool:
+    return any((folder / RECORD / header).exists() for header in (HEADER, SWEEP))
+
+
+def _of_key(key: str) -> list[Path]:
+    """The folders of the project's records whose key begins so."""
+    folders = [project_root() / name for name in ("runs", "sweeps", "comparisons")]
+    runs = [folder for folder in run_folders(folders) if RunRecord(folder).header.key.startswith(key)]
+    return runs + [folder for folder in sweep_folders(folders) if SweepRecord(folder).header.id.startswith(key)]
+
+
+def _of_id(selector: str, uri: str) -> list[Path]:
+    """The folders of the records of the MLflow runs that a key or an id selects: in the project, else of artifacts."""
+    client = connect(uri)
+    with as_user_errors(uri):
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        matches = _matches(client, experiments, selector)
+        records = [Path(client.download_artifacts(match.info.run_id, "")) for match in matches]
+    keys = {folder: _key(folder) for folder in records if _is_record(folder)}
+    return [next(iter(_of_key(key)), folder) for folder, key in keys.items()]
+
+
+def _key(folder: Path) -> str:
+    """The key of the record in a folder."""
+    return RunRecord(folder).header.key if (folder / RECORD / HEADER).exists() else SweepRecord(folder).header.id
 
 
 def _in_folder(folder: Path) -> Iterable[RunRecord]:

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from descent.compare.differences import differing_params
+from descent.comparisons.differences import differing_params
 
 DEFAULTS = {
     "sgd": {"optimizer._target_": "SGD", "optimizer.momentum": "0"},

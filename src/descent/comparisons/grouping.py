@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from descent.compare.differences import SEED, differing_params
+from descent.comparisons.differences import SEED, differing_params
 from descent.records.run import EVALUATIONS, Result, RunRecord
 
 MAX_NUMBER_LENGTH = 7

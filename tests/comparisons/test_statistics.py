@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from descent.compare.statistics import bootstrap_interval, interquartile_mean
+from descent.comparisons.statistics import bootstrap_interval, interquartile_mean
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from descent.compare.grouping import EndedRun, GroupedRuns, SeedGroup
-from descent.compare.statistics import bootstrap_interval, interquartile_mean
+from descent.comparisons.grouping import EndedRun, GroupedRuns, SeedGroup
+from descent.comparisons.statistics import bootstrap_interval, interquartile_mean
 from descent.records.run import EVALUATIONS, STEPS
 from descent.render.bands import Band, bands_picture
 from descent.render.curve import LossCurve
