@@ -5,6 +5,7 @@
 # make bench  set up, run the main job and measure Descent against others, in some half an hour
 # make mutants  set up and count what the tests notice of 400 faults put into the code, one at a time, in some 30 minutes
 # make ui     the MLflow UI on the runs so far
+# make notebook  open the notebooks in JupyterLab
 # make clean  remove everything that these and training made, the runs and the MLflow store included
 PYTHON ?= python3
 PORT ?= 5000
@@ -12,7 +13,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 READY := .venv/ready
 
-.PHONY: all test bench mutants lint ui clean
+.PHONY: all test bench mutants lint ui notebook clean
 
 all: $(READY)
 	$(if $(IMAGES),echo 'images: $(IMAGES)' > conf/main_job.yaml)
@@ -46,6 +47,9 @@ lint: $(READY)
 ui: $(READY)
 	descent ui --port $(PORT)
 
+notebook: $(READY)
+	jupyter lab notebooks
+
 clean:
-	rm -rf .venv runs sweeps comparisons configs seeds gradients reports mlflow.db mlflow.db.lock mlartifacts data/digits data/fashion_mnist data/mnist data/noisy_polynomial/points.* \
+	rm -rf .venv runs sweeps comparisons configs seeds gradients reports notebooks/my_project mlflow.db mlflow.db.lock mlartifacts data/digits data/fashion_mnist data/mnist data/noisy_polynomial/points.* \
 		dvc_plots .dvc/cache .dvc/tmp .mypy_cache .mutants .pytest_cache .ruff_cache src/*.egg-info

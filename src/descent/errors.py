@@ -8,6 +8,10 @@ from difflib import get_close_matches
 class UserError(Exception):
     """An error that a user can cause and fix; it says in one line what is wrong, where, and what to do."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 @contextmanager
 def user_errors(failure: str) -> Iterator[None]:

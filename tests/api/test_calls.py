@@ -1,4 +1,5 @@
 import logging
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,12 +54,11 @@ def test_a_sweep_is_that_of_the_command_and_calls_take_turns(project: Path) -> N
     assert {path.name for path in (project / "sweeps").iterdir()} >= {swept.folder.name, ready.folder.name}
 
 
-@pytest.mark.usefixtures("project")
-def test_runs_of_all_kinds_are_compared_and_found_again(empty_store: Path) -> None:
-    store = f"sqlite:///{empty_store}"
+def test_runs_of_all_kinds_are_compared_and_found_again(project: Path, empty_store: Path) -> None:
+    shutil.copy(empty_store, project)
     run = descent.train("problem=bowl", "optimizer.lr=0.3", *QUICK)
     swept = descent.sweep("problem=bowl", "optimizer.lr=0.1,0.2", *QUICK)
-    compared = descent.compare(run, swept, run.folder, uri=store)
+    compared = descent.compare(run, swept, run.folder)
     assert {one.folder for one in compared.runs} == {run.folder, *(one.folder for one in swept.runs)}
     assert compared.best is not None
     assert compared.best.params["optimizer.lr"] == "0.3"
@@ -66,7 +66,7 @@ def test_runs_of_all_kinds_are_compared_and_found_again(empty_store: Path) -> No
         key = there.folder.name.rpartition("-")[2]
         assert type(descent.load(there.folder)) is type(there)
         assert descent.load(key).folder == there.folder
-    assert descent.compare(compared, uri=store).folder == compared.folder
+    assert descent.compare(compared).folder == compared.folder
 
 
 @pytest.mark.usefixtures("project")
@@ -106,8 +106,9 @@ def test_jobs_that_fail_are_an_exception_and_the_others_are_compared(
 @pytest.mark.parametrize("place", ["runs", "0123456789", "no such folder"])
 def test_what_is_not_there_is_refused(project: Path, place: str, empty_store: Path) -> None:
     (project / "runs").mkdir()
+    shutil.copy(empty_store, project)
     with pytest.raises(descent.UserError, match=f"^{place}"):
-        descent.load(place, uri=f"sqlite:///{empty_store}")
+        descent.load(place)
 
 
 @pytest.mark.usefixtures("project")
@@ -158,7 +159,7 @@ def test_ctrl_c_passes_through_and_the_next_call_resumes(monkeypatch: pytest.Mon
     import signal
 
     words = ("problem=bowl", "trainer.max_steps=3000", "trainer.chunk_size=10", "tracking=none")
-    handler = signal.getsignal(signal.SIGINT)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job ignores
     with monkeypatch.context() as patch:
         from descent.core.training.callbacks import Checkpointer
 
@@ -171,6 +172,7 @@ def test_ctrl_c_passes_through_and_the_next_call_resumes(monkeypatch: pytest.Mon
         patch.setattr(Checkpointer, "_save", interrupted)
         with pytest.raises(KeyboardInterrupt):
             descent.train(*words, "trainer.checkpoint_seconds=0")
-    assert signal.getsignal(signal.SIGINT) is handler
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
     run = descent.train(*words)
     assert run.steps["step"].tolist() == list(range(1, 3001))

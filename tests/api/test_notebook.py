@@ -1,12 +1,13 @@
 """A real kernel, which trains, edits its own module, trains again and compares."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+from kernels import execute
 
 CELLS = (
     "import descent",
@@ -25,14 +26,14 @@ def test_a_notebook_trains_edits_and_compares(project: Path, empty_store: Path) 
     shutil.copy(empty_store, project)
     v4: Any = nbformat.v4
     notebook = v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in CELLS])
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(project)}}).execute()
+    notebook.cells.append(v4.new_code_cell("descent.train('himelblau')", metadata={"tags": ["raises-exception"]}))
+    shown = execute(notebook, project)
     outputs = [cell.outputs for cell in notebook.cells]
-    of_stderr = [output.text for cell in outputs for output in cell if output.get("name") == "stderr"]
-    assert of_stderr == []
     html = ["".join(output.data.get("text/html", "") for output in cell if "data" in output) for cell in outputs]
     assert '<iframe sandbox="allow-scripts"' in html[2]
-    first, second = map(float, "".join(o.text for o in outputs[4] if o.get("name") == "stdout").split()[-2:])
+    first, second = map(float, shown[4].split()[-2:])
     assert first == pytest.approx(-3 * 0.98**20)
     assert second == pytest.approx(-3 * 0.96**20)
     assert "data:image/png;base64," in html[5]
     assert "data:image/png;base64," in html[6]
+    assert re.fullmatch(r"UserError: experiment=himelblau: there is no such choice; .*", shown[-1])

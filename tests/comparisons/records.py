@@ -15,11 +15,12 @@ def ended_run(
     result: Result = "finished",
     evaluations: Sequence[Mapping[str, float | None]] = (),
     problem: str = "x squared",
+    **header: object,
 ) -> RunRecord:
     """A run that has ended; each evaluation has a `step` and metrics, and by default there is one, at the end."""
     evaluations = evaluations or [{"step": 20, **metrics}]
     rows = {STEPS: 20, EVALUATIONS: len(evaluations)}
-    with start(folder, 20, params=dict(params), problem=problem, rows=rows) as record:
+    with start(folder, 20, params=dict(params), problem=problem, rows=rows, **header) as record:
         for evaluation in evaluations:
             record.append(EVALUATIONS, [{"step": evaluation["step"], "timestamp": 0, **evaluation}])
         record.finish(result, 20, metrics)

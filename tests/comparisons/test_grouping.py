@@ -36,6 +36,18 @@ def test_an_ended_run_has_the_parameters_and_the_result_of_its_record(tmp_path: 
     )  # fmt: skip
 
 
+def test_runs_of_other_code_are_of_another_group_and_others_are_not_named_by_it(tmp_path: Path) -> None:
+    code = {"first": {"torch": "2.14.1", "mine": "1" * 64}, "edited": {"torch": "2.14.1", "mine": "2" * 64}}
+    records = [
+        *(ended_run(tmp_path / name, {"optimizer": "mine"}, METRICS, code=code[name]) for name in code),
+        ended_run(tmp_path / "adam", {"optimizer": "adam"}, METRICS, code={"torch": "2.14.1"}),
+    ]
+    grouped = group_runs(ended_runs(records))
+    assert [group.kind for group in grouped.groups] == ["mine mine=1111111", "mine mine=2222222", "adam"]
+    assert grouped.x_param is None
+    assert group_runs(ended_runs(records[1:])).differing_params == ["optimizer"]
+
+
 def test_a_running_run_is_left_out(tmp_path: Path) -> None:
     running = start(tmp_path / "a", 20)
     assert [run.record.folder.name for run in ended_runs([running, ended_run(tmp_path / "b", {}, {})])] == ["b"]

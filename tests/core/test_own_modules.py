@@ -3,6 +3,7 @@ import os
 import py_compile
 import sys
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,14 @@ def test_the_folder_of_the_project_is_searched_first_and_once(project: Path, mon
     search_project()
     assert sys.path[:2] == [str(project), "elsewhere"]
     assert sys.path.count(str(project)) == 1
+
+
+def test_modules_that_another_finder_loads_stay_as_well(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(mine, 1)
+    value_now()
+    sys.modules.pop("mine_a")
+    monkeypatch.setattr(sys, "meta_path", [PathFinder, *sys.meta_path])
+    value_now()
+    before = sys.modules["mine_a"]
+    value_now()
+    assert sys.modules["mine_a"] is before

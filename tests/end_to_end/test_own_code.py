@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from end_to_end.commands import BIN, run
 
 TRAIN = (
@@ -11,6 +12,7 @@ TRAIN = (
 SURFACE = "from my_steepness import STEEPNESS\n\n\ndef height(x, y):\n    return STEEPNESS * (x**2 + y**2)\n"
 
 
+@pytest.mark.services
 def test_a_run_is_trained_again_when_its_own_module_or_one_that_it_imports_was_edited(project: Path) -> None:
     def last_line() -> str:
         done = run(BIN / "descent", *TRAIN, cwd=project)

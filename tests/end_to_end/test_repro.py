@@ -33,6 +33,7 @@ def stages_run(output: str) -> list[str]:
     return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
 
+@pytest.mark.services
 def test_the_main_job_goes_through_and_a_changed_point_reruns_what_depends_on_it(
     clone: Path, small_data: Path, empty_store: Path
 ) -> None:

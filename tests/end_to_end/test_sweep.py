@@ -101,6 +101,7 @@ def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Pat
         assert logged == [(row[0], row[column]) for row in steps.rows]
 
 
+@pytest.mark.services
 def test_two_sweeps_at_once_share_the_job_that_both_have(project: Path) -> None:
     store = f"sqlite:///{project}/mlflow.db"
     common = (*SHORT, "tracking.flush_timeout=300")

@@ -1,6 +1,7 @@
 import signal
 from pathlib import Path
 
+import pytest
 from end_to_end.commands import here, run, started
 from end_to_end.sweeps import COMMAND, JOBS, children
 from tracking.runs import rows
@@ -23,6 +24,7 @@ def finished(project: Path) -> int:
     return len(list(project.glob("runs/*/record/result.json")))
 
 
+@pytest.mark.services
 def test_a_sweep_that_is_killed_and_issued_again_has_every_run_once(project: Path) -> None:
     with started(*SWEEP, cwd=project) as sweep:
         assert eventually(lambda: finished(project) == 2 and any(unfinished(project)), seconds=120)
@@ -37,6 +39,7 @@ def test_a_sweep_that_is_killed_and_issued_again_has_every_run_once(project: Pat
     assert not list(project.glob("runs/*.unfinished"))
 
 
+@pytest.mark.services
 def test_jobs_that_are_trained_together_are_jobs_like_others(project: Path) -> None:
     with started(*SWEEP, "hydra/launcher=fused", cwd=project) as sweep:
         assert eventually(lambda: len(unfinished(project)) >= 3, seconds=120)

@@ -2,11 +2,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from tracking.runs import ended_record, rows
 
 PROCESSES, STEPS_EACH = 4, 1500
 
 
+@pytest.mark.services
 def test_many_processes_at_once_lose_nothing_in_a_new_sqlite_store(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}"
     records = [ended_record(tmp_path / f"run{number}", STEPS_EACH) for number in range(PROCESSES)]

@@ -30,7 +30,7 @@ def trained_problem(record: RunRecord) -> Problem:
     with session():
         differences = "; ".join(_differences(record, config))
         if differences:
-            warnings.warn(f"{where} was trained with other code than is here: {differences}", stacklevel=4)
+            warnings.warn(f"{where} was trained with other code than is here: {differences}", stacklevel=3)
         forget_outdated(own_modules(config.to_dict()))
         checkpoint = Checkpoint.load(record.files)
         if checkpoint is None:

@@ -1,12 +1,21 @@
-"""Reads ended runs from their records, and groups them by everything except the seed."""
+"""Reads ended runs from their records, and groups them by everything except the seed.
+
+Runs of equal parameters can be of different code: of a module of the user's before and after an edit, or of two
+versions of a package. Where they are, the code is among their parameters.
+"""
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from descent.comparisons.differences import SEED, differing_params
 from descent.records.run import EVALUATIONS, Result, RunRecord
 
+CODE = "code."
+"""What the names of modules and packages begin with, as parameters."""
+DIGEST_LENGTH = 7
+"""Of the digests of modules, as parameters."""
 MAX_NUMBER_LENGTH = 7
 """Longer numbers are rounded to four digits in the label of a run."""
 
@@ -17,7 +26,7 @@ class EndedRun:
 
     Args:
         record: its record.
-        params: its parameters, flat.
+        params: its parameters, flat, with the code that differs between the runs that have it.
         result: how it ended.
         steps: the number of steps it took.
         metrics: its final metrics.
@@ -51,12 +60,23 @@ class EndedRun:
 
 def ended_runs(records: Sequence[RunRecord]) -> list[EndedRun]:
     """The runs that have ended; the other records are left out."""
+    endings = [(record, ending) for record in records if (ending := record.ending()) is not None]
+    differing = _differing_code([record for record, _ in endings])
     runs = []
-    for record in records:
-        ending = record.ending()
-        if ending is not None:
-            runs.append(EndedRun(record, record.header.params, ending.result, ending.step, record.metrics()))
+    for record, ending in endings:
+        header = record.header
+        code = {f"{CODE}{name}": header.code[name][:DIGEST_LENGTH] for name in differing if name in header.code}
+        runs.append(EndedRun(record, header.params | code, ending.result, ending.step, record.metrics()))
     return runs
+
+
+def _differing_code(records: Sequence[RunRecord]) -> list[str]:
+    """The names of the modules and packages of which several versions were run."""
+    versions: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        for name, version in record.header.code.items():
+            versions[name].add(version)
+    return sorted(name for name, several in versions.items() if len(several) > 1)
 
 
 def higher_is_better(metric: str) -> bool:
@@ -96,10 +116,11 @@ class GroupedRuns:
 
 def group_runs(runs: Sequence[EndedRun]) -> GroupedRuns:
     """Group runs along the learning rate if it differs, else along the number with the most values."""
-    names = differing_params([run.params for run in runs])
+    names = sorted(differing_params([run.params for run in runs]), key=lambda name: name.startswith(CODE))
     without_seed = [name for name in names if name != SEED]
+    numbers = [name for name in without_seed if not name.startswith(CODE)]
     x_param = max(
-        (name for name in without_seed if all(_number(run.params.get(name)) is not None for run in runs)),
+        (name for name in numbers if all(_number(run.params.get(name)) is not None for run in runs)),
         key=lambda name: (name == "optimizer.lr", len({run.params[name] for run in runs})),
         default=None,
     )
@@ -116,10 +137,11 @@ def group_runs(runs: Sequence[EndedRun]) -> GroupedRuns:
 
 
 def run_label(values: dict[str, str]) -> str:
-    """A short label of a run from its parameters: `adam lr=0.01 seed=2`; long numbers are rounded to four digits."""
+    """A short label of a run from the parameters it has: `adam lr=0.01 seed=2`; long numbers have four digits."""
     return " ".join(
         value if "." not in name and name != SEED else f"{name.rpartition('.')[2]}={_short(value)}"
         for name, value in values.items()
+        if value
     )
 
 

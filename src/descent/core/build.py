@@ -72,15 +72,25 @@ def assemble(config: TrainConfig) -> RunComponents:
 
 
 def data_of(config: TrainConfig) -> Data:
-    """The data of a configuration, loaded once for all runs that use it at the same time."""
+    """The data of a configuration, in memory once for all runs that use it at the same time.
+
+    They are read once as well, while their files are unchanged. What a function gives that names no files is read every
+    time, since nothing else tells whether it has changed.
+    """
     values = {**config.data.to_dict(), "batch_size": None}
     source = json.dumps([str(project_root()), values, code_of(values)])
-    data = _in_memory.get((source, _stamps(_files.get(source, ()))))
-    if data is None:
-        read: Data = built("data.source", config.data.source)
-        check_sizes(read, config.data.features, config.data.classes)
-        data = _in_memory[source, _stamps(read.files)] = _prepared(read, config.data)
+    if source in _files and (data := _in_memory.get((source, _stamps(_files[source])))) is not None:
+        return data
+    read: Data = built("data.source", config.data.source)
+    check_sizes(read, config.data.features, config.data.classes)
+    if read.files or read.digest is None:
         _files[source] = read.files
+        key: Hashable = (source, _stamps(read.files))
+    else:
+        key = (source, read.digest)
+    data = _in_memory.get(key)
+    if data is None:
+        data = _in_memory[key] = _prepared(read, config.data)
     return data
 
 

@@ -44,6 +44,8 @@ def forget_outdated(modules: Mapping[str, str]) -> None:
         for name in (*_imported, *modules):
             sys.modules.pop(name, None)
         _imported.clear()
+    # From these sources they are imported next, be it by a finder that stands before ours.
+    _imported.update((name, digest) for name, digest in modules.items() if name not in sys.modules)
 
 
 class OwnFinder:

@@ -189,12 +189,14 @@ def test_tensors_that_a_function_returns_are_trained_on_and_their_change_trains_
         "+data.source.train.path=numbers.npy", "data.batch_size=null", "network=perceptron", "network.sizes=[1,1]",
         "trainer.max_steps=3", "name=line",
     )  # fmt: skip
-    first = train(composed(*words))
+    first, in_use = train(composed(*words)), data_of(composed(*words))
     assert train(composed(*words)).was_finished
+    assert data_of(composed(*words)) is in_use
     listed = train(composed(*words, "data.source.files=[numbers.npy]"))
     assert [source.path for source in RunRecord(listed.folder).header.inputs] == ["numbers.npy", ""]
     np.save(project / "numbers.npy", np.linspace(-1, 2, 30))
     assert train(composed(*words)).folder != first.folder
+    assert data_of(composed(*words)) is not in_use
     with pytest.raises(UserError, match=r"^data.source.files: there is no nowhere; name files and folders"):
         data_of(composed(*words, "data.source.files=[nowhere]"))
 
