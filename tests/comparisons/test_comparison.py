@@ -86,10 +86,10 @@ def test_runs_are_drawn_again_only_where_they_or_the_drawing_changed(
     assert not set(times()) & set(drawn)
     assert compare_runs("bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
     assert compare_runs("other bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
-    assert not compare_runs("other bowls", bowls[:3], "loss/train", "maximize", tmp_path).is_new
+    assert compare_runs("other bowls", bowls[:3], "loss/train", "maximize", tmp_path).is_new
     for drawing in ("comparisons", "render"):
         monkeypatch.setattr(stamp, "source_hash", lambda package, drawing=drawing: str(package == drawing))
-        assert compare_runs("other bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
+        assert compare_runs("other bowls", bowls[:3], "loss/train", "maximize", tmp_path).is_new
 
 
 def test_maximizing_picks_the_run_with_the_highest_value(bowls: list[RunRecord], tmp_path: Path) -> None:
@@ -101,20 +101,20 @@ def test_maximizing_picks_the_run_with_the_highest_value(bowls: list[RunRecord],
     ("metric", "direction", "best"),
     [("loss/train", "minimize", "b"), ("accuracy/test", "maximize", "c"), ("loss/test", "minimize", "a")],
 )
-def test_the_best_run_has_the_metric_and_did_not_diverge(
+def test_the_best_group_has_the_metric_and_did_not_diverge(
     tmp_path: Path, metric: str, direction: str, best: str
 ) -> None:
     runs = [
-        ended_run(tmp_path / "a", {"seed": "1"}, {"loss/train": 0.9, "accuracy/test": 0.1, "loss/test": 0.9}),
-        ended_run(tmp_path / "b", {"seed": "2"}, {"loss/train": 0.1, "accuracy/test": 0.2}),
-        ended_run(tmp_path / "c", {"seed": "3"}, {"loss/train": 0.2, "accuracy/test": 0.3}, "converged"),
-        ended_run(tmp_path / "d", {"seed": "4"}, {"loss/train": 0.0, "accuracy/test": 0.9}, "diverged"),
+        ended_run(tmp_path / "a", {"optimizer": "1"}, {"loss/train": 0.9, "accuracy/test": 0.1, "loss/test": 0.9}),
+        ended_run(tmp_path / "b", {"optimizer": "2"}, {"loss/train": 0.1, "accuracy/test": 0.2}),
+        ended_run(tmp_path / "c", {"optimizer": "3"}, {"loss/train": 0.2, "accuracy/test": 0.3}, "converged"),
+        ended_run(tmp_path / "d", {"optimizer": "4"}, {"loss/train": 0.0, "accuracy/test": 0.9}, "diverged"),
     ]
     comparison = compare_runs("runs", runs, metric, direction, tmp_path)
     assert (comparison.best, comparison.best_record) == (best, f"id-{best}")
     (value,) = [record.metrics()[metric] for record in runs if record.header.name == best]
     assert comparison.value == value
-    assert comparison.best_value == f"{metric} {value}"
+    assert comparison.conclusions[0].startswith(f"best: {best}  {metric} {value}")
     state = comparison.state("FAILED", failed=2)
     assert state == SweepState(
         "FAILED",
@@ -122,7 +122,11 @@ def test_the_best_run_has_the_metric_and_did_not_diverge(
         best,
         f"id-{best}",
         when=state.when,
+        conclusions=[*comparison.conclusions],
     )
+    rows = read(tmp_path / "groups.csv")
+    assert (rows[0]["group"], float(rows[0][metric]), rows[0]["interval"]) == (best, value, "none")
+    assert len(rows) == len([run for run in runs if metric in run.metrics() and run.header.name != "d"])
 
 
 @pytest.mark.parametrize(("result", "metric"), [("diverged", "loss/train"), ("finished", "loss/test")])

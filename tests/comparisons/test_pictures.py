@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 
 from descent.comparisons.grouping import ended_runs, group_runs
 from descent.comparisons.pictures import comparison_pictures
-from descent.comparisons.statistics import bootstrap_interval
+from descent.comparisons.statistics import interval
 from descent.records.run import Result
 
 RATES, STEPS = ("0.1", "0.01"), (0, 5, 10)
@@ -46,10 +46,22 @@ def test_ends_are_interquartile_means_with_their_intervals_along_the_learning_ra
     line, _, (spans,) = bars
     assert_allclose(line.get_xydata(), [[0.01, 6.5], [0.1, 4.5]])
     small, large = np.array(spans.get_segments(), dtype=np.float64)[:, :, 1].tolist()
-    low, _ = bootstrap_interval(ENDS["0.01"])
+    low, _ = interval(ENDS["0.01"])
     assert small == pytest.approx([float(low), 6.5])  # the interval reaches to infinity, and is drawn to the mean
-    assert large == pytest.approx([float(edge) for edge in bootstrap_interval(ENDS["0.1"])])
+    assert large == pytest.approx([float(edge) for edge in interval(ENDS["0.1"])])
     assert [text.get_text() for text in axes.texts] == ["1 of 4"]
+
+
+def test_pictures_say_how_many_seeds_they_are_of_and_which_intervals_they_show(
+    figures: dict[str, Figure], tmp_path: Path
+) -> None:
+    said = "4 to 10 seeds; {} are Student's or bootstrap 95% intervals, or the range where some diverged"
+    assert figures["ends"].get_suptitle() == f"a sweep\n{said.format('bars')}"
+    assert figures["curves_loss_train"].get_suptitle() == f"a sweep\n{said.format('bands')}"
+    single = [ended_run(tmp_path / rate, {"optimizer.lr": rate}, {"loss/train": 1.0}) for rate in RATES]
+    assert (
+        comparison_pictures("a sweep", group_runs(ended_runs(single)))["ends"].get_suptitle().endswith("one seed each")
+    )
 
 
 def test_curves_are_interquartile_means_at_every_evaluation_of_any_run(figures: dict[str, Figure]) -> None:
@@ -60,7 +72,7 @@ def test_curves_are_interquartile_means_at_every_evaluation_of_any_run(figures: 
     assert_allclose(curves["lr=0.01"], [[0, 16.5], [5, 11.5], [10, 6.5]])
     bands = [band.get_paths()[0].get_extents() for band in axes.collections]
     for band, ends in zip(bands, ([6.0, 5.0, 8.0, 7.0], ENDS["0.1"]), strict=True):
-        _, high = bootstrap_interval(ends)
+        _, high = interval(ends)
         assert band.y1 == pytest.approx(10 + high)
 
 

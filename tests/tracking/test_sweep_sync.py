@@ -8,7 +8,7 @@ from tracking.failing_store import failing_after_each_call
 from tracking.runs import CREATED, contents, ended_record, new_store, rows, runs
 from tracking.two_at_once import two_at_once
 
-from descent.records.sweep import RUNS, JobState, Status, SweepHeader, SweepRecord, SweepState, sweep_folders
+from descent.records.sweep import GROUPS, RUNS, JobState, Status, SweepHeader, SweepRecord, SweepState, sweep_folders
 from descent.tracking.saved_view import VIEW_TAG, saved_views, view_address
 from descent.tracking.store import connect
 from descent.tracking.sweep_sync import STATE_TAG, sync_record, sync_sweep
@@ -144,6 +144,20 @@ def test_the_table_of_a_sweep_is_in_the_format_that_mlflow_shows(
         assert table == {"columns": column_names, "data": [["a", cell, ""]]}
     listed = connect(uri).get_run(run_id).data.tags["mlflow.loggedArtifacts"]
     assert json.loads(listed) == [{"path": "runs.json", "type": "table"}]
+
+
+def test_the_conclusions_of_a_sweep_are_its_description_and_its_groups_a_table(uri: str, tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path)
+    for name in (RUNS, GROUPS):
+        (sweep.views / name).write_text("group,seeds\nadam,3\n")
+    lines = ["best: adam  loss/train 0.1", "it is not separable from sgd with 3 seeds, p = 0.2"]
+    sweep.write_state(SweepState("FINISHED", conclusions=lines))
+    run_id = sync_sweep(sweep.folder, uri).run_id
+    tags = connect(uri).get_run(run_id).data.tags
+    assert tags["mlflow.note.content"].split("\n\n")[:2] == lines
+    assert [table["path"] for table in json.loads(tags["mlflow.loggedArtifacts"])] == ["runs.json", "groups.json"]
+    groups = json.loads(Path(connect(uri).download_artifacts(run_id, "groups.json")).read_text())
+    assert groups == {"columns": ["group", "seeds"], "data": [["adam", "3"]]}
 
 
 def test_a_sweep_with_runs_has_a_saved_view_and_a_link_to_it(uri: str, tmp_path: Path) -> None:

@@ -68,8 +68,27 @@ class ComparedRuns:
         return read_runs(path) if path.exists() else pd.DataFrame()
 
     @property
+    def groups(self) -> "DataFrame":
+        """A row for each group of runs that differ in their seed only, the best first: the objective's metric.
+
+        It is the interquartile mean over the seeds, from `low` to `high` with 95 % confidence; `interval` says how that
+        is computed. No rows if the runs are of several problems, or have no such metric.
+        """
+        import pandas as pd
+
+        from descent.records.sweep import GROUPS
+
+        path = self.record.views / GROUPS
+        return pd.read_csv(path, keep_default_na=False) if path.exists() else pd.DataFrame()
+
+    @property
+    def conclusions(self) -> list[str]:
+        """What may be concluded, in lines: the best group, whether it is separable from the second, and cautions."""
+        return self.record.state().conclusions
+
+    @property
     def best(self) -> Run | None:
-        """The best run by the objective; None if all diverged, or if their problems differ."""
+        """The most typical run of the best group by the objective; None if all diverged or their problems differ."""
         best = self.record.state().best_record
         return next((run for run in self.runs if run.record.header.id == best), None)
 
@@ -91,8 +110,11 @@ class ComparedRuns:
         from descent.api.html import picture
 
         where = os.path.relpath(self.folder)
-        line = f"<b>{escape(self.name)}</b>: {len(self.runs)} runs &nbsp; {escape(self._best_line())}"
+        line = f"<b>{escape(self.name)}</b>: {len(self.runs)} runs"
+        conclusions = "".join(f"<p>{escape(line)}</p>" for line in self.conclusions)
         failed = "".join(f"<p>failed: {escape(name)}: {escape(why)}</p>" for name, why in self.failed.items())
         pictures = "".join(f"<div>{picture(path)}</div>" for path in self.pictures)
-        table = self.table.drop(columns="record", errors="ignore").to_html(index=False, max_rows=60)
-        return f"<p>{line} &nbsp; <code>{escape(where)}</code></p>{failed}{table}{pictures}"
+        has_several_seeds = len(self.groups) > 0 and self.groups["seeds"].max() > 1
+        table = self.groups if has_several_seeds else self.table.drop(columns="record", errors="ignore")
+        html = table.to_html(index=False, max_rows=60)
+        return f"<p>{line} &nbsp; <code>{escape(where)}</code></p>{conclusions}{failed}{html}{pictures}"

@@ -27,7 +27,6 @@ def main(words: Sequence[str]) -> None:
     where = os.path.relpath(record.folder)
     results = ", ".join(f"{count} {result}" for result, count in sorted(comparison.results.items()))
     print(f"{record.header.name}: {len(runs)} runs: {results}")
-    if comparison.best:
-        print(f"best: {comparison.best}  {comparison.best_value}")
-    print(f"table {where}/views/runs.csv  pictures {where}/views/*.png")
+    print(*comparison.conclusions, sep="\n", end="\n" if comparison.conclusions else "")
+    print(f"tables {where}/views/*.csv  pictures {where}/views/*.png")
     print(f"MLflow run {sync_sweep(record.folder, arguments.uri).run_id}")

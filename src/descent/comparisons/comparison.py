@@ -1,19 +1,19 @@
-"""Compares runs in a table and in pictures, and picks the best."""
+"""Compares runs in tables and in pictures, and says which group of them is the best, and how surely."""
 
 import hashlib
 import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
-from descent.comparisons.grouping import EndedRun, ended_runs, group_runs
-from descent.comparisons.table import table_rows, write_csv
+from descent.comparisons.grouping import ended_runs, group_runs
+from descent.comparisons.table import group_rows, table_rows, write_csv
 from descent.records.run import CONFIG, RunRecord
-from descent.records.sweep import BEST, RUNS, Status, SweepRecord, SweepState
+from descent.records.sweep import BEST, GROUPS, RUNS, Status, SweepRecord, SweepState
 from descent.render.stamp import drawing, is_current, stamp_of
 
 
@@ -23,30 +23,28 @@ class Comparison:
 
     Args:
         results: how many runs ended with each result.
-        best: the name of the best run; None if all diverged, or if the runs are of several problems.
-        best_record: the id of its record.
-        metric: the metric that ranks the runs.
-        value: the best run's value of it.
-        is_new: whether the table and the pictures were written anew.
+        metric: the metric that ranks groups of runs that differ in their seed only.
+        best: the name of the best group; None if all diverged, or if the runs are of several problems.
+        best_record: the id of the record of its most typical run.
+        value: the group's value of the metric.
+        conclusions: what may be concluded, in lines.
+        is_new: whether the tables and the pictures were written anew.
     """
 
     results: Counter[str]
-    best: str | None
-    best_record: str | None
     metric: str
-    value: float
+    best: str | None = None
+    best_record: str | None = None
+    value: float = math.nan
+    conclusions: tuple[str, ...] = ()
     is_new: bool = True
 
     def state(self, status: Status, failed: int = 0) -> SweepState:
         """The state of a sweep with this result and this number of failed jobs."""
         counts = {f"runs/{result}": float(count) for result, count in self.results.items()}
         best = {f"{BEST}{self.metric}": self.value} if self.best else {}
-        return SweepState(status, {**counts, "runs/failed": float(failed), **best}, self.best, self.best_record)
-
-    @property
-    def best_value(self) -> str:
-        """The metric and its best value, as text."""
-        return f"{self.metric} {self.value:.4g}"
+        metrics = {**counts, "runs/failed": float(failed), **best}
+        return SweepState(status, metrics, self.best, self.best_record, conclusions=[*self.conclusions])
 
 
 def compare_sweep(sweep: SweepRecord) -> Comparison:
@@ -56,52 +54,37 @@ def compare_sweep(sweep: SweepRecord) -> Comparison:
 
 
 def compare_runs(title: str, records: Sequence[RunRecord], metric: str, direction: str, views: Path) -> Comparison:
-    """Compare the runs that have ended, and write a table and pictures into a folder, unless they are up to date.
+    """Compare the runs that have ended, and write tables and pictures into a folder, unless they are up to date.
 
     Args:
         title: of the pictures.
         records: of the runs.
-        metric: ranks the runs.
+        metric: ranks the groups.
         direction: `minimize` or `maximize`.
-        views: the folder for runs.csv and the pictures.
+        views: the folder for runs.csv, groups.csv and the pictures.
     """
     runs = ended_runs(records)
     if not runs:
-        return Comparison(Counter(), None, None, metric, math.nan)
+        return Comparison(Counter(), metric)
+    from descent.comparisons.ranking import conclusions, rank_groups  # SciPy takes a second to import
+
     are_comparable = len({run.record.header.problem for run in runs}) == 1  # losses of different problems are not
-    is_new = _draw(title, runs, views, with_pictures=are_comparable)
-    results: Counter[str] = Counter(run.result for run in runs)
-    best = _best(runs, metric, direction) if are_comparable else None
-    if best is None:
-        return Comparison(results, None, None, metric, math.nan, is_new)
-    header = best.record.header
-    return Comparison(results, header.name, header.id, metric, best.metrics[metric], is_new)
-
-
-def _draw(title: str, runs: Sequence[EndedRun], views: Path, *, with_pictures: bool) -> bool:
-    """Write the table and the pictures of runs, unless they are up to date; return whether anything was written."""
-    content = json.dumps([title, [run.record.header.id for run in runs]])
-    stamp = stamp_of(f"runs {hashlib.sha256(content.encode()).hexdigest()}", "comparisons", "render")
-    if is_current(views, stamp):
-        return False
     grouped = group_runs(runs)
-    with drawing(views, stamp) as folder:
-        write_csv(folder / RUNS, table_rows(grouped))
-        if with_pictures:
-            from descent.comparisons.pictures import (  # SciPy takes a second to import
-                comparison_pictures,
-                save_pictures,
-            )
+    ranked = rank_groups(grouped, metric, direction) if are_comparable else []
+    content = json.dumps([title, metric, direction, [run.record.header.id for run in runs]])
+    stamp = stamp_of(f"runs {hashlib.sha256(content.encode()).hexdigest()}", "comparisons", "render")
+    is_new = not is_current(views, stamp)
+    if is_new:
+        with drawing(views, stamp) as folder:
+            write_csv(folder / RUNS, table_rows(grouped))
+            if are_comparable:
+                from descent.comparisons.pictures import comparison_pictures, save_pictures
 
-            save_pictures(comparison_pictures(title, grouped), folder)
-    return True
-
-
-def _best(runs: Sequence[EndedRun], metric: str, direction: str) -> EndedRun | None:
-    """The best run that has the metric and did not diverge, if any."""
-    ranked = sorted(
-        (run for run in runs if not run.diverged and metric in run.metrics), key=lambda run: run.metrics[metric]
-    )
-    if not ranked:
-        return None
-    return ranked[-1] if direction == "maximize" else ranked[0]
+                write_csv(folder / GROUPS, group_rows(grouped, ranked, metric))
+                save_pictures(comparison_pictures(title, grouped), folder)
+    comparison = Comparison(Counter(run.result for run in runs), metric, is_new=is_new)
+    if not ranked or not math.isfinite(ranked[0].value):
+        return comparison
+    best, lines = ranked[0], conclusions(grouped, ranked, metric)
+    typical = best.typical.record.header.id
+    return replace(comparison, best=best.label, best_record=typical, value=best.value, conclusions=tuple(lines))

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from descent.comparisons.grouping import EndedRun, GroupedRuns, SeedGroup
-from descent.comparisons.statistics import bootstrap_interval, interquartile_mean
+from descent.comparisons.statistics import CONFIDENCE, interquartile_mean, interval, interval_kind
 from descent.records.run import EVALUATIONS, STEPS
 from descent.render.bands import Band, bands_picture
 from descent.render.curve import LossCurve
@@ -47,12 +47,24 @@ def _ends(title: str, grouped: GroupedRuns, metrics: Sequence[str]) -> Figure:
         for group in grouped.groups:
             by_kind.setdefault(group.kind, []).append(group)
         panels[f"{metric} at the end"] = [_line(kind, groups, metric) for kind, groups in by_kind.items()]
-    return rates_picture(title, grouped.x_param or "", panels)
+    return rates_picture(f"{title}\n{_seeds_line(grouped, 'bars')}", grouped.x_param or "", panels)
+
+
+def _seeds_line(grouped: GroupedRuns, shapes: str) -> str:
+    """How many seeds the groups have, and how their intervals, which some shapes show, are computed."""
+    counts = sorted({len(group.runs) for group in grouped.groups})
+    if counts == [1]:
+        return "one seed each"
+    seeds = f"{counts[0]} seeds each" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+    diverged = any(run.diverged for group in grouped.groups for run in group.runs)
+    kinds = dict.fromkeys(interval_kind(np.zeros(count)) for count in counts if count > 1)
+    ranges = ", or the range where some diverged" if diverged and "Student's" in kinds else ""
+    return f"{seeds}; {shapes} are {' or '.join(kinds)} {CONFIDENCE:.0%} intervals{ranges}"
 
 
 def _line(kind: str, groups: Sequence[SeedGroup], metric: str) -> RateLine:
     finals = [np.array([run.final(metric) for run in group.runs]) for group in groups]
-    low, high = zip(*(bootstrap_interval(values) for values in finals), strict=True)
+    low, high = zip(*(interval(values) for values in finals), strict=True)
     return RateLine(
         label=kind,
         x=np.array([group.x or 0.0 for group in groups]),
@@ -70,7 +82,7 @@ def _curves(title: str, grouped: GroupedRuns, metric: str) -> Figure:
         band = _band(grouped, group, metric)
         if band is not None:
             panels.setdefault(group.kind, []).append(band)
-    return bands_picture(title, metric, panels)
+    return bands_picture(f"{title}\n{_seeds_line(grouped, 'bands')}", metric, panels)
 
 
 def _band(grouped: GroupedRuns, group: SeedGroup, metric: str) -> Band | None:
@@ -85,7 +97,7 @@ def _band(grouped: GroupedRuns, group: SeedGroup, metric: str) -> Band | None:
             for run, values_by_step in zip(group.runs, evaluations, strict=True)
         ]
     )
-    low, high = bootstrap_interval(values)
+    low, high = interval(values)
     return Band(_x_label(grouped, group), np.array(steps, float), interquartile_mean(values), low, high)
 
 

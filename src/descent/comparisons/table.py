@@ -1,11 +1,15 @@
-"""The table of a comparison, runs.csv: a row for each run."""
+"""The tables of a comparison: runs.csv, a row for each run, and groups.csv, a row for each group."""
 
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from descent.comparisons.differences import SEED
 from descent.comparisons.grouping import GroupedRuns
+
+if TYPE_CHECKING:
+    from descent.comparisons.ranking import RankedGroup
 
 Row = dict[str, Any]
 
@@ -25,6 +29,28 @@ def table_rows(grouped: GroupedRuns) -> list[Row]:
         }
         for run in runs
     ]
+
+
+def group_rows(grouped: GroupedRuns, ranked: "Sequence[RankedGroup]", metric: str) -> list[Row]:
+    """A row for each group that has the metric, the best first: its parameters, and the metric with its interval."""
+    names = [name for name in grouped.differing_params if name != SEED]
+    rows = []
+    for group in ranked:
+        low, high = group.interval
+        params = group.group.runs[0].params
+        rows.append(
+            {
+                "group": group.label,
+                **{name: params.get(name, "") for name in names},
+                "seeds": len(group.finals),
+                "diverged": sum(run.diverged for run in group.group.runs),
+                metric: group.value,
+                "low": low,
+                "high": high,
+                "interval": group.interval_kind,
+            }
+        )
+    return rows
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:

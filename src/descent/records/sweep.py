@@ -5,7 +5,7 @@
     jobs/*.json   the state of each job; written by the process of the job
     compared.json the folders of the runs, if they are not jobs' but were selected for a comparison
     basins.npz    the outcomes for every start at every learning rate, if the sweep is a map
-    state.json    the state of the sweep: its status, its metrics, its best run
+    state.json    the state of the sweep: its status, its metrics, its best group of runs
 
 The table and the pictures that compare the runs are in `views/`. Each run has a record of its own.
 """
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SWEEP = "sweep.json"
 STATE = "state.json"
-RUNS = "runs.csv"
+RUNS, GROUPS = "runs.csv", "groups.csv"
 BASINS = "basins.npz"
 COMPARED = "compared.json"
 SEVERAL = "several problems"
@@ -45,7 +45,7 @@ SEVERAL = "several problems"
 SWEPT = "sweep."
 """The prefix of swept parameters among the parameters of a sweep."""
 BEST = "best/"
-"""The prefix of the metric that holds the best run's value."""
+"""The prefix of the metric that holds the best group's value."""
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 """The status of a sweep, in MLflow's terms."""
@@ -105,13 +105,23 @@ class JobState:
 
 @dataclass(frozen=True)
 class SweepState:
-    """The state of a sweep at a time: its status, its metrics, and the name and the record id of its best run."""
+    """The state of a sweep at a time.
+
+    Args:
+        status: as MLflow's of a run.
+        metrics: how many runs ended how, and the best group's value.
+        best: the name of the best group of runs.
+        best_record: the id of the record of its most typical run.
+        when: the time, in milliseconds.
+        conclusions: what may be concluded, in lines.
+    """
 
     status: Status
     metrics: dict[str, float] = field(default_factory=dict)
     best: str | None = None
     best_record: str | None = None
     when: int = field(default_factory=now)
+    conclusions: list[str] = field(default_factory=list)
 
 
 class SweepRecord:

@@ -148,6 +148,5 @@ def _print_summary(sweep: SweepRecord, jobs: list[JobState], comparison: "Compar
         f"{stages['skipped']} finished before, {stages['failed']} failed"
         + (f", {stages['running']} unfinished" if stages["running"] else "")
     )
-    if comparison.best:
-        print(f"best: {comparison.best}  {comparison.best_value}")
-    print(f"table {where}/views/runs.csv  pictures {where}/views/*.png")
+    print(*comparison.conclusions, sep="\n", end="\n" if comparison.conclusions else "")
+    print(f"tables {where}/views/*.csv  pictures {where}/views/*.png")

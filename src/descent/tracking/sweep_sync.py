@@ -2,13 +2,13 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from descent.records.folder import RECORD
 from descent.records.locks import file_lock
-from descent.records.sweep import BEST, RUNS, SWEEP, SweepRecord, SweepState
+from descent.records.sweep import BEST, GROUPS, RUNS, SWEEP, SweepRecord, SweepState
 from descent.tracking.saved_view import VIEW_TAG, view_address, view_tag_value
 from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.sync import (
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 STATE_TAG = "descent.state"
 """The tag that holds the state of the sweep that was synced last."""
-TABLE = "runs.json"
 
 
 def sync_sweep(folder: Path, uri: str) -> SyncResult:
@@ -110,6 +109,7 @@ def _close(
 ) -> None:
     """Log the metrics, the table and the pictures of a sweep that has ended, and set its status."""
     from mlflow.entities import Metric
+    from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
     run_id = run.info.run_id
     client.log_batch(run_id, [Metric(key, value, state.when, 0) for key, value in state.metrics.items()])
@@ -120,21 +120,19 @@ def _close(
             client.set_tag(run_id, "descent.best_run_id", best.info.run_id)
     for path in artifact_files(sweep.files):
         client.log_artifact(run_id, str(path), path.parent.relative_to(sweep.folder).as_posix())
-    if (sweep.views / RUNS).exists():
-        _log_table(client, run_id, sweep.views / RUNS)
+    _log_tables(client, run_id, [sweep.views / name for name in (RUNS, GROUPS)])
     log_views(client, run, sweep.views)
-    if children:
-        _save_view(client, run, sweep, state, children)
+    view = [_save_view(client, run, sweep, state, children)] if children else []
+    if note := "\n\n".join([*state.conclusions, *view]):
+        client.set_tag(run_id, MLFLOW_RUN_NOTE, note)
     client.set_tag(run_id, RESULT_TAG, state.status.lower())
     client.set_terminated(run_id, state.status, state.when)
 
 
 def _save_view(
     client: "MlflowClient", run: "Run", sweep: SweepRecord, state: SweepState, children: "dict[str, Run]"
-) -> None:
-    """Save a view of the runs, and link to it in the sweep's description."""
-    from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
-
+) -> str:
+    """Save a view of the runs; return links to it for the sweep's description."""
     metrics = {metric for child in children.values() for metric in child.data.metrics}
     best = [name.removeprefix(BEST) for name in state.metrics if name.startswith(BEST)]
     objective, *_ = best or ["loss/train"]
@@ -142,18 +140,23 @@ def _save_view(
     experiment, key = run.info.experiment_id, sweep.header.id[:16]
     client.set_experiment_tag(experiment, VIEW_TAG + key, value)
     address = view_address(experiment, key)
-    note = f"Its runs: [table]({address}), [curves and pictures]({address}&compareRunsMode=CHART)"
-    client.set_tag(run.info.run_id, MLFLOW_RUN_NOTE, note)
+    return f"Its runs: [table]({address}), [curves and pictures]({address}&compareRunsMode=CHART)"
 
 
-def _log_table(client: "MlflowClient", run_id: str, path: Path) -> None:
-    """Log a table in MLflow's own format, which its UI shows; `log_table` would append to rows of an earlier sync."""
+def _log_tables(client: "MlflowClient", run_id: str, paths: Sequence[Path]) -> None:
+    """Log tables in MLflow's own format, which its UI shows; `log_table` would append to rows of an earlier sync."""
     from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_ARTIFACTS
 
-    with path.open(newline="", encoding="utf-8") as file:
-        columns, *data = csv.reader(file)
-    # The UI shows a column as empty if its name has a dot.
-    short = [name.rpartition(".")[2] for name in columns]
-    names = short if len(set(short)) == len(short) else [name.replace(".", "_") for name in columns]
-    client.log_text(run_id, json.dumps({"columns": names, "data": data}), TABLE)
-    client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps([{"path": TABLE, "type": "table"}]))
+    logged = []
+    for path in paths:
+        if not path.exists():
+            continue
+        with path.open(newline="", encoding="utf-8") as file:
+            columns, *data = csv.reader(file)
+        # The UI shows a column as empty if its name has a dot.
+        short = [name.rpartition(".")[2] for name in columns]
+        names = short if len(set(short)) == len(short) else [name.replace(".", "_") for name in columns]
+        client.log_text(run_id, json.dumps({"columns": names, "data": data}), f"{path.stem}.json")
+        logged.append({"path": f"{path.stem}.json", "type": "table"})
+    if logged:
+        client.set_tag(run_id, MLFLOW_LOGGED_ARTIFACTS, json.dumps(logged))

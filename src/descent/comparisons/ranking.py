@@ -1,0 +1,130 @@
+"""Ranks groups of runs that differ in their seed only, and says what may be concluded."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from descent.comparisons.grouping import EndedRun, GroupedRuns, SeedGroup, run_label
+from descent.comparisons.statistics import (
+    CONFIDENCE,
+    IntervalKind,
+    interquartile_mean,
+    interval,
+    interval_kind,
+    p_value,
+    probability_of_improvement,
+)
+
+
+@dataclass(frozen=True)
+class RankedGroup:
+    """A group of runs that differ in their seed only, with the final values of the metric that ranks it.
+
+    Args:
+        group: the runs.
+        label: its name: what distinguishes it from the other groups; of a single run, the run's.
+        finals: (seeds,), the values; infinitely bad of a run that diverged.
+        sign: 1 if a smaller value is better, -1 if a larger one is.
+    """
+
+    group: SeedGroup
+    label: str
+    finals: NDArray[np.float64]
+    sign: int
+
+    @cached_property
+    def value(self) -> float:
+        """The interquartile mean of the values."""
+        return float(self.sign * interquartile_mean(self.sign * self.finals))
+
+    @cached_property
+    def interval(self) -> tuple[float, float]:
+        """Its 95 % interval."""
+        low, high = interval(self.finals)
+        return float(low), float(high)
+
+    @property
+    def interval_kind(self) -> IntervalKind:
+        """How the interval is computed."""
+        return interval_kind(self.finals)
+
+    @property
+    def typical(self) -> EndedRun:
+        """The run whose value is the nearest to the group's."""
+        distances = np.abs(self.finals - self.value)
+        return self.group.runs[int(np.nanargmin(distances))]
+
+    def text(self, metric: str) -> str:
+        """The metric and its value, with the interval if there are several seeds."""
+        value = f"{metric} {self.value:.4g}"
+        if len(self.finals) == 1:
+            return value
+        low, high = self.interval
+        kind = "the range" if self.interval_kind == "range" else f"{self.interval_kind} {CONFIDENCE:.0%} interval"
+        return f"{value} ({low:.4g} to {high:.4g}, {kind} of {len(self.finals)} seeds)"
+
+
+def rank_groups(grouped: GroupedRuns, metric: str, direction: str) -> list[RankedGroup]:
+    """The groups that have the metric, the best first; those of infinite value, whose runs diverged, are the last."""
+    sign = -1 if direction == "maximize" else 1
+    ranked = []
+    for group in grouped.groups:
+        runs = [run for run in group.runs if run.diverged or metric in run.metrics]
+        if any(not run.diverged for run in runs):
+            finals = np.array([sign * math.inf if run.diverged else run.metrics[metric] for run in runs])
+            label = runs[0].record.header.name if len(group.runs) == 1 else group_label(grouped, group)
+            ranked.append(RankedGroup(SeedGroup(group.kind, group.x, runs), label, finals, sign))
+    return sorted(ranked, key=lambda group: sign * group.value)
+
+
+def group_label(grouped: GroupedRuns, group: SeedGroup) -> str:
+    """What distinguishes a group from the others: `adam lr=0.01`."""
+    x = {} if grouped.x_param is None or group.x is None else {grouped.x_param: f"{group.x:g}"}
+    return " ".join(filter(None, [group.kind, run_label(x)])) or "all"
+
+
+def conclusions(grouped: GroupedRuns, ranked: Sequence[RankedGroup], metric: str) -> list[str]:
+    """What may be concluded of the best group, in lines: its value, whether it is the best, and what speaks against."""
+    if not ranked or not math.isfinite(ranked[0].value):
+        return []
+    best = ranked[0]
+    where = "; selected on the test set" if metric.endswith("/test") else ""
+    return [f"best: {best.label}  {best.text(metric)}{where}", *_against_others(ranked), *_cautions(grouped, best)]
+
+
+def _against_others(ranked: Sequence[RankedGroup]) -> Iterator[str]:
+    """Whether the best group is better than the second."""
+    if len(ranked) < 2 or len(ranked[0].finals) == len(ranked[1].finals) == 1:
+        return
+    best, second = ranked[:2]
+    p = p_value(best.finals, second.finals)
+    probability = probability_of_improvement(best.sign * best.finals, best.sign * second.finals)
+    if p < 1 - CONFIDENCE:
+        yield f"it beats {second.label} with probability {probability:.2g}, p = {p:.2g}"
+        return
+    seeds = " and ".join(dict.fromkeys(str(len(group.finals)) for group in (best, second)))
+    reason = "" if math.isnan(p) else f", p = {p:.2g}"
+    yield f"it is not separable from {second.label} with {seeds} seeds{reason}"
+
+
+def _cautions(grouped: GroupedRuns, best: RankedGroup) -> Iterator[str]:
+    """Where a conclusion could be wrong."""
+    tried: dict[str, list[float | None]] = {}
+    for group in grouped.groups:
+        tried.setdefault(group.kind, []).append(group.x)
+    numbers = [x for x in tried[best.group.kind] if x is not None]
+    if len(numbers) > 1 and best.group.x in (min(numbers), max(numbers)) and grouped.x_param is not None:
+        end = "largest" if best.group.x == max(numbers) else "smallest"
+        kind = f" with {best.group.kind}" if best.group.kind else ""
+        yield f"caution: {grouped.x_param}={best.group.x:g} is the {end} tried{kind}; widen the range"
+    counts = {kind: len(values) for kind, values in tried.items()}
+    if len(set(counts.values())) > 1:
+        least, most = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+        yield f"caution: {most} was tried at {counts[most]} settings, {least} at {counts[least]}; try as many of each"
+    draws_random = any(run.params.get("data", "none") != "none" for run in best.group.runs)
+    if len(best.finals) == 1 and draws_random:
+        yield "caution: one seed only; seed=range(5) says how much is luck"
