@@ -63,7 +63,7 @@ def test_runs_that_diverged_are_the_worst_in_either_direction(tmp_path: Path) ->
 
 
 def test_a_diverged_run_of_four_is_an_outlier(tmp_path: Path) -> None:
-    results: list[Result] = ["finished"] * 3 + ["diverged"]
+    results: list[Result] = ["finished", "finished", "finished", "diverged"]
     (group,) = ranked(seeds(tmp_path, {"optimizer": "adam"}, [1.0, 2.0, 3.0, 0.0], results))
     assert group.value == 2.5
     assert group.interval == (1.0, math.inf)
