@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 
 from descent.comparisons.grouping import ended_runs, group_runs
+from descent.comparisons.ranking import conclusions, rank_groups
 from descent.comparisons.table import group_rows, table_rows, write_csv
 from descent.records.run import CONFIG, RunRecord
 from descent.records.sweep import BEST, GROUPS, RUNS, Status, SweepRecord, SweepState
@@ -66,8 +67,6 @@ def compare_runs(title: str, records: Sequence[RunRecord], metric: str, directio
     runs = ended_runs(records)
     if not runs:
         return Comparison(Counter(), metric)
-    from descent.comparisons.ranking import conclusions, rank_groups  # SciPy takes a second to import
-
     are_comparable = len({run.record.header.problem for run in runs}) == 1  # losses of different problems are not
     grouped = group_runs(runs)
     ranked = rank_groups(grouped, metric, direction) if are_comparable else []
@@ -78,7 +77,7 @@ def compare_runs(title: str, records: Sequence[RunRecord], metric: str, directio
         with drawing(views, stamp) as folder:
             write_csv(folder / RUNS, table_rows(grouped))
             if are_comparable:
-                from descent.comparisons.pictures import comparison_pictures, save_pictures
+                from descent.comparisons.pictures import comparison_pictures, save_pictures  # Matplotlib takes a second
 
                 write_csv(folder / GROUPS, group_rows(grouped, ranked, metric))
                 save_pictures(comparison_pictures(title, grouped), folder)

@@ -3,13 +3,11 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from descent.comparisons.differences import SEED
 from descent.comparisons.grouping import GroupedRuns
-
-if TYPE_CHECKING:
-    from descent.comparisons.ranking import RankedGroup
+from descent.comparisons.ranking import RankedGroup
 
 Row = dict[str, Any]
 
@@ -31,7 +29,7 @@ def table_rows(grouped: GroupedRuns) -> list[Row]:
     ]
 
 
-def group_rows(grouped: GroupedRuns, ranked: "Sequence[RankedGroup]", metric: str) -> list[Row]:
+def group_rows(grouped: GroupedRuns, ranked: Sequence[RankedGroup], metric: str) -> list[Row]:
     """A row for each group that has the metric, the best first: its parameters, and the metric with its interval."""
     names = [name for name in grouped.differing_params if name != SEED]
     rows = []
