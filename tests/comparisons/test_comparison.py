@@ -1,5 +1,6 @@
 import csv
 import itertools
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,7 +127,8 @@ def test_the_best_group_has_the_metric_and_did_not_diverge(
     )
     rows = read(tmp_path / "groups.csv")
     assert (rows[0]["group"], float(rows[0][metric]), rows[0]["interval"]) == (best, value, "none")
-    assert len(rows) == len([run for run in runs if metric in run.metrics() and run.header.name != "d"])
+    assert len(rows) == len([run for run in runs if metric in run.metrics() or run.header.name == "d"])
+    assert (rows[-1]["group"], abs(float(rows[-1][metric]))) == ("d", math.inf)
 
 
 @pytest.mark.parametrize(("result", "metric"), [("diverged", "loss/train"), ("finished", "loss/test")])

@@ -70,12 +70,14 @@ def test_a_diverged_run_of_four_is_an_outlier(tmp_path: Path) -> None:
     assert group.text(METRIC) == "loss/train 2.5 (1 to inf, the range of 4 seeds)"
 
 
-def test_groups_without_the_metric_or_of_diverged_runs_alone_are_not_ranked(tmp_path: Path) -> None:
+def test_groups_without_the_metric_are_not_ranked_and_nothing_is_concluded_of_those_that_diverged(
+    tmp_path: Path,
+) -> None:
     records = [
         *seeds(tmp_path, {"optimizer": "adam"}, [1.0], metric="other"),
         *seeds(tmp_path, {"optimizer": "sgd"}, [0.0], ["diverged"]),
     ]
-    assert ranked(records) == []
+    assert [(group.label, group.value) for group in ranked(records)] == [("sgd-0", math.inf)]
     assert concluded(records) == []
 
 

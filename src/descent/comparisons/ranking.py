@@ -69,12 +69,12 @@ class RankedGroup:
 
 
 def rank_groups(grouped: GroupedRuns, metric: str, direction: str) -> list[RankedGroup]:
-    """The groups that have the metric, the best first; those of infinite value, whose runs diverged, are the last."""
+    """The groups that have the metric or diverged, the best first; those of infinite value are the last."""
     sign = -1 if direction == "maximize" else 1
     ranked = []
     for group in grouped.groups:
         runs = [run for run in group.runs if run.diverged or metric in run.metrics]
-        if any(not run.diverged for run in runs):
+        if runs:
             finals = np.array([sign * math.inf if run.diverged else run.metrics[metric] for run in runs])
             label = runs[0].record.header.name if len(group.runs) == 1 else group_label(grouped, group)
             ranked.append(RankedGroup(SeedGroup(group.kind, group.x, runs), label, finals, sign))

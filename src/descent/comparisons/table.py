@@ -30,7 +30,7 @@ def table_rows(grouped: GroupedRuns) -> list[Row]:
 
 
 def group_rows(grouped: GroupedRuns, ranked: Sequence[RankedGroup], metric: str) -> list[Row]:
-    """A row for each group that has the metric, the best first: its parameters, and the metric with its interval."""
+    """A row for each ranked group, the best first: its parameters, and the metric with its interval."""
     names = [name for name in grouped.differing_params if name != SEED]
     rows = []
     for group in ranked:
