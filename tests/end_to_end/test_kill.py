@@ -11,6 +11,8 @@ from waiting import eventually
 
 from descent.records.run import EVALUATIONS, STEPS, RunRecord
 
+pytestmark = pytest.mark.services
+
 LENGTH = 3000
 TRAIN = (
     "descent", "train", "experiment=mnist_two_layer", "optimizer=adam", "schedule=cosine", "data.batch_size=64",

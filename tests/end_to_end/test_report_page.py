@@ -15,6 +15,8 @@ from descent.report.page import Picture, Section, SectionTable, write_page
 from descent.runs.identity import RunRequest
 from descent.runs.train import train
 
+pytestmark = pytest.mark.services
+
 LAPTOP, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=360, height=740)
 EXPERIMENTS = {"parabola_002": 8, "bowl_004": 8, "mnist_two_layer": 20}
 FIGURES = [

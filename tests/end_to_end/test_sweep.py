@@ -10,6 +10,8 @@ from tracking.runs import everything, rows
 
 from descent.records.run import STEPS, RunRecord
 
+pytestmark = pytest.mark.services
+
 SHORT = (*COMMAND, "trainer.max_steps=40")
 SWEEP = (*SHORT, "tracking.flush_timeout=300", *JOBS)
 
@@ -73,7 +75,6 @@ def test_a_job_that_fails_stops_no_other_and_is_reported(project: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.services
 def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Path) -> None:
     store = f"sqlite:///{project}/mlflow.db"
     (project / "mlflow.db").unlink()
@@ -101,7 +102,6 @@ def test_jobs_in_processes_of_their_own_lose_nothing_in_a_new_store(project: Pat
         assert logged == [(row[0], row[column]) for row in steps.rows]
 
 
-@pytest.mark.services
 def test_two_sweeps_at_once_share_the_job_that_both_have(project: Path) -> None:
     store = f"sqlite:///{project}/mlflow.db"
     common = (*SHORT, "tracking.flush_timeout=300")

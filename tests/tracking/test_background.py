@@ -17,6 +17,8 @@ from descent.tracking.background import BackgroundSync
 from descent.tracking.sweep_sync import sync_sweep
 from descent.tracking.sync import sync
 
+pytestmark = pytest.mark.services
+
 TRAINER = """
 import sys, time
 from pathlib import Path

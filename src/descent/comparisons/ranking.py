@@ -117,7 +117,7 @@ def _cautions(grouped: GroupedRuns, best: RankedGroup) -> Iterator[str]:
     for group in grouped.groups:
         tried.setdefault(group.kind, []).append(group.x)
     numbers = [x for x in tried[best.group.kind] if x is not None]
-    if len(numbers) > 1 and best.group.x in (min(numbers), max(numbers)) and grouped.x_param is not None:
+    if len(numbers) > 2 and best.group.x in (min(numbers), max(numbers)) and grouped.x_param is not None:
         end = "largest" if best.group.x == max(numbers) else "smallest"
         kind = f" with {best.group.kind}" if best.group.kind else ""
         yield f"caution: {grouped.x_param}={best.group.x:g} is the {end} tried{kind}; widen the range"
