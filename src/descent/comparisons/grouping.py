@@ -136,6 +136,12 @@ def group_runs(runs: Sequence[EndedRun]) -> GroupedRuns:
     )
 
 
+def group_label(grouped: GroupedRuns, group: SeedGroup) -> str:
+    """What distinguishes a group from the others: `adam lr=0.01`."""
+    x = {} if grouped.x_param is None or group.x is None else {grouped.x_param: f"{group.x:g}"}
+    return " ".join(filter(None, [group.kind, run_label(x)])) or "all"
+
+
 def run_label(values: dict[str, str]) -> str:
     """A short label of a run from the parameters it has: `adam lr=0.01 seed=2`; long numbers have four digits."""
     return " ".join(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from descent.comparisons.grouping import EndedRun, GroupedRuns, SeedGroup
+from descent.comparisons.grouping import EndedRun, GroupedRuns, SeedGroup, group_label
 from descent.comparisons.statistics import CONFIDENCE, interquartile_mean, interval, interval_kind
 from descent.records.run import EVALUATIONS, STEPS
 from descent.render.bands import Band, bands_picture
@@ -112,8 +112,7 @@ def _paths(title: str, grouped: GroupedRuns) -> Figure:
     has_group_colours = len(grouped.groups) <= MAX_GROUP_COLOURS
     paths = []
     for group in grouped.groups:
-        x_label = _x_label(grouped, group)
-        label = " ".join(filter(None, [group.kind, x_label])) if has_group_colours else group.kind
+        label = group_label(grouped, group) if has_group_colours else group.kind
         paths += [_labelled_path(label, run, background) for run in group.runs]
     return paths_picture(title, background, paths)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from descent.comparisons.grouping import EndedRun, GroupedRuns, SeedGroup, run_label
+from descent.comparisons.grouping import EndedRun, GroupedRuns, SeedGroup, group_label
 from descent.comparisons.statistics import (
     CONFIDENCE,
     IntervalKind,
@@ -79,12 +79,6 @@ def rank_groups(grouped: GroupedRuns, metric: str, direction: str) -> list[Ranke
             label = runs[0].record.header.name if len(group.runs) == 1 else group_label(grouped, group)
             ranked.append(RankedGroup(SeedGroup(group.kind, group.x, runs), label, finals, sign))
     return sorted(ranked, key=lambda group: sign * group.value)
-
-
-def group_label(grouped: GroupedRuns, group: SeedGroup) -> str:
-    """What distinguishes a group from the others: `adam lr=0.01`."""
-    x = {} if grouped.x_param is None or group.x is None else {grouped.x_param: f"{group.x:g}"}
-    return " ".join(filter(None, [group.kind, run_label(x)])) or "all"
 
 
 def conclusions(grouped: GroupedRuns, ranked: Sequence[RankedGroup], metric: str) -> list[str]:

@@ -53,8 +53,8 @@ def own_modules(config: Mapping[str, Any]) -> dict[str, str]:
         package, _, name = target.partition(".")
         if package == MAIN:
             raise UserError(
-                f"{target}: what a notebook or a script defines itself is in no file that a run could be told apart "
-                f"by; put it into one (%%writefile my_module.py) and name it my_module.{name}"
+                f"{target}: what a notebook or a script defines itself is in no module, and a run's key needs the "
+                f"module's source; put it into one (%%writefile my_module.py) and name it my_module.{name}"
             )
         if _is_own(package):
             modules |= {module: hashlib.sha256(source).hexdigest() for module, source in _sources(target).items()}
