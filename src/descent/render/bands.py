@@ -38,7 +38,7 @@ def bands_picture(title: str, metric: str, panels: Mapping[str, Sequence[Band]])
     columns = min(len(panels), COLUMNS)
     rows = -(-len(panels) // columns)
     figure = new_figure(5.2 * columns + 0.8, 4 * rows + 0.8)
-    figure.suptitle(title, fontsize=12)
+    figure.suptitle(title, fontsize=12, wrap=True)
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     values = np.concatenate([band.middle for bands in panels.values() for band in bands])
     values = values[np.isfinite(values)]

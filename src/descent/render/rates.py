@@ -44,7 +44,7 @@ class RateLine:
 def rates_picture(title: str, x_label: str, panels: Mapping[str, Sequence[RateLine]]) -> Figure:
     """A panel for each metric, by its name, with its lines."""
     figure = new_figure(6.2 * len(panels), 5)
-    figure.suptitle(title, fontsize=12)
+    figure.suptitle(title, fontsize=12, wrap=True)
     for axes, (metric, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         axes.set(xlabel=x_label, ylabel=metric)
         axes.grid(color="#e6e6e6", linewidth=0.6)
