@@ -26,6 +26,8 @@ CANNOT_CHANGE_A_RESULT = {
     "tracking.flush_timeout",  # how long the run waits for the sync after its end
     "objective.metric",  # how the runs of a sweep are ranked
     "objective.direction",
+    "target.metric",  # which steps are counted to
+    "target.value",
     "trainer.chunk_size",  # the length of a chunk changes no result (tests/core/training)
     "trainer.checkpoint_seconds",  # an interrupted and resumed run ends like an uninterrupted one
 }
@@ -42,6 +44,14 @@ def test_every_setting_changes_the_key_unless_it_cannot_change_a_result(composed
         run_key({name: value for name, value in params.items() if name != dropped}, [], {}) != key
         for dropped in params.keys() - CANNOT_CHANGE_A_RESULT
     )
+
+
+@pytest.mark.parametrize("early", ["stop_at_target=true", "halving={after: 5, keep: 0.5}"])
+def test_how_runs_are_compared_changes_the_key_of_one_that_ends_early_by_it(composed: Composed, early: str) -> None:
+    params = flattened(composed("problem=bowl", early).to_dict())
+    key = run_key(params, [], {})
+    for name in ("objective.metric", "objective.direction", "target.metric", "target.value"):
+        assert run_key(params | {name: params[name] + "1"}, [], {}) != key
 
 
 def test_the_code_behind_a_configuration_changes_the_key() -> None:

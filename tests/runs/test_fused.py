@@ -79,6 +79,7 @@ def test_each_job_leaves_what_it_leaves_alone(composed: Composed, project: Path)
     for number, (job, ours) in enumerate(zip(jobs, results, strict=True)):
         its = train(composed(*SURFACE, *job, f"run_dir=alone/{number}"))
         assert ours.result == its.result
+        assert ours.metrics.pop("runs_in_batch") == len(jobs)
         assert {**ours.metrics, "seconds_per_step": 0} == {**its.metrics, "seconds_per_step": 0}
         assert RunRecord(ours.folder).header.key == RunRecord(its.folder).header.key
         names = [{path.name for path in RunRecord(result.folder).files.iterdir()} for result in (ours, its)]

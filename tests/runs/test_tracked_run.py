@@ -1,4 +1,6 @@
 import json
+import math
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from conftest import Composed
 from PIL import Image
 from waiting import eventually
 
+from descent.core.build import data_of
 from descent.core.config import TrainConfig
 from descent.errors import UserError
 from descent.records.lineage import flattened, run_key
@@ -31,6 +34,7 @@ def test_a_run_leaves_a_whole_record(composed: Composed, project: Path) -> None:
     assert record.metrics() == result.metrics
     assert set(result.metrics) == {
         "loss/train", "accuracy/train", "loss/test", "accuracy/test", "seconds_per_step", "diverged",
+        "best/loss/train", "best/step",
     }  # fmt: skip
     assert sorted(path.name for path in record.files.iterdir()) == [
         "checkpoint.ckpt", "config.yaml", "evaluations.csv", "landscape.npz", "metrics.json", "result.json", "run.json",
@@ -38,6 +42,67 @@ def test_a_run_leaves_a_whole_record(composed: Composed, project: Path) -> None:
     ]  # fmt: skip
     assert list(result.folder.iterdir()) == [record.files]
     assert list((project / "runs").iterdir()) == [result.folder]
+
+
+def test_the_best_evaluation_is_kept_beside_the_last_and_is_not_picked_on_the_test_set(composed: Composed) -> None:
+    held_out = train(composed(*SMALL, "data.validation=100", "optimizer.lr=5"))
+    evaluations = RunRecord(held_out.folder).read(EVALUATIONS)
+    accuracies = evaluations.column("accuracy/validation").tolist()
+    assert held_out.metrics["best/accuracy/validation"] == max(accuracies)
+    best = accuracies.index(max(accuracies))
+    assert held_out.metrics["best/step"] == evaluations.rows[best][0]
+    told = train(composed(*SMALL, "objective.metric=accuracy/test"))
+    assert told.metrics["best/accuracy/test"] == max(RunRecord(told.folder).read(EVALUATIONS).column("accuracy/test"))
+
+
+def test_examples_are_held_out_by_the_seed_of_the_split_and_not_by_the_runs(composed: Composed) -> None:
+    def evaluations(*words: str) -> list[list[float | None]]:
+        rows = RunRecord(train(composed(*SMALL, "data.validation=100", *words)).folder).read(EVALUATIONS).rows
+        return [row[2:] for row in rows]
+
+    first, *_ = evaluations()
+    assert evaluations("data.split_seed=1")[0] != first
+    data = [data_of(composed(*SMALL, "data.validation=100", seed)) for seed in ("seed=0", "seed=1")]
+    assert data[0] is data[1]
+
+
+def test_a_run_counts_its_steps_to_the_target_and_ends_there_if_it_is_to(composed: Composed) -> None:
+    target = ("problem=bowl", "trainer.max_steps=30", "optimizer.lr=0.1", "target.value=0.1")
+    counted = train(composed(*target))
+    # Each step multiplies the loss by 0.64: from 25, 0.1 is reached after log(0.1 / 25) / log(0.64) = 12.4.
+    assert (counted.metrics["steps_to_target"], RunRecord(counted.folder).ending().step) == (13, 30)  # type: ignore[union-attr]
+    assert train(composed(*target[:-1])).folder == counted.folder  # which a target does not change
+    stopped = train(composed(*target, "stop_at_target=true"))
+    record = RunRecord(stopped.folder)
+    assert (stopped.metrics["steps_to_target"], stopped.result) == (13, "finished")
+    assert record.read(STEPS).rows[-1][0] == record.read(EVALUATIONS).rows[-1][0] == 13
+    assert stopped.metrics["loss/train"] == pytest.approx(25 * 0.64**13)
+    missed = train(composed(*target, "optimizer.lr=0.001"))
+    assert missed.metrics["steps_to_target"] == math.inf
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["stop_at_target=true"], "stop_at_target=true: there is no target; set target.value"),
+        (
+            ["target.value=1", "target.metric=loss/tain"],
+            "target.metric=loss/tain: the run does not measure it; did you",
+        ),
+        (
+            ["target.value=1", "target.metric=loss/validation"],
+            "target.metric=loss/validation: the run does not measure it; data.validation=N holds out N examples",
+        ),
+        (["target.value=1", "target.metric=x"], "x: is a higher value better, or a lower one? make it the objective"),
+        (["data.validation=1"], "data.validation=1: there are 0 training examples; choose fewer"),
+        (["halving={after: 10, keep: 0.5}"], "halving compares the runs of a batch, and this run is alone: hydra/laun"),
+    ],
+)
+def test_targets_and_held_out_examples_that_cannot_be_are_refused(
+    composed: Composed, words: list[str], message: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        train(composed("problem=bowl", "trainer.max_steps=30", *words))
 
 
 def test_a_record_says_where_the_run_comes_from(composed: Composed) -> None:

@@ -76,8 +76,7 @@ def sweep(*words: str) -> ComparedRuns:
 
     with session(), ExitStack() as until_synced:
         line = _command_line(words, "--multirun")
-        assert line.common is not None  # since it is a multirun
-        record = sweep_tracked(line, line.common, until_synced)
+        record = sweep_tracked(line, until_synced)
     return ComparedRuns(record.folder)
 
 

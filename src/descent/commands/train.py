@@ -23,7 +23,7 @@ def main(words: Sequence[str]) -> None:
                 configure_logging()
                 line.run(partial(_train, until_synced))
             else:
-                sweep_tracked(line, line.common, until_synced)
+                sweep_tracked(line, until_synced)
     except KeyboardInterrupt:
         sys.stdout.flush()  # so that the message comes last if both streams go to one file
         print("the same command resumes from the last checkpoint", file=sys.stderr)

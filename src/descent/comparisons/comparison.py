@@ -13,8 +13,8 @@ import yaml
 from descent.comparisons.grouping import ended_runs, group_runs
 from descent.comparisons.ranking import conclusions, rank_groups
 from descent.comparisons.table import group_rows, table_rows, write_csv
-from descent.records.run import CONFIG, RunRecord
-from descent.records.sweep import BEST, GROUPS, RUNS, Status, SweepRecord, SweepState
+from descent.records.run import BEST, CONFIG, RunRecord
+from descent.records.sweep import GROUPS, RUNS, Status, SweepRecord, SweepState
 from descent.render.stamp import drawing, is_current, stamp_of
 
 

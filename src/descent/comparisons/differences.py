@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from descent.records.lineage import NO_EFFECT
+from descent.records.lineage import effective_params
 
 SEED = "seed"
 """The parameter in which replicates differ."""
 ALWAYS_NAMED = ("optimizer.lr", SEED)
 """Parameters that are named whenever they differ, even if another parameter determines them."""
-NEVER_NAMED = ("name", "problem_name", "sweep", *NO_EFFECT)
-"""Prefixes of parameters that are names or cannot change a result."""
+NEVER_NAMED = ("name", "problem_name", "sweep", "halving.sweep")
+"""Prefixes of parameters that are names."""
 
 
 def differing_params(params: Sequence[Mapping[str, str]]) -> list[str]:
@@ -18,7 +18,8 @@ def differing_params(params: Sequence[Mapping[str, str]]) -> list[str]:
     If `optimizer` is sgd or adam, `optimizer.betas` differs as well, but never between two runs of adam: `optimizer`
     alone is named.
     """
-    names = sorted({name for run_params in params for name in run_params if not name.startswith(NEVER_NAMED)})
+    with_effect = {name for run_params in params for name in effective_params(run_params)}
+    names = sorted(name for name in with_effect if not name.startswith(NEVER_NAMED))
     return [
         name for name in names if _differs(name, params) and (name in ALWAYS_NAMED or not _is_determined(name, params))
     ]

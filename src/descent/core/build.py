@@ -16,13 +16,14 @@ from descent.core.components import built, check_arguments
 from descent.core.config import DataConfig, TrainConfig
 from descent.core.data.batch_sampler import BatchSampler, Order
 from descent.core.data.examples import Data
-from descent.core.data.preparation import check_sizes, held_out, one_hot, standardized
+from descent.core.data.preparation import check_sizes, one_hot, standardized, with_test_share, with_validation
 from descent.core.optim.gradients import Autograd, GradientEstimator
 from descent.core.optim.param_groups import OptimizerFactory
 from descent.core.optim.stepping import has_modes
 from descent.core.problems.problem import Problem
 from descent.core.random_streams import generator
-from descent.core.training.plan import plan
+from descent.core.training.plan import Plan, plan
+from descent.core.training.stopping import rungs
 from descent.core.training.training_run import RunComponents
 from descent.core.training.trial_step import reason_alone, trial_step
 from descent.errors import UserError
@@ -43,13 +44,7 @@ def assemble(config: TrainConfig) -> RunComponents:
     check_arguments(config)
     data = data_of(config)
     sampler = sampler_of(config, data)
-    length = plan(
-        config.trainer.max_steps,
-        config.trainer.max_epochs,
-        sampler.steps_per_epoch,
-        config.evaluation.first,
-        config.evaluation.every,
-    )
+    length = _plan(config, sampler)
     problem = config.problem.to_dict()
     components = RunComponents(
         problem_of(config),
@@ -69,6 +64,19 @@ def assemble(config: TrainConfig) -> RunComponents:
     )
     components = replace(components, draws_random=trial_step(components, config))
     return replace(components, reason_alone=reason_alone(components))
+
+
+def _plan(config: TrainConfig, sampler: BatchSampler) -> Plan:
+    """How long the run is, and when it is evaluated: also at rungs, and to stop at a target without data, each step."""
+    evaluation, every = config.evaluation, config.evaluation.every
+    if config.stop_at_target and config.target.value is None:
+        raise UserError("stop_at_target=true: there is no target; set target.value")
+    if config.stop_at_target and not sampler.count:
+        every = every or 1
+    ends = config.trainer.max_steps, config.trainer.max_epochs
+    length = plan(*ends, sampler.steps_per_epoch, evaluation.first, every)
+    halving = config.halving
+    return length if halving is None else length.evaluated_at(rungs(halving.after, halving.keep, length.steps))
 
 
 def data_of(config: TrainConfig) -> Data:
@@ -97,7 +105,8 @@ def data_of(config: TrainConfig) -> Data:
 def _prepared(data: Data, config: DataConfig) -> Data:
     """Data with examples held out, inputs standardized and classes one-hot, as configured."""
     if config.test_share is not None:
-        data = held_out(data, config.test_share)
+        data = with_test_share(data, config.test_share, config.split_seed)
+    data = with_validation(data, config.validation, config.split_seed)
     if config.standardize:
         data = standardized(data)
     return one_hot(data) if config.one_hot else data

@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from omegaconf import DictConfig, OmegaConf
 from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr
 
+from descent.errors import UserError
+from descent.records.criterion import Criterion, Direction, Target
 from descent.schema import Component, Section, checked
 
 
@@ -31,7 +33,34 @@ class Objective(Section):
     """The metric by which the runs of a sweep are ranked."""
 
     metric: str
-    direction: Literal["minimize", "maximize"]
+    direction: Direction
+
+    @property
+    def criterion(self) -> Criterion:
+        """The same as records and views have it."""
+        return Criterion(self.metric, self.direction)
+
+
+class TargetConfig(Section):
+    """A value of a metric that runs are to reach; the objective's metric where it is None, and no target without value.
+
+    A sweep, a table or a picture says after how many steps they did.
+    """
+
+    metric: str | None = None
+    value: float | None = Field(default=None, allow_inf_nan=False, examples=[0.9])
+
+
+class HalvingConfig(Section):
+    """Successive halving of the runs of a batch.
+
+    Args:
+        after: the step of the first rung; each further rung is later by the inverse of the share that stays.
+        keep: the share of the runs that stays at each rung, those of the best objective.
+    """
+
+    after: int = Field(ge=1, examples=[100])
+    keep: float = Field(gt=0, lt=1, examples=[0.5])
 
 
 class Evaluation(Section):
@@ -45,7 +74,10 @@ class DataConfig(Section):
     """The data, and what is done with them.
 
     Args:
+        validation: the number of training examples that are held out as validation examples, by which runs are ranked;
+            `auto` for a tenth of them, up to 5,000.
         test_share: the share of the training examples that is held out as test examples; None for none.
+        split_seed: draws which examples are held out, the same for runs of all seeds.
         standardize: whether each feature of the inputs has a mean of 0 and a standard deviation of 1 in training.
         one_hot: whether classes are vectors that are 1 at the class, else 0.
         features: the number of each example's inputs, which networks may take; None where it is not declared.
@@ -54,7 +86,11 @@ class DataConfig(Section):
         batch_size: the number of examples in a minibatch; None for all.
     """
 
+    validation: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        0, description="a whole number from 0, or auto", examples=[5000]
+    )
     test_share: float | None = Field(gt=0, lt=1, examples=[0.2])
+    split_seed: int = Field(0, ge=0)
     standardize: bool
     one_hot: bool
     features: int | None = Field(None, ge=1)
@@ -166,6 +202,9 @@ class TrainConfig(Section):
     run_dir: str | None
     tolerance: float = Field(ge=0, allow_inf_nan=False)
     objective: Objective
+    target: TargetConfig = TargetConfig()
+    stop_at_target: bool = False
+    halving: HalvingConfig | None = Field(None, examples=["'{after: 100, keep: 0.5}'"])
     evaluation: Evaluation
     data: DataConfig
     sampler: Component
@@ -182,6 +221,27 @@ class TrainConfig(Section):
     basin: Basin | None = None
     start: Component | None = None
     _composed: DictConfig = PrivateAttr()
+
+    def refuse_early_ends(self, command: str) -> None:
+        """Refuse settings that let a run end before its last step, for a command that trains every run to its end.
+
+        Raises:
+            UserError: if there are any.
+        """
+        if self.stop_at_target or self.halving is not None:
+            name = "halving" if self.halving is not None else "stop_at_target"
+            raise UserError(f"{name}: {command} trains every run to its end; leave it out")
+
+    @property
+    def reached(self) -> Target | None:
+        """What the run is to reach; None for nothing.
+
+        Raises:
+            UserError: for a metric of which it is not known whether a higher value is better.
+        """
+        if self.target.value is None:
+            return None
+        return Target(self.objective.criterion.of(self.target.metric or self.objective.metric), self.target.value)
 
     @classmethod
     def of(cls, composed: DictConfig) -> Self:

@@ -12,7 +12,9 @@ from descent.records.run import Input
 
 DESCRIPTIVE = ("description", "article", "data.classes", "data.features", "optimizer.sharing")
 """Keys of a configuration that only describe it."""
-NO_EFFECT = (*DESCRIPTIVE, "run_dir", "tracking", "objective", "trainer.chunk_size", "trainer.checkpoint_seconds")
+RANKING = ("objective", "target")
+"""Keys of a configuration that say how runs are compared; they change no result unless a run ends early by them."""
+NO_EFFECT = (*DESCRIPTIVE, *RANKING, "run_dir", "tracking", "trainer.chunk_size", "trainer.checkpoint_seconds")
 """Keys of a configuration that cannot change a result."""
 
 
@@ -59,7 +61,8 @@ def source_hash(package: str = "core", *suffixes: str) -> str:
 
 def effective_params(params: Mapping[str, str]) -> dict[str, str]:
     """The parameters of a flat configuration that can change a result."""
-    return without(params, NO_EFFECT)
+    ends_early = params.get("stop_at_target") == "true" or "halving.after" in params
+    return without(params, [key for key in NO_EFFECT if not (ends_early and key in RANKING)])
 
 
 def without(params: Mapping[str, str], keys: Iterable[str]) -> dict[str, str]:

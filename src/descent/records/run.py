@@ -53,6 +53,8 @@ COMMITTED = "committed.json"
 METRICS = "metrics.json"
 FAULT = "traceback.txt"
 APPENDED = (".csv", ".f32")
+BEST = "best/"
+"""The prefix of the best value of a metric: of a run's evaluations, or of a sweep's groups."""
 SWEEP_OF = "descent.sweep"
 """The tag of a run that holds the id of its sweep."""
 
@@ -67,7 +69,8 @@ def coordinates(count: int) -> list[str]:
 
 Landscape = dict[str, "NDArray[Any]"]
 """The arrays of landscape.npz, by name; which ones depends on `kind` (`descent.core.training.landscape`)."""
-Result = Literal["converged", "finished", "diverged"]
+Result = Literal["converged", "finished", "diverged", "stopped"]
+"""How a run ended; it was stopped where others of its sweep were better on their way (`halving`)."""
 Position = dict[str, int]
 """The length in bytes of each file that rows are appended to, by its name."""
 

@@ -44,9 +44,6 @@ SEVERAL = "several problems"
 """The MLflow experiment of a sweep whose runs are not all of one problem."""
 SWEPT = "sweep."
 """The prefix of swept parameters among the parameters of a sweep."""
-BEST = "best/"
-"""The prefix of the metric that holds the best group's value."""
-
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 """The status of a sweep, in MLflow's terms."""
 Stage = Literal["running", "trained", "resumed", "skipped", "failed"]

@@ -28,6 +28,7 @@ def train_map(config: TrainConfig, sweep: SweepRecord) -> None:
         draw_basins(sweep)
         print(f"{sweep.header.name}: {where} holds this map already; remove it to train it again")
         return
+    config.refuse_early_ends("sweep=basin")
     forget_outdated(own_modules(config.to_dict()))
     result = basins(config)
     position = problem_of(config).position()

@@ -1,11 +1,13 @@
 """A command line in Hydra's syntax, which composes conf/NAME.yaml for one run or for the jobs of a sweep."""
 
 import re
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import cached_property
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import _run_hydra, create_config_search_path, get_args_parser
@@ -37,7 +39,12 @@ class CommandLine(Generic[Schema]):
         config_name: of the file in conf.
         schema: of the composed configuration.
         words: the options and overrides, in any order that Hydra takes.
+
+    Attributes:
+        first_job: the configuration of a multirun's first job, once `common` is composed.
     """
+
+    first_job: DictConfig
 
     def __init__(self, config_name: str, schema: type[Schema], words: Sequence[str]) -> None:
         self.schema = schema
@@ -76,10 +83,17 @@ class CommandLine(Generic[Schema]):
             if not self.options.multirun and composed.hydra.mode != RunMode.MULTIRUN:
                 return None
             params = composed.hydra.sweeper.get("params") or {}
-            job = self._composed(hydra, first_job(params, self.options.overrides, hydra.config_loader))
-            _require_problem(job)
-            check_keys(self.schema, OmegaConf.to_container(without_hydra(job)))
+            self.first_job = self._composed(hydra, first_job(params, self.options.overrides, hydra.config_loader))
+            _require_problem(self.first_job)
+            check_keys(self.schema, OmegaConf.to_container(without_hydra(self.first_job)))
             return composed
+
+    def with_overrides(self, *overrides: str) -> Self:
+        """The same command line with more overrides."""
+        line = copy(self)
+        line.__dict__.pop("common", None)
+        line.options = Namespace(**{**vars(self.options), "overrides": [*self.options.overrides, *overrides]})
+        return line
 
     def sweep(self, job: Callable[[DictConfig], object], *overrides: str) -> None:
         """Run the jobs of a multirun, with additional overrides, by its launcher.

@@ -1,7 +1,7 @@
 """A dry run: a few steps on copies, so that what can't work fails before the first step, not after the last."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from descent.core.training.landscape import TrainedRun
 from descent.core.training.plan import Plan
 from descent.core.training.stepper import SingleStepper
 from descent.core.training.training_run import RunComponents, TrainingRun, place
-from descent.errors import UserError, user_errors
+from descent.errors import UserError, suggestion, user_errors
 from descent.records.code import code_of
 from descent.records.folder import now
 from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
@@ -62,13 +62,12 @@ def _key(config: TrainConfig) -> str:
 def _smaller(components: RunComponents) -> RunComponents:
     """The same run, with a copy of its problem and as few examples as a minibatch has."""
     sampler, data = components.sampler, components.data
-    train = data.train.first(sampler.size)
-    test = None if data.test is None else data.test.first(sampler.size)
+    smaller = data.mapped(lambda examples: examples.first(sampler.size))
     return replace(
         components,
         problem=deepcopy(components.problem),
-        data=replace(data, train=train, test=test),
-        sampler=BatchSampler(len(train), None, sampler.order, sampler.seed),
+        data=smaller,
+        sampler=BatchSampler(len(smaller.train), None, sampler.order, sampler.seed),
         plan=PLAN,
     )
 
@@ -84,7 +83,8 @@ def _try(config: TrainConfig, components: RunComponents, folder: Path) -> None:
         append_snapshot(run, record)
         _advance(stepper, record)
     with record, user_errors(f"problem {problem} can't be evaluated"):
-        _evaluate(stepper, record)
+        measured = _evaluate(stepper, record)
+    _check_target(config, measured)
     with record, user_errors(no_checkpoint):
         save([(stepper.checkpoint(run, record.position()), record)])
         copy = TrainingRun(replace(components, problem=deepcopy(components.problem)), restore([record])[0])
@@ -99,6 +99,16 @@ def _try(config: TrainConfig, components: RunComponents, folder: Path) -> None:
         _refuse_useless_schedule(stepper, resumed, optimizer)
     with record, user_errors(f"no picture can be drawn of problem {problem}"):
         _draw(stepper, record, config)
+
+
+def _check_target(config: TrainConfig, measured: Collection[str]) -> None:
+    """Refuse a target of a metric that the run does not measure."""
+    if config.reached is None or config.reached.criterion.metric in measured:
+        return
+    metric = config.reached.criterion.metric
+    is_held_out = metric.endswith("/validation")
+    advice = "data.validation=N holds out N examples" if is_held_out else suggestion(metric, measured)
+    raise UserError(f"target.metric={metric}: the run does not measure it; {advice}")
 
 
 def _take_more_steps(stepper: SingleStepper) -> None:
@@ -137,11 +147,12 @@ def _advance(stepper: SingleStepper, record: RunRecord) -> None:
     append_snapshot(stepper.run, record)
 
 
-def _evaluate(stepper: SingleStepper, record: RunRecord) -> None:
+def _evaluate(stepper: SingleStepper, record: RunRecord) -> dict[str, float]:
     with stepper.evaluating():
         (metrics,) = evaluate([stepper.problem], stepper.run.components.data)
     for step in (0, 1):
         record.append(EVALUATIONS, [{"step": step, "timestamp": now(), **metrics}])
+    return metrics
 
 
 def _draw(stepper: SingleStepper, record: RunRecord, config: TrainConfig) -> None:

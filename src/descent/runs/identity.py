@@ -1,5 +1,6 @@
 """The key and the folder of a configuration's run, and whether it is finished already; does not import PyTorch."""
 
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,13 +13,15 @@ from descent.errors import UserError
 from descent.project import project_root
 from descent.records.code import code_of
 from descent.records.folder import RECORD, VIEWS, refuse_first_version
-from descent.records.lineage import DESCRIPTIVE, flattened, hashed_inputs, run_key, without
+from descent.records.lineage import DESCRIPTIVE, effective_params, flattened, hashed_inputs, run_key, without
 from descent.records.run import HEADER, RESULT, Header, Result, RunRecord
 
 LEFT_BY_DVC = {VIEWS, ".gitignore"}
 """The files that remain in the folder of a run when DVC has removed its record."""
 GPUS = ("/dev/nvidiactl", "/dev/kfd")
 """The device files that Linux has if there is a GPU, NVIDIA's or AMD's."""
+HALVED_IN = "halving.sweep"
+"""The parameter of a halved run that holds the id of its sweep."""
 MAX_CANDIDATES = 20
 """The most runs of one name whose data are compared with those of a configuration."""
 
@@ -70,10 +73,20 @@ def result_of_record(record: RunRecord, *, was_finished: bool = False, was_begun
     return RunResult(record.folder, ending.result, record.metrics(), was_finished, was_begun)
 
 
-def params_of(config: TrainConfig, accelerator: str) -> dict[str, str]:
-    """The flat parameters of a run that is computed on an accelerator: `cpu`, `cuda` or `mps`."""
+def params_of(config: TrainConfig, accelerator: str, sweep: str | None = None) -> dict[str, str]:
+    """The flat parameters of a run that is computed on an accelerator: `cpu`, `cuda` or `mps`.
+
+    How far a run comes that is halved depends on the sweep that it is in, whose id is a parameter then.
+    """
     # Descriptions of the run are in its config.yaml; params are what runs are compared by.
-    return {**without(flattened(config.to_dict()), DESCRIPTIVE), "trainer.accelerator": accelerator}
+    params = {**without(flattened(config.to_dict()), DESCRIPTIVE), "trainer.accelerator": accelerator}
+    return params if config.halving is None else {**params, HALVED_IN: str(sweep)}
+
+
+def group_key(config: TrainConfig) -> str:
+    """Equal for configurations that differ in their seed only."""
+    params = effective_params(flattened(config.to_dict()))
+    return json.dumps({name: value for name, value in params.items() if name != "seed"}, sort_keys=True)
 
 
 def folder_of(config: TrainConfig, key: str) -> Path:
@@ -100,7 +113,7 @@ def finished(folder: Path, key: str) -> RunRecord | None:
     raise UserError(f"{folder} is there and holds no finished run; remove it or choose another run_dir")
 
 
-def finished_run(config: TrainConfig) -> RunResult | None:
+def finished_run(config: TrainConfig, sweep: str | None = None) -> RunResult | None:
     """The result of a configuration's run, if it is certain without PyTorch that the run is finished; else None.
 
     Only PyTorch code knows which data files a configuration reads. So those of earlier runs of the same name are tried,
@@ -115,7 +128,7 @@ def finished_run(config: TrainConfig) -> RunResult | None:
         if paths in tried_paths or not _computes_on(config, accelerator) or not all(file.is_file() for file in files):
             continue
         tried_paths.add(paths)
-        key = run_key(params_of(config, accelerator), hashed_inputs(files, project_root()), code)
+        key = run_key(params_of(config, accelerator, sweep), hashed_inputs(files, project_root()), code)
         folder = folder_of(config, key)
         if (folder / RECORD / RESULT).exists() and RunRecord(folder).header.key == key:
             return result_of_record(RunRecord(folder), was_finished=True)

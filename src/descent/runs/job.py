@@ -63,7 +63,7 @@ class OpenJob:
         self.listener.begin()
         try:
             self.config = typed(TrainConfig, self.composed)
-            self.result = finished_run(self.config)
+            self.result = finished_run(self.config, self.request.sweep)
             if self.result is None:
                 from descent.core import numerics  # PyTorch takes seconds to import
                 from descent.runs.tracked_run import tracked_run

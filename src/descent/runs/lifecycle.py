@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from functools import partial
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, flag_override
 
 from descent.core.config import SweepConfig, TrainConfig
 from descent.records.folder import VIEWS
@@ -12,6 +12,7 @@ from descent.runs.composition import CommandLine, typed, without_hydra
 from descent.runs.identity import RunResult, finished_run
 from descent.runs.request import hydra_request
 from descent.runs.syncing import background_sync
+from descent.runs.validation import with_validation
 
 
 def run_tracked(config: TrainConfig, until_synced: ExitStack) -> RunResult:
@@ -45,12 +46,11 @@ def _trained(config: TrainConfig, until_synced: ExitStack) -> RunResult:
     return train(config, hydra_request(), listener)
 
 
-def sweep_tracked(line: CommandLine[TrainConfig], common: DictConfig, until_synced: ExitStack) -> SweepRecord:
+def sweep_tracked(line: CommandLine[TrainConfig], until_synced: ExitStack) -> SweepRecord:
     """Run the jobs of a sweep, or train its map, and compare the runs.
 
     Args:
-        line: the command line.
-        common: the configuration that the jobs have in common, with Hydra's section.
+        line: the command line, of a multirun.
         until_synced: waits, when it is closed, until the sweep and its runs are drawn and synced.
 
     Raises:
@@ -60,6 +60,13 @@ def sweep_tracked(line: CommandLine[TrainConfig], common: DictConfig, until_sync
     from descent.runs.sweep_identity import identity_overrides
     from descent.runs.sweep_task import SweepTask
 
+    assert line.common is not None
+    if "basin" not in line.common:
+        line = with_validation(line)
+    common = line.common
+    assert common is not None
+    with flag_override(common, ["readonly", "struct"], [False, False]):
+        common.objective = line.first_job.objective  # which a sweep over problems has in its jobs only
     sweep = open_sweep(common)
     listener = until_synced.enter_context(background_sync(SweepConfig.of(common).tracking))
     if "basin" in common:

@@ -36,6 +36,7 @@ def repeat(config: TrainConfig, seeds: Sequence[int]) -> Path:
     folder: Path = project_root() / "seeds" / config.name
     if folder.exists():
         raise UserError(f"{folder} is there already; remove it to repeat {config.name} again")
+    config.refuse_early_ends("descent seeds")
     components = assemble(config)
     dry_run(config, components)
     settings, rate = shared_settings(config, components)

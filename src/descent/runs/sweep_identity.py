@@ -9,11 +9,13 @@ from descent.comparisons.grouping import run_label
 from descent.errors import UserError
 from descent.records.code import code_of
 from descent.records.folder import now
-from descent.records.lineage import NO_EFFECT, flattened, source_hash
+from descent.records.lineage import NO_EFFECT, RANKING, flattened, source_hash
 from descent.records.sweep import SEVERAL, SWEPT, SweepHeader, SweepRecord
 from descent.runs.composition import without_hydra
 from descent.runs.overrides import parsed
 
+NO_EFFECT_ON_SWEEP = tuple(name for name in NO_EFFECT if name not in RANKING)
+"""Keys of the common configuration that change neither a run nor how runs are ranked."""
 SWEEP_ID, SWEPT_NAMES = "DESCENT_SWEEP", "DESCENT_SWEPT"
 """The environment variables that identify the sweep to jobs on machines that can't see its folder."""
 
@@ -27,7 +29,7 @@ def header_of(config: DictConfig) -> SweepHeader:
     params = {
         name: value
         for name, value in flattened(common).items()
-        if name not in swept and not name.startswith(tuple(NO_EFFECT))
+        if name not in swept and not name.startswith(NO_EFFECT_ON_SWEEP)
     }
     params |= {f"{SWEPT}{name}": values for name, values in swept.items()}
     identity = {

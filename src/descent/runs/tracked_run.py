@@ -19,11 +19,23 @@ from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 from descent.project import project_root
 from descent.records.code import code_of, own_modules
+from descent.records.criterion import TRAIN_LOSS, Criterion
 from descent.records.folder import RECORD, VIEWS, now
 from descent.records.lineage import dvc_tags, git_tags, hashed_examples, hashed_inputs, run_key
 from descent.records.listener import NullListener, RecordListener
 from descent.records.locks import folder_lock
-from descent.records.run import EVALUATIONS, HEADER, STEPS, SWEEP_OF, TRAJECTORY, Header, RunRecord
+from descent.records.run import (
+    BEST,
+    EVALUATIONS,
+    HEADER,
+    STEPS,
+    SWEEP_OF,
+    TRAJECTORY,
+    Header,
+    Result,
+    RunRecord,
+    Table,
+)
 from descent.runs.dry_run import dry_run
 from descent.runs.identity import RunRequest, RunResult, finished, folder_of, params_of, result_of_record
 
@@ -132,7 +144,7 @@ def _same_run(run: TrackedRun, folder: Path) -> Iterator[TrackedRun]:
 
 def _header(config: TrainConfig, components: RunComponents, request: RunRequest) -> Header:
     root = project_root()
-    params = params_of(config, components.accelerator)
+    params = params_of(config, components.accelerator, request.sweep)
     files, code = hashed_inputs(components.data.files, root), code_of(config.to_dict())
     inputs = [*files, *hashed_examples(components.data.digest)]
     return Header(
@@ -173,8 +185,27 @@ def _finish(training: TrainingRun, config: TrainConfig, record: RunRecord) -> No
     metrics["diverged"] = float(state.diverged)
     if state.gradient_evaluations != state.steps_taken:
         metrics["gradient_evaluations"] = float(state.gradient_evaluations)
-    result = result_of(components.problem, components.data.train, config.tolerance, diverged=state.diverged)
+    metrics |= _best(config.objective.criterion, last)
+    if config.reached is not None:
+        metrics["steps_to_target"] = config.reached.steps(record)
+    if state.runs_in_batch > 1:
+        metrics["runs_in_batch"] = float(state.runs_in_batch)
+    result: Result = "stopped"
+    if not state.stopped:
+        result = result_of(components.problem, components.data.train, config.tolerance, diverged=state.diverged)
     trained = TrainedRun(components.problem, components.data.train, components.sampler, components.plan, record)
     record.save_landscape(components.landscape(trained))
     (record.files / PREVIOUS).unlink(missing_ok=True)
     record.finish(result, state.steps_taken, metrics)
+
+
+def _best(objective: Criterion, evaluations: Table) -> dict[str, float]:
+    """The best value of the objective at an evaluation, and after how many steps; of a run that lacks it, of its loss.
+
+    The test examples have no part in it, unless they are the objective's.
+    """
+    for criterion in (objective, Criterion(TRAIN_LOSS, "minimize")):
+        best = criterion.best(evaluations)
+        if best is not None:
+            return {f"{BEST}{criterion.metric}": best[0], f"{BEST}step": best[1]}
+    return {}

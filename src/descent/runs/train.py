@@ -1,5 +1,6 @@
 """Training of tracked runs: as batches, and each alone where it can't be in one."""
 
+import json
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,14 @@ from descent.core.training.batching import batches
 from descent.core.training.callbacks import Checkpointer, Evaluator, ProgressBar, StepLogger
 from descent.core.training.checkpoint import restore
 from descent.core.training.loop import fit
+from descent.core.training.stopping import Halving, Stopping, TargetStopping, rungs
 from descent.core.training.training_run import TrainingRun
+from descent.errors import UserError
 from descent.records.folder import now
 from descent.records.listener import RecordListener
 from descent.records.run import EVALUATIONS
 from descent.runs.hydra_errors import one_line
-from descent.runs.identity import RunRequest, RunResult
+from descent.runs.identity import RunRequest, RunResult, group_key
 from descent.runs.tracked_run import TrackedRun, tracked_run
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ def train_runs(runs: Sequence[TrackedRun]) -> None:
     What goes wrong with a batch goes wrong with all its runs, and each is then trained alone.
     """
     _begin(runs)
+    _refuse_unequal_schedules(runs)
     tracked = {run.training: run for run in runs if run.training is not None}
     for training, run in tracked.items():
         # A shared optimizer rounds as the runs' own would, up to the last bits, which are all that a small problem has.
@@ -55,6 +59,38 @@ def _begin(runs: Sequence[TrackedRun]) -> None:
     checkpoints = restore([run.record for run, _ in unfinished])
     for (run, components), checkpoint in zip(unfinished, checkpoints, strict=True):
         run.training = TrainingRun(components, checkpoint)
+
+
+def _refuse_unequal_schedules(runs: Sequence[TrackedRun]) -> None:
+    """Let all runs fail that are to be halved, but have different schedules, of which one may be the slower at a rung.
+
+    They are then in no training.
+    """
+    halved = [run for run in runs if run.config.halving is not None and run.training is not None]
+    if len({json.dumps(run.config.schedule.to_dict()) for run in halved}) > 1:
+        for run in halved:
+            run.error = UserError("halving compares runs on their way, and these differ in schedule; leave it out")
+            run.training = None
+
+
+def _stopping(runs: Mapping[TrainingRun, TrackedRun]) -> list[Stopping]:
+    """What has runs of a batch leave training before their last step.
+
+    Raises:
+        UserError: for a single run that is to be halved.
+    """
+    first, config = next(iter(runs.items()))[0], next(iter(runs.values())).config
+    targets = {training: run.config.reached for training, run in runs.items() if run.config.stop_at_target}
+    stopping: list[Stopping] = [TargetStopping({training: target for training, target in targets.items() if target})]
+    if config.halving is not None:
+        if len(runs) == 1 and not first.is_last_of_batch():
+            reason = first.components.reason_alone or "hydra/launcher=fused trains the runs of a sweep as a batch"
+            raise UserError(f"halving compares the runs of a batch, and this run is alone: {reason}")
+        groups = {training: group_key(run.config) for training, run in runs.items()}
+        steps = first.components.plan.steps
+        on_rungs = rungs(config.halving.after, config.halving.keep, steps)
+        stopping.append(Halving(on_rungs, config.halving.keep, config.objective.criterion, groups.__getitem__))
+    return stopping
 
 
 def _report(line: str) -> None:
@@ -95,8 +131,8 @@ def train_batch(runs: Sequence[TrackedRun]) -> None:
         run.listener.on_progress(run.record.folder)
 
     callbacks = [
-        StepLogger(plan, records),
-        Evaluator(plan, report),
+        Evaluator(plan, report, _stopping(tracked)),
+        StepLogger(plan, records),  # after it, since a run that leaves then has its last snapshot
         Checkpointer(records, trainer.checkpoint_seconds, on_progress),
         ProgressBar(plan, f"{len(tracked)} runs" if others else None),
     ]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from descent.records.folder import RECORD
 from descent.records.locks import file_lock
-from descent.records.sweep import BEST, GROUPS, RUNS, SWEEP, SweepRecord, SweepState
+from descent.records.run import BEST
+from descent.records.sweep import GROUPS, RUNS, SWEEP, SweepRecord, SweepState
 from descent.tracking.saved_view import VIEW_TAG, view_address, view_tag_value
 from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.sync import (

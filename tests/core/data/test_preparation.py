@@ -8,7 +8,7 @@ from torch import Tensor
 from descent.core.build import data_of
 from descent.core.data.digits import read_digits
 from descent.core.data.examples import Data, Examples, unchanged
-from descent.core.data.preparation import check_sizes, held_out, one_hot, standardized
+from descent.core.data.preparation import check_sizes, one_hot, standardized, with_test_share, with_validation
 from descent.errors import UserError
 
 
@@ -20,21 +20,52 @@ def data(count: int = 10) -> Data:
 
 
 def test_examples_are_held_out_once_and_each_is_in_one_of_the_two() -> None:
-    divided = held_out(data(50), 0.3)
+    divided = with_test_share(data(50), 0.3, 0)
     assert divided.test is not None
     assert (len(divided.train), len(divided.test)) == (35, 15)
     rows = torch.cat([divided.train.columns[0], divided.test.columns[0]])[:, 0]
     assert rows.sort().values.tolist() == data(50).train.columns[0][:, 0].tolist()
     assert not torch.equal(rows, data(50).train.columns[0][:, 0])
-    again = held_out(data(50), 0.3)
+    again = with_test_share(data(50), 0.3, 0)
     assert torch.equal(again.train.columns[0], divided.train.columns[0])
     for each in (divided.train, divided.test):  # an example keeps its label
         inputs, labels = each.columns
         assert torch.equal(inputs[:, 0] // 3 % 4, labels)
 
 
+def test_validation_examples_are_held_out_by_their_own_seed_and_each_example_is_in_one_split() -> None:
+    with_test = with_test_share(data(50), 0.3, 0)
+    divided = with_validation(with_test, 7, 0)
+    assert {name: len(examples) for name, examples in divided.splits().items()} == {
+        "train": 28, "validation": 7, "test": 15,
+    }  # fmt: skip
+    rows = torch.cat([examples.columns[0] for examples in divided.splits().values()])[:, 0]
+    assert rows.sort().values.tolist() == data(50).train.columns[0][:, 0].tolist()
+    assert divided.test is with_test.test
+    same, other = (with_validation(with_test, 7, seed).validation for seed in (0, 1))
+    assert divided.validation is not None
+    assert same is not None
+    assert other is not None
+    assert torch.equal(same.columns[0], divided.validation.columns[0])
+    assert not torch.equal(other.columns[0], divided.validation.columns[0])
+
+
+@pytest.mark.parametrize(("count", "held_out"), [(9, 0), (10, 1), (59, 5), (100_000, 5_000)])
+def test_a_tenth_is_held_out_up_to_five_thousand(count: int, held_out: int) -> None:
+    many = Data(Examples((torch.arange(count),), (unchanged,)))
+    divided = with_validation(many, "auto", 0)
+    assert len(divided.train) == count - held_out
+    assert len(divided.validation or ()) == held_out
+
+
+@pytest.mark.parametrize("count", [10, 11])
+def test_all_training_examples_cannot_be_held_out(count: int) -> None:
+    with pytest.raises(UserError, match=re.escape(f"data.validation={count}: there are 10 training examples; choose")):
+        with_validation(data(10), count, 0)
+
+
 def test_inputs_are_standardized_by_the_training_examples_alone() -> None:
-    divided = held_out(data(2000 // 25), 0.25)
+    divided = with_test_share(data(2000 // 25), 0.25, 0)
     prepared = standardized(divided)
     assert prepared.test is not None
     train, _ = prepared.train.head(1000)

@@ -73,19 +73,30 @@ class Data:
         test: the test examples, if there are any.
         files: that they were read from.
         digest: the MD5 of the examples, if they may change with no change of these files or of the configuration.
+        validation: examples held out from training, by which runs are ranked, if there are any.
     """
 
     train: Examples = field(default_factory=Examples)
     test: Examples | None = None
     files: tuple[Path, ...] = ()
     digest: str | None = None
+    validation: Examples | None = None
 
     def to(self, device: torch.device) -> "Data":
         """The same data on a device; this object if it is there already."""
         if all(column.device == device for column in self.train.columns):
             return self
-        test = None if self.test is None else self.test.to(device)
-        return replace(self, train=self.train.to(device), test=test)
+        return self.mapped(lambda examples: examples.to(device))
+
+    def splits(self) -> dict[str, Examples]:
+        """The examples of each split that there is, by its name in metrics: train, validation, test."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: examples for name, examples in splits.items() if examples is not None}
+
+    def mapped(self, change: Callable[[Examples], Examples]) -> "Data":
+        """The same data with a change of the examples of every split."""
+        validation, test = (None if held_out is None else change(held_out) for held_out in (self.validation, self.test))
+        return replace(self, train=change(self.train), validation=validation, test=test)
 
 
 def concatenated(each: Sequence[Examples]) -> tuple[Examples, list[int]]:

@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from descent.core.data.examples import Data, Examples, Prepare
 from descent.core.random_streams import generator
@@ -13,6 +14,10 @@ from descent.errors import UserError
 
 SLICE = 1_000
 """Examples prepared at once."""
+MAX_VALIDATION = 5_000
+"""The most examples that `data.validation=auto` holds out: as many as of MNIST's 60,000."""
+VALIDATION_SHARE = 10
+"""It holds out one of so many training examples."""
 
 
 def check_sizes(data: Data, features: int | None, classes: int | None) -> None:
@@ -34,7 +39,7 @@ def check_sizes(data: Data, features: int | None, classes: int | None) -> None:
 
 def class_count(data: Data) -> int:
     """The number of classes, of which the last is the largest in training and test examples."""
-    return max(int(examples.columns[-1].max()) for examples in (data.train, data.test) if examples is not None) + 1
+    return max(int(examples.columns[-1].max()) for examples in data.splits().values()) + 1
 
 
 def _has_classes(data: Data) -> bool:
@@ -42,8 +47,8 @@ def _has_classes(data: Data) -> bool:
     return last.ndim == 1 and not last.is_floating_point()
 
 
-def held_out(data: Data, share: float) -> Data:
-    """The data with a share of their training examples, drawn once for all runs, as the test examples.
+def with_test_share(data: Data, share: float, seed: int) -> Data:
+    """The data with a share of their training examples, which the seed draws, as the test examples.
 
     Raises:
         UserError: for data that have test examples, or too few to hold some out.
@@ -53,9 +58,31 @@ def held_out(data: Data, share: float) -> Data:
         raise UserError(f"data.test_share={share}: these data have {len(data.test):,} test examples of their own")
     if not 0 < count < len(data.train):
         raise UserError(f"data.test_share={share}: of {len(data.train)} examples {count} would be held out")
-    order = torch.randperm(len(data.train), generator=generator(0, "held out"))
-    test, train = order[:count].sort().values, order[count:].sort().values
-    return replace(data, train=_selected(data.train, train), test=_selected(data.train, test))
+    test, train = _split(data.train, count, generator(seed, "held out"))
+    return replace(data, train=train, test=test)
+
+
+def with_validation(data: Data, count: int | Literal["auto"], seed: int) -> Data:
+    """The data with a number of their training examples, which the seed draws, as the validation examples.
+
+    `auto` is a tenth, up to 5,000; and none of fewer than 10 examples.
+
+    Raises:
+        UserError: for data with too few training examples.
+    """
+    examples = min(len(data.train) // VALIDATION_SHARE, MAX_VALIDATION) if count == "auto" else count
+    if examples == 0:
+        return data
+    if examples >= len(data.train):
+        raise UserError(f"data.validation={count}: there are {len(data.train):,} training examples; choose fewer")
+    validation, train = _split(data.train, examples, generator(seed, "validation"))
+    return replace(data, train=train, validation=validation)
+
+
+def _split(examples: Examples, count: int, draws: Generator) -> tuple[Examples, Examples]:
+    """Some examples, drawn at random, and the others, both in their order."""
+    order = torch.randperm(len(examples), generator=draws)
+    return _selected(examples, order[:count].sort().values), _selected(examples, order[count:].sort().values)
 
 
 def _selected(examples: Examples, rows: Tensor) -> Examples:
@@ -132,4 +159,4 @@ def _with_prepare(data: Data, place: int, prepare: Prepare) -> Data:
     def prepared(examples: Examples) -> Examples:
         return replace(examples, prepare=(*examples.prepare[:place], prepare, *examples.prepare[place + 1 :]))
 
-    return replace(data, train=prepared(data.train), test=None if data.test is None else prepared(data.test))
+    return data.mapped(prepared)

@@ -28,8 +28,8 @@ NO_POSITIONS = torch.empty(0)
 class BatchedStepper:
     """Takes the steps of runs whose problems differ in their parameters only, each as it would be alone up to rounding.
 
-    Runs that diverge leave, without harm to the others. The runs' problems hold views of the stacked parameters, so
-    that each is always at its run's position.
+    Runs that diverge leave, without harm to the others, as do those that are told to. The runs' problems hold views of
+    the stacked parameters, so that each is always at its run's position.
 
     How a run's steps round depends on the runs that are in training with it, since one product of matrices serves all;
     so those that are resumed from checkpoints of one batch, in its order, end with the bits that they would have had.
@@ -49,6 +49,8 @@ class BatchedStepper:
         self.train_examples, offsets = concatenated([run.components.data.train for run in runs])
         self.offsets = dict(zip(runs, offsets, strict=True))
         self.rows = {run: row for row, run in enumerate(runs)}
+        for run in runs:
+            run.state.runs_in_batch = max(len(runs), run.state.runs_in_batch)
         self.shared: list[SharedOptimizer] = []
         self.left: list[SharedOptimizer] = []  # of runs that have left, one each, if it has modes
         restored = {run: run.restored_from for run in runs if run.restored_from is not None}
@@ -205,24 +207,33 @@ class BatchedStepper:
         losses, gradients = self.gradients(minibatch, is_shared=is_shared)
         norms = norms_of(gradients)
         stays = ~losses.isfinite() & self.present
-        self._leave(stays)
+        self._diverge(stays)
         self._apply(gradients, norms)
         if not self.is_small:
             return losses, norms, losses
         positions = self._positions()
         for row in stays.nonzero().flatten().tolist():
             positions[row] = positions.new_tensor(self.runs[row].problem.position())
-        self._leave(~(positions.abs() <= self.threshold).all(dim=1))
+        self._diverge(~(positions.abs() <= self.threshold).all(dim=1))
         return losses, norms, positions
 
+    def leave(self, runs: Sequence[TrainingRun]) -> None:
+        """Have runs leave training where they are, after a chunk."""
+        self._leave(torch.tensor([run in runs for run in self.runs], device=self.present.device))
+        self._close_ranks()
+
+    def _diverge(self, rows: Tensor) -> None:
+        """Have the runs of some rows leave as diverged; what further steps do to these rows is of no use."""
+        leaving = rows & self.present
+        if leaving.any():
+            for row in leaving.nonzero().flatten().tolist():
+                self.runs[row].state.diverged = True
+            self._leave(leaving)
+
     def _leave(self, leaving: Tensor) -> None:
-        """Let runs leave with parameters of their own; what further steps do to their rows is of no use."""
-        leaving = leaving & self.present
-        if not leaving.any():
-            return
+        """Have the runs of some rows, (runs,), leave with parameters of their own."""
         for row in leaving.nonzero().flatten().tolist():
             run = self.runs[row]
-            run.state.diverged = True
             run.final_state = self._state(row)
             for parameter in run.problem.parameters():
                 parameter.data = parameter.data.clone()

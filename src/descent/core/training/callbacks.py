@@ -18,6 +18,7 @@ from descent.core.training.module import Descent
 from descent.core.training.plan import Plan
 from descent.core.training.progress import progress_bar
 from descent.core.training.stepper import StepBlock
+from descent.core.training.stopping import Stopping
 from descent.core.training.training_run import TrainingRun
 from descent.records.folder import now
 from descent.records.run import STEPS, TRAJECTORY, RunRecord, coordinates
@@ -67,15 +68,18 @@ def append_snapshot(run: TrainingRun, record: RunRecord) -> None:
 
 
 class Evaluator(Callback):
-    """Evaluates runs at the planned steps, those that share their data at once.
+    """Evaluates runs at the planned steps, those that share their data at once; some of them then leave training.
 
     Args:
         plan: the runs'.
         report: is called with each run and its metrics.
+        stopping: say which runs leave.
     """
 
-    def __init__(self, plan: Plan, report: Callable[[TrainingRun, Metrics], None]) -> None:
-        self.steps, self.report = frozenset(plan.evaluations), report
+    def __init__(
+        self, plan: Plan, report: Callable[[TrainingRun, Metrics], None], stopping: Sequence[Stopping] = ()
+    ) -> None:
+        self.steps, self.report, self.stopping = frozenset(plan.evaluations), report, stopping
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Evaluate the start."""
@@ -84,11 +88,18 @@ class Evaluator(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Evaluate the runs for which it is the step to, or the last."""
-        self._evaluate(pl_module, [block.run for block in outputs["blocks"] if block.run.is_due(self.steps)])
+        runs = [block.run for block in outputs["blocks"]]
+        evaluated = self._evaluate(pl_module, [run for run in runs if run.is_due(self.steps)])
+        for stopping in self.stopping:
+            leaving = stopping({run: metrics for run, metrics in evaluated.items() if not run.is_over()})
+            if leaving:
+                pl_module.stepper.leave(leaving)
+                trainer.should_stop = not pl_module.stepper.runs
 
-    def _evaluate(self, module: Descent, runs: Sequence[TrainingRun]) -> None:
+    def _evaluate(self, module: Descent, runs: Sequence[TrainingRun]) -> dict[TrainingRun, Metrics]:
+        evaluated: dict[TrainingRun, Metrics] = {}
         if not runs:
-            return
+            return evaluated
         sharing: dict[int, tuple[Data, list[TrainingRun]]] = {}
         for run in runs:
             data = run.components.data
@@ -96,8 +107,10 @@ class Evaluator(Callback):
         with module.stepper.evaluating():
             for data, group in sharing.values():
                 metrics = evaluate([run.problem for run in group], data)
-                for run, metrics_of_run in zip(group, metrics, strict=True):
-                    self.report(run, metrics_of_run)
+                evaluated.update(zip(group, metrics, strict=True))
+        for run, metrics_of_run in evaluated.items():
+            self.report(run, metrics_of_run)
+        return evaluated
 
 
 class Checkpointer(Callback):

@@ -26,6 +26,9 @@ class TrainState:
             Not the order of the examples, evaluations, the record or checkpoints. Each run of a batch counts an equal
             share.
         diverged: whether it diverged.
+        reached_target: whether it left training because it had reached its target.
+        stopped: whether it left training because others of its batch were better.
+        runs_in_batch: the number of runs that it is trained with, itself among them.
         gradient_evaluations: how often the loss and its gradient were computed: once a step, and more often for an
             optimizer that takes a closure.
     """
@@ -33,7 +36,15 @@ class TrainState:
     steps_taken: int = 0
     seconds: float = 0.0
     diverged: bool = False
+    reached_target: bool = False
+    stopped: bool = False
+    runs_in_batch: int = 1
     gradient_evaluations: int = 0
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it left training, maybe before its last step."""
+        return self.diverged or self.reached_target or self.stopped
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a run reaches: its losses and accuracies over all training and all test examples."""
+"""What a run reaches: its losses and accuracies over all training, all validation and all test examples."""
 
 from collections.abc import Sequence
 
@@ -42,10 +42,9 @@ def _stacked(problems: Sequence[Problem]) -> dict[str, Tensor]:
 def evaluate(problems: Sequence[Problem], data: Data) -> list[dict[str, float]]:
     """Of each problem `loss/train`, `accuracy/train` and so on, and the position where it is small."""
     metrics: list[dict[str, float]] = [{} for _ in problems]
-    for split, examples in (("train", data.train), ("test", data.test)):
-        if examples is not None:
-            for of_problem, means in zip(metrics, measure(problems, examples), strict=True):
-                of_problem |= {f"{name}/{split}": mean for name, mean in means.items()}
+    for split, examples in data.splits().items():
+        for of_problem, means in zip(metrics, measure(problems, examples), strict=True):
+            of_problem |= {f"{name}/{split}": mean for name, mean in means.items()}
     for of_problem, problem in zip(metrics, problems, strict=True):
         if problem.is_small():
             of_problem |= dict(zip(coordinates(problem.size()), problem.position(), strict=True))

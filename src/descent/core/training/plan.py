@@ -1,7 +1,9 @@
 """How many steps a run takes, and after which of them it is evaluated or its parameters are recorded."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Self
 
 from descent.errors import UserError
 
@@ -22,6 +24,10 @@ class Plan:
     steps: int
     evaluations: tuple[int, ...]
     snapshots: tuple[int, ...]
+
+    def evaluated_at(self, steps: Iterable[int]) -> Self:
+        """The same plan with further evaluations."""
+        return replace(self, evaluations=tuple(sorted({*self.evaluations, *steps})))
 
     def next_stop(self, step: int) -> int:
         """The first step after `step` after which the run is evaluated or its parameters are recorded."""

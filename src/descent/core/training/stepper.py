@@ -68,6 +68,9 @@ class Stepper(Protocol):
     def advance(self, chunk: Tensor) -> list[StepBlock]:
         """Take the steps of a chunk, (steps, batch size) or (runs, steps, batch size) indices into the examples."""
 
+    def leave(self, runs: Sequence[TrainingRun]) -> None:
+        """Have runs leave training where they are, after a chunk."""
+
     def checkpoint(self, run: TrainingRun, position: Position) -> Checkpoint:
         """A run as it is now, its record's files of these lengths."""
 
@@ -86,7 +89,7 @@ class SingleStepper:
     """
 
     def __init__(self, run: TrainingRun) -> None:
-        self.run, self.runs = run, [] if run.state.diverged else [run]
+        self.run, self.runs = run, [] if run.state.has_left else [run]
         components = run.components
         self.problem, self.train_examples = run.problem, components.data.train
         self.gradient_estimator, self.draws_random = components.minibatch_gradient, components.draws_random
@@ -228,6 +231,10 @@ class SingleStepper:
             self.step()
         if self.schedule is not None:
             self.schedule.step()
+
+    def leave(self, runs: Sequence[TrainingRun]) -> None:
+        """Have the run leave training where it is."""
+        self.runs = [run for run in self.runs if run not in runs]
 
     def checkpoint(self, run: TrainingRun, position: Position) -> Checkpoint:
         """The run as it is now, its record's files of these lengths."""

@@ -77,7 +77,7 @@ class TrainingRun:
         rate: the optimizer's learning rate where runs of equal settings have several: then every step is proportional
             to it, and the schedule a constant one.
         state: how far it is.
-        final_state: the optimizer's state where the run has left its batch, having diverged.
+        final_state: the optimizer's state where the run has left its batch.
     """
 
     components: RunComponents
@@ -98,17 +98,17 @@ class TrainingRun:
         return self.components.problem
 
     def is_over(self) -> bool:
-        """Whether all its steps are taken, or it diverged."""
-        return self.state.diverged or self.state.steps_taken == self.components.plan.steps
+        """Whether all its steps are taken, or it has left training."""
+        return self.state.has_left or self.state.steps_taken == self.components.plan.steps
 
     def is_last_of_batch(self) -> bool:
-        """Whether it is resumed as the only run left in its batch, all others of which have diverged."""
+        """Whether it is resumed as the only run left in its batch, all others of which have left training."""
         place = None if self.restored_from is None else self.restored_from.place
         return place is not None and place.size == 1 and not self.is_over()
 
     def is_due(self, steps: "frozenset[int]") -> bool:
-        """Whether it is after one of these steps, or diverged, which ends it."""
-        return self.state.steps_taken in steps or self.state.diverged
+        """Whether it is after one of these steps, or has left training."""
+        return self.state.steps_taken in steps or self.state.has_left
 
 
 def place(runs: Sequence[TrainingRun], device: torch.device) -> None:
