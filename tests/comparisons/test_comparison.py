@@ -12,6 +12,7 @@ from conftest import composed_in, make_project
 from descent.comparisons.comparison import compare_runs
 from descent.comparisons.grouping import ended_runs, group_runs
 from descent.comparisons.pictures import comparison_pictures
+from descent.records.criterion import Criterion, Direction, Target
 from descent.records.run import Result, RunRecord
 from descent.records.sweep import SweepState
 from descent.render import stamp
@@ -19,6 +20,7 @@ from descent.runs.identity import RunRequest
 from descent.runs.train import train
 
 RATES = (0.01, 0.1, 1.5)  # the last diverges
+LOSS = Criterion("loss/train", "minimize")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +45,7 @@ def read(path: Path) -> list[dict[str, str]]:
 def test_runs_are_compared_in_a_table_and_in_pictures(bowls: list[RunRecord], tmp_path: Path) -> None:
     folder = tmp_path / "comparison"
     folder.mkdir()
-    comparison = compare_runs("bowls", bowls, "loss/train", "minimize", folder)
+    comparison = compare_runs("bowls", bowls, LOSS, folder)
     table = read(folder / "runs.csv")
     assert [(row["optimizer"], float(row["optimizer.lr"])) for row in table] == [
         *itertools.product(("steepest_descent", "momentum"), RATES)
@@ -55,11 +57,11 @@ def test_runs_are_compared_in_a_table_and_in_pictures(bowls: list[RunRecord], tm
     assert comparison.best == "steepest_descent lr=0.1"
     assert comparison.value == pytest.approx(25 * 0.8**60)
     pictures = sorted(path.name for path in folder.glob("*.png"))
-    assert pictures == ["curves_loss_train.png", "ends.png", "paths.png"]
+    assert pictures == ["budget.png", "curves_loss_train.png", "ends.png", "paths.png"]
 
 
 def test_the_picture_of_paths_has_each_runs_path_and_its_losses(bowls: list[RunRecord]) -> None:
-    plane, losses, *_ = comparison_pictures("bowls", group_runs(ended_runs(bowls)))["paths"].axes
+    plane, losses, *_ = comparison_pictures("bowls", group_runs(ended_runs(bowls)), LOSS)["paths"].axes
     steepest = bowls[:2]  # the two that stay in view; each step multiplies the position by 1 - 2 lr
     for record, rate, curve in zip(steepest, RATES[:2], losses.lines[:2], strict=True):
         (path,) = (line for line in plane.lines if line.get_label() == f"steepest_descent lr={rate}")
@@ -75,26 +77,26 @@ def test_runs_are_drawn_again_only_where_they_or_the_drawing_changed(
     def times() -> list[int]:
         return [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())]
 
-    first = compare_runs("bowls", bowls[:2], "loss/train", "minimize", tmp_path)
+    first = compare_runs("bowls", bowls[:2], LOSS, tmp_path)
     drawn = times()
-    again = compare_runs("bowls", bowls[:2], "loss/train", "minimize", tmp_path)
+    again = compare_runs("bowls", bowls[:2], LOSS, tmp_path)
     assert (first.is_new, again) == (True, replace(first, is_new=False))
     assert times() == drawn
     for changed in ("ends.png", "runs.csv", "drawn.txt"):
         (tmp_path / changed).unlink()
-        assert compare_runs("bowls", bowls[:2], "loss/train", "minimize", tmp_path).is_new
+        assert compare_runs("bowls", bowls[:2], LOSS, tmp_path).is_new
         assert (tmp_path / changed).exists()
     assert not set(times()) & set(drawn)
-    assert compare_runs("bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
-    assert compare_runs("other bowls", bowls[:3], "loss/train", "minimize", tmp_path).is_new
-    assert compare_runs("other bowls", bowls[:3], "loss/train", "maximize", tmp_path).is_new
+    assert compare_runs("bowls", bowls[:3], LOSS, tmp_path).is_new
+    assert compare_runs("other bowls", bowls[:3], LOSS, tmp_path).is_new
+    assert compare_runs("other bowls", bowls[:3], Criterion("loss/train", "maximize"), tmp_path).is_new
     for drawing in ("comparisons", "render"):
         monkeypatch.setattr(stamp, "source_hash", lambda package, drawing=drawing: str(package == drawing))
-        assert compare_runs("other bowls", bowls[:3], "loss/train", "maximize", tmp_path).is_new
+        assert compare_runs("other bowls", bowls[:3], Criterion("loss/train", "maximize"), tmp_path).is_new
 
 
 def test_maximizing_picks_the_run_with_the_highest_value(bowls: list[RunRecord], tmp_path: Path) -> None:
-    comparison = compare_runs("bowls", bowls[:2], "loss/train", "maximize", tmp_path)
+    comparison = compare_runs("bowls", bowls[:2], Criterion("loss/train", "maximize"), tmp_path)
     assert comparison.best == "steepest_descent lr=0.01"
 
 
@@ -103,7 +105,7 @@ def test_maximizing_picks_the_run_with_the_highest_value(bowls: list[RunRecord],
     [("loss/train", "minimize", "b"), ("accuracy/test", "maximize", "c"), ("loss/test", "minimize", "a")],
 )
 def test_the_best_group_has_the_metric_and_did_not_diverge(
-    tmp_path: Path, metric: str, direction: str, best: str
+    tmp_path: Path, metric: str, direction: Direction, best: str
 ) -> None:
     runs = [
         ended_run(tmp_path / "a", {"optimizer": "1"}, {"loss/train": 0.9, "accuracy/test": 0.1, "loss/test": 0.9}),
@@ -111,7 +113,7 @@ def test_the_best_group_has_the_metric_and_did_not_diverge(
         ended_run(tmp_path / "c", {"optimizer": "3"}, {"loss/train": 0.2, "accuracy/test": 0.3}, "converged"),
         ended_run(tmp_path / "d", {"optimizer": "4"}, {"loss/train": 0.0, "accuracy/test": 0.9}, "diverged"),
     ]
-    comparison = compare_runs("runs", runs, metric, direction, tmp_path)
+    comparison = compare_runs("runs", runs, Criterion(metric, direction), tmp_path)
     assert (comparison.best, comparison.best_record) == (best, f"id-{best}")
     (value,) = [record.metrics()[metric] for record in runs if record.header.name == best]
     assert comparison.value == value
@@ -131,13 +133,52 @@ def test_the_best_group_has_the_metric_and_did_not_diverge(
     assert (rows[-1]["group"], abs(float(rows[-1][metric]))) == ("d", math.inf)
 
 
-@pytest.mark.parametrize(("result", "metric"), [("diverged", "loss/train"), ("finished", "loss/test")])
-def test_no_run_is_best_if_all_diverged_or_lack_the_metric(tmp_path: Path, result: Result, metric: str) -> None:
-    run = ended_run(tmp_path / "a", {}, {"loss/train": 0.5}, result)
-    comparison = compare_runs("runs", [run], metric, "minimize", tmp_path)
+def test_no_run_is_best_if_all_diverged(tmp_path: Path) -> None:
+    run = ended_run(tmp_path / "a", {}, {"loss/train": 0.5}, "diverged")
+    comparison = compare_runs("runs", [run], LOSS, tmp_path)
     assert (comparison.best, comparison.best_record) == (None, None)
     state = comparison.state("FINISHED")
-    assert (state.metrics, state.best) == ({f"runs/{result}": 1, "runs/failed": 0}, None)
+    assert (state.metrics, state.best) == ({"runs/diverged": 1, "runs/failed": 0}, None)
+
+
+def test_runs_without_the_objective_are_ranked_by_their_losses_and_a_line_says_so(tmp_path: Path) -> None:
+    runs = [
+        ended_run(tmp_path / name, {"optimizer": name}, {"loss/train": loss, "accuracy/test": 1 - loss})
+        for name, loss in (("a", 0.5), ("b", 0.4))
+    ]
+    comparison = compare_runs("runs", runs, Criterion("accuracy/validation", "maximize"), tmp_path)
+    assert (comparison.best, comparison.metric) == ("b", "loss/train")
+    assert comparison.conclusions[-1] == "caution: no run has accuracy/validation, and loss/train ranks them"
+    assert (tmp_path / "curves_accuracy_test.png").exists()  # which ranks nothing, and is of interest
+
+
+def test_runs_that_were_stopped_are_in_the_table_and_in_no_group(tmp_path: Path) -> None:
+    ends: list[tuple[str, float, Result]] = [("1", 0.1, "stopped"), ("2", 0.3, "finished"), ("3", 0.4, "finished")]
+    runs = [ended_run(tmp_path / rate, {"optimizer.lr": rate}, {"loss/train": loss}, end) for rate, loss, end in ends]
+    comparison = compare_runs("runs", runs, LOSS, tmp_path)
+    assert (comparison.best, comparison.results["stopped"]) == ("2", 1)
+    assert [row["result"] for row in read(tmp_path / "runs.csv")] == ["stopped", "finished", "finished"]
+    assert [row["optimizer.lr"] for row in read(tmp_path / "groups.csv")] == ["2", "3"]
+    # 1 was tried as well: 2 is not the smallest, of which it would be said that the range is too narrow.
+    assert not [line for line in comparison.conclusions if line.startswith("caution")]
+    stopped = compare_runs("runs", runs[:1], LOSS, tmp_path)
+    assert (stopped.best, stopped.results["stopped"]) == (None, 1)
+    assert not (tmp_path / "groups.csv").exists()
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_runs_are_compared_by_how_soon_they_reach_a_target(bowls: list[RunRecord], tmp_path: Path) -> None:
+    comparison = compare_runs("bowls", bowls, LOSS, tmp_path, Target(LOSS, 1.0))
+    # Each step at 0.1 multiplies the loss of 25 by 0.64: below 1 after log(1 / 25) / log(0.64) = 7.2 steps.
+    (line,) = [line for line in comparison.conclusions if line.startswith("target")]
+    steps = {row["run"]: float(row["steps_to_target"]) for row in read(tmp_path / "runs.csv")}
+    assert steps["steepest_descent lr=0.1"] == 8
+    assert steps["steepest_descent lr=0.01"] == math.inf
+    there = sum(map(math.isfinite, steps.values()))
+    soonest = min(steps, key=steps.__getitem__)
+    said = f"target: loss/train 1 is reached by {there} of 6 runs; the soonest is {soonest}: steps_to_target "
+    assert line == f"{said}{steps[soonest]:.4g}"
+    assert {"target.png", "reached.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_runs_of_several_problems_have_a_table_but_no_pictures_and_no_best(tmp_path: Path) -> None:
@@ -145,7 +186,7 @@ def test_runs_of_several_problems_have_a_table_but_no_pictures_and_no_best(tmp_p
         ended_run(tmp_path / "a", {"seed": "1"}, {"loss/train": 0.1}, problem="bowl"),
         ended_run(tmp_path / "b", {"seed": "1", "noise": "9"}, {"loss/train": 0.2, "x": 1.0}, problem="parabola"),
     ]
-    assert compare_runs("runs", runs, "loss/train", "minimize", tmp_path).best is None
+    assert compare_runs("runs", runs, LOSS, tmp_path).best is None
     assert not list(tmp_path.glob("*.png"))
     first, second = read(tmp_path / "runs.csv")
     assert first == {
@@ -163,5 +204,5 @@ def test_runs_are_grouped_along_the_learning_rate(bowls: list[RunRecord]) -> Non
 
 
 def test_a_comparison_of_no_runs_writes_nothing(tmp_path: Path) -> None:
-    assert compare_runs("none", [], "loss/train", "minimize", tmp_path).best is None
+    assert compare_runs("none", [], LOSS, tmp_path).best is None
     assert not list(tmp_path.iterdir())

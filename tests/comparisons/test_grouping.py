@@ -6,6 +6,7 @@ from comparisons.records import ended_run
 from tracking.runs import evaluate, start
 
 from descent.comparisons.grouping import GroupedRuns, ended_runs, group_runs, run_label
+from descent.records.criterion import Criterion
 from descent.records.run import Result
 
 METRICS = {"loss/train": 0.5, "accuracy/test": 0.9}
@@ -20,12 +21,15 @@ def test_a_run_that_diverged_has_an_infinitely_bad_final_value(
 ) -> None:
     (run,) = ended_runs([ended_run(tmp_path, {}, METRICS, result)])
     assert run.diverged == (result == "diverged")
-    assert (run.final("loss/train"), run.final("accuracy/test")) == (loss, accuracy)
+    assert (run.final(Criterion("loss/train", "minimize")), run.final(Criterion("accuracy/test", "maximize"))) == (
+        loss,
+        accuracy,
+    )
 
 
 def test_the_final_value_of_a_missing_metric_is_nan(tmp_path: Path) -> None:
     (run,) = ended_runs([ended_run(tmp_path, {}, METRICS)])
-    assert math.isnan(run.final("loss/test"))
+    assert math.isnan(run.final(Criterion("loss/test", "minimize")))
 
 
 def test_an_ended_run_has_the_parameters_and_the_result_of_its_record(tmp_path: Path) -> None:

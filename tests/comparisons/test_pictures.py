@@ -10,9 +10,11 @@ from numpy.testing import assert_allclose
 from descent.comparisons.grouping import ended_runs, group_runs
 from descent.comparisons.pictures import comparison_pictures
 from descent.comparisons.statistics import interval
+from descent.records.criterion import Criterion
 from descent.records.run import Result
 
 RATES, STEPS = ("0.1", "0.01"), (0, 5, 10)
+ACCURACY = Criterion("accuracy/validation", "maximize")
 ENDS = {"0.1": [*map(float, range(9)), 100.0], "0.01": [6.0, 5.0, math.inf, 7.0]}
 """The losses of the runs at each learning rate; one diverged before its last evaluation."""
 
@@ -30,7 +32,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Figure]:
         metrics = {"loss/train": 1.0 if diverged else end}  # those of a diverged run are ignored
         result: Result = "diverged" if diverged else "finished"
         records.append(ended_run(tmp_path_factory.mktemp("run"), params, metrics, result, evaluations))
-    return comparison_pictures("a sweep", group_runs(ended_runs(records)))
+    return comparison_pictures("a sweep", group_runs(ended_runs(records)), ACCURACY)
 
 
 def test_runs_without_positions_and_accuracies_have_no_paths_and_no_accuracy_curves(
@@ -60,7 +62,9 @@ def test_pictures_say_how_many_seeds_they_are_of_and_which_intervals_they_show(
     assert figures["curves_loss_train"].get_suptitle() == f"a sweep\n{said.format('bands')}"
     single = [ended_run(tmp_path / rate, {"optimizer.lr": rate}, {"loss/train": 1.0}) for rate in RATES]
     assert (
-        comparison_pictures("a sweep", group_runs(ended_runs(single)))["ends"].get_suptitle().endswith("one seed each")
+        comparison_pictures("a sweep", group_runs(ended_runs(single)), ACCURACY)["ends"]
+        .get_suptitle()
+        .endswith("one seed each")
     )
 
 
@@ -81,5 +85,5 @@ def test_a_group_without_a_metric_has_no_curve_of_it(tmp_path: Path) -> None:
         ended_run(tmp_path / name, {"optimizer.lr": "0.1", "data": name}, {"loss/train": 1.0, **accuracy})
         for name, accuracy in {"points": {}, "images": {"accuracy/test": 0.9}}.items()
     ]
-    (axes,) = comparison_pictures("a sweep", group_runs(ended_runs(records)))["curves_accuracy_test"].axes
+    (axes,) = comparison_pictures("a sweep", group_runs(ended_runs(records)), ACCURACY)["curves_accuracy_test"].axes
     assert (axes.get_title(), len(axes.lines)) == ("images", 1)

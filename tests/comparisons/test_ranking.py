@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from descent.comparisons.grouping import GroupedRuns, SeedGroup, ended_runs, group_runs
 from descent.comparisons.ranking import RankedGroup, conclusions, rank_groups
+from descent.records.criterion import Criterion, Direction
 from descent.records.run import Result, RunRecord
 
 METRIC = "loss/train"
@@ -32,13 +33,13 @@ def seeds(
     ]  # fmt: skip
 
 
-def ranked(records: Sequence[RunRecord], metric: str = METRIC, direction: str = "minimize") -> list[RankedGroup]:
-    return rank_groups(group_runs(ended_runs(records)), metric, direction)
+def ranked(records: Sequence[RunRecord], metric: str = METRIC, direction: Direction = "minimize") -> list[RankedGroup]:
+    return rank_groups(group_runs(ended_runs(records)), Criterion(metric, direction))
 
 
-def concluded(records: Sequence[RunRecord], metric: str = METRIC, direction: str = "minimize") -> list[str]:
+def concluded(records: Sequence[RunRecord], metric: str = METRIC, direction: Direction = "minimize") -> list[str]:
     grouped = group_runs(ended_runs(records))
-    return conclusions(grouped, rank_groups(grouped, metric, direction), metric)
+    return conclusions(grouped, rank_groups(grouped, Criterion(metric, direction)))
 
 
 def test_a_lucky_run_does_not_make_its_group_the_best(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_a_diverged_run_of_four_is_an_outlier(tmp_path: Path) -> None:
     (group,) = ranked(seeds(tmp_path, {"optimizer": "adam"}, [1.0, 2.0, 3.0, 0.0], results))
     assert group.value == 2.5
     assert group.interval == (1.0, math.inf)
-    assert group.text(METRIC) == "loss/train 2.5 (1 to inf, the range of 4 seeds)"
+    assert group.text() == "loss/train 2.5 (1 to inf, the range of 4 seeds)"
 
 
 def test_groups_without_the_metric_are_not_ranked_and_nothing_is_concluded_of_those_that_diverged(
@@ -146,10 +147,13 @@ def claims(finals: NDArray[np.float64]) -> tuple[str, bool]:
     """The best of optimizers with final losses (optimizers, seeds), and whether it is said to beat the second."""
     groups = [SeedGroup(str(number), None, []) for number in range(len(finals))]
     order = sorted(
-        (RankedGroup(group, group.kind, values, 1) for group, values in zip(groups, finals, strict=True)),
+        (
+            RankedGroup(group, group.kind, Criterion(METRIC, "minimize"), values)
+            for group, values in zip(groups, finals, strict=True)
+        ),
         key=lambda group: group.value,
     )
-    lines = conclusions(GroupedRuns(None, [], groups), order, METRIC)
+    lines = conclusions(GroupedRuns(None, [], groups), order)
     return order[0].label, any(line.startswith("it beats") for line in lines)
 
 

@@ -12,7 +12,7 @@ SGD = RateLine(
     y=np.array([1.0, 0.1, np.inf]),
     low=np.array([0.9, 0.05, 0.2]),
     high=np.array([1.2, np.inf, np.inf]),
-    diverged=[0, 1, 3],
+    missing=[0, 1, 3],
     total=[3, 3, 3],
 )
 
@@ -48,12 +48,12 @@ def test_diverged_runs_are_marked_and_counted_unless_all_of_a_group_diverged() -
 
 
 def test_without_diverged_runs_the_legend_has_no_entry_for_them() -> None:
-    tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), diverged=[0, 0, 0])
+    tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), missing=[0, 0, 0])
     assert legend(picture(tame, replace(tame, label="adam"))) == ["sgd", "adam"]
 
 
 def test_the_legend_has_an_entry_for_diverged_runs_of_any_panel() -> None:
-    tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), diverged=[0, 0, 0])
+    tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), missing=[0, 0, 0])
     figure = rates_picture("A sweep", "optimizer.lr", {"loss/train": [tame], "accuracy/test": [tame, SGD]})
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss/train", "accuracy/test"]
     assert "diverged" in legend(figure)
@@ -62,7 +62,7 @@ def test_the_legend_has_an_entry_for_diverged_runs_of_any_panel() -> None:
 @pytest.mark.parametrize(("least", "scale"), [(0.1, "log"), (0.1001, "linear")])
 def test_axes_are_logarithmic_from_a_ratio_of_ten_on(least: float, scale: str) -> None:
     numbers = np.array([least, 0.5, 1.0])
-    (axes,) = picture(replace(SGD, x=numbers, y=numbers, low=numbers, high=numbers, diverged=[0, 0, 0])).axes
+    (axes,) = picture(replace(SGD, x=numbers, y=numbers, low=numbers, high=numbers, missing=[0, 0, 0])).axes
     assert (axes.get_xscale(), axes.get_yscale()) == (scale, scale)
 
 
@@ -70,14 +70,14 @@ def test_axes_are_logarithmic_if_values_have_different_magnitudes() -> None:
     (axes,) = picture(SGD).axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
     similar = replace(
-        SGD, x=np.array([1.0, 2.0, 3.0]), y=np.full(3, 1.1), low=np.ones(3), high=np.full(3, 2.0), diverged=[0, 0, 0]
+        SGD, x=np.array([1.0, 2.0, 3.0]), y=np.full(3, 1.1), low=np.ones(3), high=np.full(3, 2.0), missing=[0, 0, 0]
     )
     (axes,) = picture(similar).axes
     assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "linear")
 
 
 def test_a_sweep_of_diverged_runs_has_a_picture() -> None:
-    diverged = replace(SGD, y=np.full(3, np.inf), low=np.full(3, np.inf), high=np.full(3, np.inf), diverged=[3, 3, 3])
+    diverged = replace(SGD, y=np.full(3, np.inf), low=np.full(3, np.inf), high=np.full(3, np.inf), missing=[3, 3, 3])
     figure = picture(diverged)
     figure.draw_without_rendering()
     assert "diverged" in legend(figure)

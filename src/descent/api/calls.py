@@ -80,13 +80,14 @@ def sweep(*words: str) -> ComparedRuns:
     return ComparedRuns(record.folder)
 
 
-def compare(*picks: "Run | ComparedRuns | str | Path", uri: str = STORE) -> ComparedRuns:
+def compare(*picks: "Run | ComparedRuns | str | Path", target: str | None = None, uri: str = STORE) -> ComparedRuns:
     """Compare runs in a table and in pictures, in `comparisons/KEY` and as a run in MLflow.
 
     The same as `descent compare`.
 
     Args:
         picks: runs and sweeps, or their folders, keys or MLflow run ids, or MLflow filters.
+        target: what the runs are to reach, as METRIC=VALUE; the pictures and the table then say how soon they did.
         uri: the MLflow store.
 
     Returns:
@@ -97,12 +98,13 @@ def compare(*picks: "Run | ComparedRuns | str | Path", uri: str = STORE) -> Comp
 
     Example:
         >>> descent.compare(run, "sweeps/himmelblau-8e6ef182", "params.optimizer = 'adam'")
+        >>> descent.compare("sweeps/himmelblau-8e6ef182", target="loss/train=0.01").conclusions
     """
     from descent.comparisons.selected import compare_selected
     from descent.tracking.sweep_sync import sync_sweep
 
     records = {record.header.id: record for pick in picks for record in _records(pick, uri)}
-    comparison, _ = compare_selected([*records.values()])
+    comparison, _ = compare_selected([*records.values()], target)
     sync_sweep(comparison.folder, uri)
     return ComparedRuns(comparison.folder)
 

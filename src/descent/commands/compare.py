@@ -17,13 +17,18 @@ def main(words: Sequence[str]) -> None:
         help="a folder under runs or sweeps, an MLflow run id, a run's key, or an MLflow filter string",
     )
     parser.add_argument("--uri", default=DEFAULT_URI, help="the MLflow store (default: %(default)s)")
+    parser.add_argument(
+        "--target",
+        metavar="METRIC=VALUE",
+        help="say which runs reach a value of a metric, and how soon, for example loss/train=0.01",
+    )
     arguments = parser.parse_args(words)
     from descent.comparisons.selected import compare_selected
     from descent.comparisons.selection import select_runs
     from descent.tracking.sweep_sync import sync_sweep
 
     runs = select_runs(arguments.picks, arguments.uri)
-    record, comparison = compare_selected(runs)
+    record, comparison = compare_selected(runs, arguments.target)
     where = os.path.relpath(record.folder)
     results = ", ".join(f"{count} {result}" for result, count in sorted(comparison.results.items()))
     print(f"{record.header.name}: {len(runs)} runs: {results}")

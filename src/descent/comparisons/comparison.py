@@ -5,16 +5,19 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import yaml
 
+from descent.comparisons.budgets import budget_conclusions, sensitivity_rows, trials_of
 from descent.comparisons.grouping import ended_runs, group_runs
 from descent.comparisons.ranking import conclusions, rank_groups
 from descent.comparisons.table import group_rows, table_rows, write_csv
+from descent.comparisons.targets import STEPS, target_conclusions
+from descent.records.criterion import TRAIN_LOSS, Criterion, Target
 from descent.records.run import BEST, CONFIG, RunRecord
-from descent.records.sweep import GROUPS, RUNS, Status, SweepRecord, SweepState
+from descent.records.sweep import GROUPS, RUNS, SENSITIVITY, Status, SweepRecord, SweepState
 from descent.render.stamp import drawing, is_current, stamp_of
 
 
@@ -49,28 +52,43 @@ class Comparison:
 
 
 def compare_sweep(sweep: SweepRecord) -> Comparison:
-    """Compare the ended runs of a sweep by the objective of its configuration; write the files into its views."""
-    objective = yaml.safe_load((sweep.files / CONFIG).read_text(encoding="utf-8"))["objective"]
-    return compare_runs(sweep.header.name, sweep.runs(), objective["metric"], objective["direction"], sweep.views)
+    """Compare the ended runs of a sweep by the objective of its configuration; write the files into its views.
+
+    Runs that end at a target are compared by how soon they do.
+    """
+    config = yaml.safe_load((sweep.files / CONFIG).read_text(encoding="utf-8"))
+    objective = Criterion(config["objective"]["metric"], config["objective"]["direction"])
+    target = None
+    if config.get("target", {}).get("value") is not None:
+        target = Target(objective.of(config["target"]["metric"] or objective.metric), config["target"]["value"])
+        objective = STEPS if config.get("stop_at_target") else objective
+    return compare_runs(sweep.header.name, sweep.runs(), objective, sweep.views, target)
 
 
-def compare_runs(title: str, records: Sequence[RunRecord], metric: str, direction: str, views: Path) -> Comparison:
+def compare_runs(
+    title: str, records: Sequence[RunRecord], objective: Criterion, views: Path, target: Target | None = None
+) -> Comparison:
     """Compare the runs that have ended, and write tables and pictures into a folder, unless they are up to date.
 
     Args:
         title: of the pictures.
         records: of the runs.
-        metric: ranks the groups.
-        direction: `minimize` or `maximize`.
-        views: the folder for runs.csv, groups.csv and the pictures.
+        objective: ranks groups of runs; if no run has its metric, the loss in training does.
+        views: the folder for the tables and the pictures.
+        target: what the runs are to reach.
     """
-    runs = ended_runs(records)
+    runs = ended_runs(records, target)
     if not runs:
-        return Comparison(Counter(), metric)
-    are_comparable = len({run.record.header.problem for run in runs}) == 1  # losses of different problems are not
+        return Comparison(Counter(), objective.metric)
     grouped = group_runs(runs)
-    ranked = rank_groups(grouped, metric, direction) if are_comparable else []
-    content = json.dumps([title, metric, direction, [run.record.header.id for run in runs]])
+    ended = grouped.without_stopped()
+    # Losses of different problems can't be compared.
+    are_comparable = len({run.record.header.problem for run in runs}) == 1 and len(ended.groups) > 0
+    has_objective = any(objective.metric in run.metrics for run in runs)
+    criterion = objective if has_objective else Criterion(TRAIN_LOSS, "minimize")
+    ranked = rank_groups(ended, criterion) if are_comparable else []
+    trials = trials_of(ranked)
+    content = json.dumps([title, asdict(objective), target and asdict(target), [run.record.header.id for run in runs]])
     stamp = stamp_of(f"runs {hashlib.sha256(content.encode()).hexdigest()}", "comparisons", "render")
     is_new = not is_current(views, stamp)
     if is_new:
@@ -78,12 +96,20 @@ def compare_runs(title: str, records: Sequence[RunRecord], metric: str, directio
             write_csv(folder / RUNS, table_rows(grouped))
             if are_comparable:
                 from descent.comparisons.pictures import comparison_pictures, save_pictures  # Matplotlib takes a second
+                from descent.comparisons.tuning_pictures import budget_pictures, target_pictures
 
-                write_csv(folder / GROUPS, group_rows(grouped, ranked, metric))
-                save_pictures(comparison_pictures(title, grouped), folder)
-    comparison = Comparison(Counter(run.result for run in runs), metric, is_new=is_new)
+                write_csv(folder / GROUPS, group_rows(ended, ranked))
+                if rows := sensitivity_rows(ended, ranked):
+                    write_csv(folder / SENSITIVITY, rows)
+                pictures = comparison_pictures(title, ended, objective) | budget_pictures(title, trials)
+                save_pictures(pictures | (target_pictures(title, ended, target) if target else {}), folder)
+    comparison = Comparison(Counter(run.result for run in runs), criterion.metric, is_new=is_new)
     if not ranked or not math.isfinite(ranked[0].value):
         return comparison
-    best, lines = ranked[0], conclusions(grouped, ranked, metric)
+    best, lines = ranked[0], [*conclusions(grouped, ranked), *budget_conclusions(trials)]
+    if target is not None:
+        lines += target_conclusions(ended, target)
+    if not has_objective:
+        lines.append(f"caution: no run has {objective.metric}, and {criterion.metric} ranks them")
     typical = best.typical.record.header.id
     return replace(comparison, best=best.label, best_record=typical, value=best.value, conclusions=tuple(lines))

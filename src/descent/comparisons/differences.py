@@ -25,6 +25,22 @@ def differing_params(params: Sequence[Mapping[str, str]]) -> list[str]:
     ]
 
 
+def hidden_params(params: Sequence[Mapping[str, str]]) -> list[str]:
+    """The parameters that differ between experiments, and that only the name of the experiment stands for."""
+    if not _differs("experiment", params):
+        return []
+    names = sorted({name for run_params in params for name in effective_params(run_params)} - {"experiment"})
+    return [
+        name
+        for name in names
+        if not name.startswith(NEVER_NAMED)
+        and name not in ALWAYS_NAMED
+        and _differs(name, params)
+        and _determines("experiment", name, params)
+        and not (name != (choice := name.partition(".")[0]) and _determines(choice, name, params))
+    ]
+
+
 def _differs(name: str, params: Sequence[Mapping[str, str]]) -> bool:
     return len({run_params.get(name) for run_params in params}) > 1
 

@@ -6,10 +6,12 @@ versions of a package. Where they are, the code is among their parameters.
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 from descent.comparisons.differences import SEED, differing_params
+from descent.records.criterion import STEPS_TO_TARGET, Criterion, Target
 from descent.records.run import EVALUATIONS, Result, RunRecord
 
 CODE = "code."
@@ -43,11 +45,18 @@ class EndedRun:
         """Whether it diverged."""
         return self.result == "diverged"
 
-    def final(self, metric: str) -> float:
-        """The final value of a metric: nan if the run lacks it, infinitely bad if the run diverged."""
-        if not self.diverged:
-            return self.metrics.get(metric, math.nan)
-        return -math.inf if higher_is_better(metric) else math.inf
+    def has(self, criterion: Criterion) -> bool:
+        """Whether it has a final value of a metric."""
+        return self.diverged or criterion.metric in self.metrics
+
+    def final(self, criterion: Criterion) -> float:
+        """The final value of a metric: nan if the run lacks it, infinitely bad if the run diverged.
+
+        The steps to a target count even if the run diverged later.
+        """
+        if self.diverged and criterion.metric != STEPS_TO_TARGET:
+            return criterion.worst
+        return self.metrics.get(criterion.metric, math.nan)
 
     def evaluations(self, metric: str) -> dict[int, float]:
         """The values of a metric, by the number of steps taken before the evaluation."""
@@ -58,16 +67,27 @@ class EndedRun:
         return {int(row[step] or 0): value for row in table.rows if (value := row[column]) is not None}
 
 
-def ended_runs(records: Sequence[RunRecord]) -> list[EndedRun]:
-    """The runs that have ended; the other records are left out."""
+def ended_runs(records: Sequence[RunRecord], target: Target | None = None) -> list[EndedRun]:
+    """The runs that have ended, with their steps to a target if there is one; the other records are left out."""
     endings = [(record, ending) for record in records if (ending := record.ending()) is not None]
     differing = _differing_code([record for record, _ in endings])
     runs = []
     for record, ending in endings:
         header = record.header
         code = {f"{CODE}{name}": header.code[name][:DIGEST_LENGTH] for name in differing if name in header.code}
-        runs.append(EndedRun(record, header.params | code, ending.result, ending.step, record.metrics()))
+        metrics = record.metrics()
+        if target is not None:
+            metrics |= _to_target(record, target, metrics)
+        runs.append(EndedRun(record, header.params | code, ending.result, ending.step, metrics))
     return runs
+
+
+def _to_target(record: RunRecord, target: Target, metrics: Mapping[str, float]) -> dict[str, float]:
+    """The steps of a run to a target, and the seconds, unless other runs of its batch took their share of them."""
+    steps = target.steps(record)
+    if "runs_in_batch" in metrics or "seconds_per_step" not in metrics:
+        return {STEPS_TO_TARGET: steps}
+    return {STEPS_TO_TARGET: steps, "seconds_to_target": steps * metrics["seconds_per_step"]}
 
 
 def _differing_code(records: Sequence[RunRecord]) -> list[str]:
@@ -77,11 +97,6 @@ def _differing_code(records: Sequence[RunRecord]) -> list[str]:
         for name, version in record.header.code.items():
             versions[name].add(version)
     return sorted(name for name, several in versions.items() if len(several) > 1)
-
-
-def higher_is_better(metric: str) -> bool:
-    """Whether a higher value of a metric is better, as of an accuracy."""
-    return metric.startswith("accuracy")
 
 
 @dataclass(frozen=True)
@@ -112,6 +127,23 @@ class GroupedRuns:
     x_param: str | None
     differing_params: list[str]
     groups: list[SeedGroup]
+
+    @property
+    def runs(self) -> list[EndedRun]:
+        """The runs of all groups."""
+        return [run for group in self.groups for run in group.runs]
+
+    def without_stopped(self) -> Self:
+        """The same without runs that were stopped, of which the ends are unknown."""
+        kept = [replace(group, runs=[run for run in group.runs if run.result != "stopped"]) for group in self.groups]
+        return replace(self, groups=[group for group in kept if group.runs])
+
+    def by_kind(self) -> dict[str, list[SeedGroup]]:
+        """The groups of each kind."""
+        kinds: dict[str, list[SeedGroup]] = {}
+        for group in self.groups:
+            kinds.setdefault(group.kind, []).append(group)
+        return kinds
 
 
 def group_runs(runs: Sequence[EndedRun]) -> GroupedRuns:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from descent.comparisons.grouping import EndedRun, GroupedRuns, SeedGroup, group_label
 from descent.comparisons.statistics import CONFIDENCE, interquartile_mean, interval, interval_kind
+from descent.records.criterion import STEPS_TO_TARGET, TRAIN_LOSS, Criterion
 from descent.records.run import EVALUATIONS, STEPS
 from descent.render.bands import Band, bands_picture
 from descent.render.curve import LossCurve
@@ -15,19 +16,23 @@ from descent.render.paths import Background, LabelledPath, paths_picture
 from descent.render.rates import RateLine, rates_picture
 from descent.render.run_views import field_of, loss_curve_of
 
-METRICS = ("loss/train", "accuracy/test")
-"""The metrics whose final values and curves are drawn, if the runs have them."""
 MAX_GROUP_COLOURS = 12
 """Up to this many groups have a colour each in the picture of the paths; if there are more, each kind has one."""
 
 
-def comparison_pictures(title: str, grouped: GroupedRuns) -> dict[str, Figure]:
-    """The pictures that the runs have data for, by name."""
-    runs = [run for group in grouped.groups for run in group.runs]
-    metrics = [metric for metric in METRICS if any(metric in run.metrics for run in runs)]
-    pictures = {"ends": _ends(title, grouped, metrics)}
-    for metric in metrics:
-        pictures[f"curves_{metric.replace('/', '_')}"] = _curves(title, grouped, metric)
+def comparison_pictures(title: str, grouped: GroupedRuns, objective: Criterion) -> dict[str, Figure]:
+    """The pictures that the runs have data for, by name: of the loss in training, and of the objective.
+
+    Of runs that have no examples held out for the objective, it is drawn on the test examples.
+    """
+    runs = grouped.runs
+    measured = [objective] if any(objective.metric in run.metrics for run in runs) else [objective.on("test")]
+    criteria = dict.fromkeys([Criterion(TRAIN_LOSS, "minimize"), *measured])
+    drawn = [criterion for criterion in criteria if any(criterion.metric in run.metrics for run in runs)]
+    pictures = {"ends": _ends(title, grouped, drawn)}
+    for criterion in drawn:
+        if criterion.metric != STEPS_TO_TARGET:
+            pictures[f"curves_{criterion.metric.replace('/', '_')}"] = _curves(title, grouped, criterion)
     on_surface = [run for run in runs if "x" in run.record.read(STEPS).columns]
     if on_surface and str(on_surface[0].record.landscape()["kind"]) in ("curve", "field"):
         pictures["paths"] = _paths(title, grouped)
@@ -40,13 +45,11 @@ def save_pictures(pictures: dict[str, Figure], folder: Path) -> None:
         figure.savefig(folder / f"{name}.png")
 
 
-def _ends(title: str, grouped: GroupedRuns, metrics: Sequence[str]) -> Figure:
-    panels = {}
-    for metric in metrics:
-        by_kind: dict[str, list[SeedGroup]] = {}
-        for group in grouped.groups:
-            by_kind.setdefault(group.kind, []).append(group)
-        panels[f"{metric} at the end"] = [_line(kind, groups, metric) for kind, groups in by_kind.items()]
+def _ends(title: str, grouped: GroupedRuns, criteria: Sequence[Criterion]) -> Figure:
+    panels = {
+        f"{criterion.metric} at the end": [_line(kind, groups, criterion) for kind, groups in grouped.by_kind().items()]
+        for criterion in criteria
+    }
     return rates_picture(f"{title}\n{_seeds_line(grouped, 'bars')}", grouped.x_param or "", panels)
 
 
@@ -56,49 +59,50 @@ def _seeds_line(grouped: GroupedRuns, shapes: str) -> str:
     if counts == [1]:
         return "one seed each"
     seeds = f"{counts[0]} seeds each" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
-    diverged = any(run.diverged for group in grouped.groups for run in group.runs)
+    diverged = any(run.diverged for run in grouped.runs)
     kinds = dict.fromkeys(interval_kind(np.zeros(count)) for count in counts if count > 1)
     ranges = ", or the range where some diverged" if diverged and "Student's" in kinds else ""
     return f"{seeds}; {shapes} are {' or '.join(kinds)} {CONFIDENCE:.0%} intervals{ranges}"
 
 
-def _line(kind: str, groups: Sequence[SeedGroup], metric: str) -> RateLine:
-    finals = [np.array([run.final(metric) for run in group.runs]) for group in groups]
+def _line(kind: str, groups: Sequence[SeedGroup], criterion: Criterion) -> RateLine:
+    finals = [np.array([run.final(criterion) for run in group.runs]) for group in groups]
     low, high = zip(*(interval(values) for values in finals), strict=True)
     return RateLine(
         label=kind,
         x=np.array([group.x or 0.0 for group in groups]),
-        y=np.array([interquartile_mean(values) for values in finals]),
+        y=np.array([criterion.sign * interquartile_mean(criterion.sign * values) for values in finals]),
         low=np.array(low),
         high=np.array(high),
-        diverged=[sum(run.diverged for run in group.runs) for group in groups],
+        missing=[sum(run.diverged for run in group.runs) for group in groups],
         total=[len(group.runs) for group in groups],
     )
 
 
-def _curves(title: str, grouped: GroupedRuns, metric: str) -> Figure:
+def _curves(title: str, grouped: GroupedRuns, criterion: Criterion) -> Figure:
     panels: dict[str, list[Band]] = {}
     for group in grouped.groups:
-        band = _band(grouped, group, metric)
+        band = _band(grouped, group, criterion)
         if band is not None:
             panels.setdefault(group.kind, []).append(band)
-    return bands_picture(f"{title}\n{_seeds_line(grouped, 'bands')}", metric, panels)
+    return bands_picture(f"{title}\n{_seeds_line(grouped, 'bands')}", criterion.metric, panels)
 
 
-def _band(grouped: GroupedRuns, group: SeedGroup, metric: str) -> Band | None:
+def _band(grouped: GroupedRuns, group: SeedGroup, criterion: Criterion) -> Band | None:
     """The group's interquartile mean at every step at which one of its runs was evaluated; None if none was."""
-    evaluations = [run.evaluations(metric) for run in group.runs]
+    evaluations = [run.evaluations(criterion.metric) for run in group.runs]
     steps = sorted({step for values_by_step in evaluations for step in values_by_step})
     if not steps:
         return None
     values = np.array(
         [
-            [values_by_step.get(step, run.final(metric)) for step in steps]
+            [values_by_step.get(step, run.final(criterion)) for step in steps]
             for run, values_by_step in zip(group.runs, evaluations, strict=True)
         ]
     )
     low, high = interval(values)
-    return Band(_x_label(grouped, group), np.array(steps, float), interquartile_mean(values), low, high)
+    middle = criterion.sign * interquartile_mean(criterion.sign * values)
+    return Band(_x_label(grouped, group), np.array(steps, float), middle, low, high)
 
 
 def _x_label(grouped: GroupedRuns, group: SeedGroup) -> str:

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from descent.comparisons.differences import hidden_params
 from descent.comparisons.grouping import EndedRun, GroupedRuns, SeedGroup, group_label
 from descent.comparisons.statistics import (
     CONFIDENCE,
@@ -18,6 +19,12 @@ from descent.comparisons.statistics import (
     p_value,
     probability_of_improvement,
 )
+from descent.records.criterion import Criterion
+
+SELECTED_ON_TEST = "selected on the test set"
+"""Said where the test set has decided what is the best, and cannot say how good it is."""
+MAX_NAMES = 4
+"""The most names in a line."""
 
 
 @dataclass(frozen=True)
@@ -27,19 +34,24 @@ class RankedGroup:
     Args:
         group: the runs.
         label: its name: what distinguishes it from the other groups; of a single run, the run's.
+        criterion: the metric.
         finals: (seeds,), the values; infinitely bad of a run that diverged.
-        sign: 1 if a smaller value is better, -1 if a larger one is.
     """
 
     group: SeedGroup
     label: str
+    criterion: Criterion
     finals: NDArray[np.float64]
-    sign: int
+
+    @cached_property
+    def costs(self) -> NDArray[np.float64]:
+        """The values times the sign of the criterion, (seeds,): the lower the better."""
+        return self.criterion.sign * self.finals
 
     @cached_property
     def value(self) -> float:
         """The interquartile mean of the values."""
-        return float(self.sign * interquartile_mean(self.sign * self.finals))
+        return float(self.criterion.sign * interquartile_mean(self.costs))
 
     @cached_property
     def interval(self) -> tuple[float, float]:
@@ -58,9 +70,9 @@ class RankedGroup:
         distances = np.abs(self.finals - self.value)
         return self.group.runs[int(np.nanargmin(distances))]
 
-    def text(self, metric: str) -> str:
+    def text(self) -> str:
         """The metric and its value, with the interval if there are several seeds."""
-        value = f"{metric} {self.value:.4g}"
+        value = f"{self.criterion.metric} {self.value:.4g}"
         if len(self.finals) == 1:
             return value
         low, high = self.interval
@@ -68,35 +80,51 @@ class RankedGroup:
         return f"{value} ({low:.4g} to {high:.4g}, {kind} of {len(self.finals)} seeds)"
 
 
-def rank_groups(grouped: GroupedRuns, metric: str, direction: str) -> list[RankedGroup]:
+def rank_groups(grouped: GroupedRuns, criterion: Criterion) -> list[RankedGroup]:
     """The groups that have the metric or diverged, the best first; those of infinite value are the last."""
-    sign = -1 if direction == "maximize" else 1
-    ranked = []
-    for group in grouped.groups:
-        runs = [run for run in group.runs if run.diverged or metric in run.metrics]
-        if runs:
-            finals = np.array([sign * math.inf if run.diverged else run.metrics[metric] for run in runs])
-            label = runs[0].record.header.name if len(group.runs) == 1 else group_label(grouped, group)
-            ranked.append(RankedGroup(SeedGroup(group.kind, group.x, runs), label, finals, sign))
-    return sorted(ranked, key=lambda group: sign * group.value)
+    ranked = [group for group in (_ranked(grouped, group, criterion) for group in grouped.groups) if group is not None]
+    return sorted(ranked, key=lambda group: criterion.sign * group.value)
 
 
-def conclusions(grouped: GroupedRuns, ranked: Sequence[RankedGroup], metric: str) -> list[str]:
+def _ranked(grouped: GroupedRuns, group: SeedGroup, criterion: Criterion) -> RankedGroup | None:
+    """A group with its values of a metric; None if it has none."""
+    runs = [run for run in group.runs if run.has(criterion)]
+    if not runs:
+        return None
+    finals = np.array([run.final(criterion) for run in runs])
+    label = runs[0].record.header.name if len(group.runs) == 1 else group_label(grouped, group)
+    return RankedGroup(replace(group, runs=runs), label, criterion, finals)
+
+
+def conclusions(grouped: GroupedRuns, ranked: Sequence[RankedGroup]) -> list[str]:
     """What may be concluded of the best group, in lines: its value, whether it is the best, and what speaks against."""
     if not ranked or not math.isfinite(ranked[0].value):
         return []
     best = ranked[0]
-    where = "; selected on the test set" if metric.endswith("/test") else ""
-    return [f"best: {best.label}  {best.text(metric)}{where}", *_against_others(ranked), *_cautions(grouped, best)]
+    return [
+        f"best: {best.label}  {best.text()}{_on_test(grouped, best)}",
+        *against_others(ranked),
+        *_cautions(grouped, best),
+    ]
 
 
-def _against_others(ranked: Sequence[RankedGroup]) -> Iterator[str]:
+def _on_test(grouped: GroupedRuns, best: RankedGroup) -> str:
+    """What the best group reaches on the test set, which did not select it; or that it did."""
+    if best.criterion.metric.endswith("/test"):
+        return f"; {SELECTED_ON_TEST}"
+    if not best.criterion.metric.endswith("/validation"):
+        return ""
+    test = _ranked(grouped, best.group, best.criterion.on("test"))
+    return "" if test is None else f"; {test.text()}"
+
+
+def against_others(ranked: Sequence[RankedGroup]) -> Iterator[str]:
     """Whether the best group is better than the second."""
     if len(ranked) < 2 or len(ranked[0].finals) == len(ranked[1].finals) == 1:
         return
     best, second = ranked[:2]
     p = p_value(best.finals, second.finals)
-    probability = probability_of_improvement(best.sign * best.finals, best.sign * second.finals)
+    probability = probability_of_improvement(best.costs, second.costs)
     if p < 1 - CONFIDENCE:
         yield f"it beats {second.label} with probability {probability:.2g}, p = {p:.2g}"
         return
@@ -107,9 +135,7 @@ def _against_others(ranked: Sequence[RankedGroup]) -> Iterator[str]:
 
 def _cautions(grouped: GroupedRuns, best: RankedGroup) -> Iterator[str]:
     """Where a conclusion could be wrong."""
-    tried: dict[str, list[float | None]] = {}
-    for group in grouped.groups:
-        tried.setdefault(group.kind, []).append(group.x)
+    tried = {kind: [group.x for group in groups] for kind, groups in grouped.by_kind().items()}
     numbers = [x for x in tried[best.group.kind] if x is not None]
     if len(numbers) > 2 and best.group.x in (min(numbers), max(numbers)) and grouped.x_param is not None:
         end = "largest" if best.group.x == max(numbers) else "smallest"
@@ -122,3 +148,12 @@ def _cautions(grouped: GroupedRuns, best: RankedGroup) -> Iterator[str]:
     draws_random = any(run.params.get("data", "none") != "none" for run in best.group.runs)
     if len(best.finals) == 1 and draws_random:
         yield "caution: one seed only; seed=range(5) says how much is luck"
+    hidden = hidden_params([run.params for run in grouped.runs])
+    if hidden:
+        yield f"caution: the experiments differ in {_enumerated(hidden)} as well"
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    """The first names, and how many more there are."""
+    shown = ", ".join(names[:MAX_NAMES])
+    return shown if len(names) <= MAX_NAMES else f"{shown} and {len(names) - MAX_NAMES} more"

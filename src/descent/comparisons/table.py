@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 def table_rows(grouped: GroupedRuns) -> list[Row]:
     """A row for each run: the parameters that differ, its result, and its final metrics."""
-    runs = [run for group in grouped.groups for run in group.runs]
+    runs = grouped.runs
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
     return [
         {
@@ -29,7 +29,7 @@ def table_rows(grouped: GroupedRuns) -> list[Row]:
     ]
 
 
-def group_rows(grouped: GroupedRuns, ranked: Sequence[RankedGroup], metric: str) -> list[Row]:
+def group_rows(grouped: GroupedRuns, ranked: Sequence[RankedGroup]) -> list[Row]:
     """A row for each ranked group, the best first: its parameters, and the metric with its interval."""
     names = [name for name in grouped.differing_params if name != SEED]
     rows = []
@@ -42,7 +42,7 @@ def group_rows(grouped: GroupedRuns, ranked: Sequence[RankedGroup], metric: str)
                 **{name: params.get(name, "") for name in names},
                 "seeds": len(group.finals),
                 "diverged": sum(run.diverged for run in group.group.runs),
-                metric: group.value,
+                group.criterion.metric: group.value,
                 "low": low,
                 "high": high,
                 "interval": group.interval_kind,

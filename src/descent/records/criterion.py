@@ -10,6 +10,8 @@ from descent.records.run import EVALUATIONS, STEPS, RunRecord, Table
 Direction = Literal["minimize", "maximize"]
 TRAIN_LOSS = "loss/train"
 """The metric that every run has."""
+STEPS_TO_TARGET = "steps_to_target"
+"""The metric that says after how many steps a run reached its target; infinite if it did not."""
 PRECISION = 1e-5
 """The largest relative difference of two losses that count as equal: sums in float32 are rounded up to this."""
 

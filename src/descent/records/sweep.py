@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SWEEP = "sweep.json"
 STATE = "state.json"
-RUNS, GROUPS = "runs.csv", "groups.csv"
+RUNS, GROUPS, SENSITIVITY = "runs.csv", "groups.csv", "sensitivity.csv"
 BASINS = "basins.npz"
 COMPARED = "compared.json"
 SEVERAL = "several problems"

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from descent.render.style import COLOURS, GREY, new_figure
+from descent.render.style import GREY, line_styles, new_figure
 from descent.render.trail import Array
 
 MARK_SPACING = 0.045
@@ -28,7 +28,7 @@ class RateLine:
         y: (points,), the mean of each group; not finite if it diverged.
         low: (points,), the lower end of its interval.
         high: (points,), the upper end.
-        diverged: (points,), the number of runs that diverged.
+        missing: (points,), the number of runs that have no finite value.
         total: (points,), the number of all runs.
     """
 
@@ -37,12 +37,21 @@ class RateLine:
     y: Array
     low: Array
     high: Array
-    diverged: Sequence[int]
+    missing: Sequence[int]
     total: Sequence[int]
 
 
-def rates_picture(title: str, x_label: str, panels: Mapping[str, Sequence[RateLine]]) -> Figure:
-    """A panel for each metric, by its name, with its lines."""
+def rates_picture(
+    title: str, x_label: str, panels: Mapping[str, Sequence[RateLine]], missing: str = "diverged"
+) -> Figure:
+    """A panel for each metric, by its name, with its lines.
+
+    Args:
+        title: of the picture.
+        x_label: the name of the number along the x axis.
+        panels: the lines of each metric.
+        missing: what became of the runs without a finite value, which are marked along the top.
+    """
     figure = new_figure(6.2 * len(panels), 5)
     figure.suptitle(title, fontsize=12, wrap=True)
     for axes, (metric, lines) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
@@ -50,12 +59,12 @@ def rates_picture(title: str, x_label: str, panels: Mapping[str, Sequence[RateLi
         axes.grid(color="#e6e6e6", linewidth=0.6)
         _set_scales(axes, lines)
         heights = cycle(np.arange(0.97, 0.0, -MARK_SPACING))
-        for line, colour in zip(lines, cycle(COLOURS)):
-            _draw(axes, line, colour, next(heights) if any(line.diverged) else 0.0)
+        for line, (colour, dash) in zip(lines, line_styles(), strict=False):
+            _draw(axes, line, colour, dash, next(heights) if any(line.missing) else 0.0)
     handles, labels = axes.get_legend_handles_labels()
-    if any(any(line.diverged) for lines in panels.values() for line in lines):
+    if any(any(line.missing) for lines in panels.values() for line in lines):
         handles += axes.plot([], [], "X", color=GREY, markersize=8)
-        labels += ["diverged"]
+        labels += [missing]
     figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=9)
     return figure
 
@@ -71,18 +80,19 @@ def _set_scales(axes: Axes, lines: Sequence[RateLine]) -> None:
         axes.set_yscale("log")
 
 
-def _draw(axes: Axes, line: RateLine, colour: str, mark_height: float) -> None:
-    """Draw a line with its intervals, and marks for diverged runs at a height of the axes, from 0 to 1."""
+def _draw(axes: Axes, line: RateLine, colour: str, dash: str, mark_height: float) -> None:
+    """Draw a line with its intervals, and marks for missing runs at a height of the axes, from 0 to 1."""
     finite = np.isfinite(line.y)
     top = np.where(np.isfinite(line.high), line.high, line.y)  # an interval that reaches infinity ends at its mean
     x, y = line.x[finite], line.y[finite]
     span = np.stack([y - line.low[finite], top[finite] - y]).clip(0)
-    axes.errorbar(x, y, span, fmt="o-", color=colour, markersize=5, linewidth=1.4, capsize=3, label=line.label)
+    style: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 1.4, "markersize": 5, "capsize": 3}
+    axes.errorbar(x, y, span, fmt="o", **style, label=line.label)
     x_data = axes.get_xaxis_transform()
-    for at, diverged, total in zip(line.x, line.diverged, line.total, strict=True):
-        if diverged:
+    for at, missing, total in zip(line.x, line.missing, line.total, strict=True):
+        if missing:
             mark = at, mark_height
             axes.plot(*mark, "X", color=colour, markersize=8, transform=x_data, clip_on=False, zorder=5)
-            if diverged < total:
-                style: dict[str, Any] = {"xytext": (6, -3), "textcoords": "offset points", "fontsize": 8}
-                axes.annotate(f"{diverged} of {total}", mark, xycoords=x_data, **style)
+            if missing < total:
+                place: dict[str, Any] = {"xytext": (6, -3), "textcoords": "offset points", "fontsize": 8}
+                axes.annotate(f"{missing} of {total}", mark, xycoords=x_data, **place)

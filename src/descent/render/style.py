@@ -1,6 +1,7 @@
 """The style of all pictures: figure size, white background, and colours that the colour-blind can distinguish."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from matplotlib.figure import Figure
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#8a8a8a"
 COLOURS = (RED, ORANGE, "black", "#cc79a7", GREEN, BLUE)
 """The colours of several lines in one picture, in order."""
+DASHES: tuple[str, ...] = ("-", "--", ":", "-.")
+"""The line styles of several lines, so that two of one colour differ."""
 PALETTES = {
     "light": {"blue": BLUE, "orange": ORANGE, "green": GREEN, "red": RED, "grey": GREY},
     "dark": {"blue": "#56b4e9", "orange": "#f2bb4e", "green": "#43d6a6", "red": "#ff8b50", "grey": "#9aa3ab"},
@@ -27,6 +30,11 @@ def new_figure(width: float = 6.4, height: float = 4.8) -> Figure:
     """An empty figure of so many inches, 100 pixels each, without pyplot's global state."""
     # White, since MLflow's artifact view shows a transparent picture in its light or dark theme.
     return Figure(figsize=(width, height), dpi=100, layout="constrained", facecolor="white")
+
+
+def line_styles() -> Iterator[tuple[str, str]]:
+    """Colours and line styles that differ for as many lines as possible; all colours come before the second style."""
+    return cycle((colour, dash) for dash in DASHES for colour in COLOURS)
 
 
 def band_colours(count: int, theme: str = "light") -> list[str]:

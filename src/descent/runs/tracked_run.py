@@ -19,7 +19,7 @@ from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 from descent.project import project_root
 from descent.records.code import code_of, own_modules
-from descent.records.criterion import TRAIN_LOSS, Criterion
+from descent.records.criterion import STEPS_TO_TARGET, TRAIN_LOSS, Criterion
 from descent.records.folder import RECORD, VIEWS, now
 from descent.records.lineage import dvc_tags, git_tags, hashed_examples, hashed_inputs, run_key
 from descent.records.listener import NullListener, RecordListener
@@ -187,7 +187,7 @@ def _finish(training: TrainingRun, config: TrainConfig, record: RunRecord) -> No
         metrics["gradient_evaluations"] = float(state.gradient_evaluations)
     metrics |= _best(config.objective.criterion, last)
     if config.reached is not None:
-        metrics["steps_to_target"] = config.reached.steps(record)
+        metrics[STEPS_TO_TARGET] = config.reached.steps(record)
     if state.runs_in_batch > 1:
         metrics["runs_in_batch"] = float(state.runs_in_batch)
     result: Result = "stopped"

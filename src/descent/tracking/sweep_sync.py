@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from descent.records.folder import RECORD
 from descent.records.locks import file_lock
 from descent.records.run import BEST
-from descent.records.sweep import GROUPS, RUNS, SWEEP, SweepRecord, SweepState
+from descent.records.sweep import GROUPS, RUNS, SENSITIVITY, SWEEP, SweepRecord, SweepState
 from descent.tracking.saved_view import VIEW_TAG, view_address, view_tag_value
 from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.sync import (
@@ -121,7 +121,7 @@ def _close(
             client.set_tag(run_id, "descent.best_run_id", best.info.run_id)
     for path in artifact_files(sweep.files):
         client.log_artifact(run_id, str(path), path.parent.relative_to(sweep.folder).as_posix())
-    _log_tables(client, run_id, [sweep.views / name for name in (RUNS, GROUPS)])
+    _log_tables(client, run_id, [sweep.views / name for name in (RUNS, GROUPS, SENSITIVITY)])
     log_views(client, run, sweep.views)
     view = [_save_view(client, run, sweep, state, children)] if children else []
     if note := "\n\n".join([*state.conclusions, *view]):
