@@ -17,6 +17,7 @@ CANNOT_CHANGE_A_RESULT = {
     "description",  # describes the run
     "optimizer.sharing.target",  # a run has the same result in a batch and alone, whichever optimizer takes its steps
     "optimizer.sharing.across_lr",
+    "optimizer.rates",  # which are worth trying
     "article",
     "data.features",  # which are checked, and are in a network's own settings if it takes its sizes from them
     "data.classes",

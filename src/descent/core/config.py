@@ -27,6 +27,11 @@ def _positive(ends: list[float]) -> list[float]:
 
 
 Interval = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_rising)]
+Rates = Annotated[
+    Interval,
+    AfterValidator(_positive),
+    Field(description="two numbers above 0, the lower first", examples=["[1e-3,1]"]),
+]
 
 
 class Objective(Section):
@@ -121,14 +126,16 @@ class OptimizerConfig(Component):
     """An optimizer and its learning rate.
 
     Args:
+        rates: the lowest and the highest learning rate that are worth trying, before anything is known of the problem.
         sharing: which runs of a batch one optimizer may step; None for none.
         create_graph: whether its step differentiates the gradient, which takes `gradient=autograd`.
         replaces_schedule: whether it stands for a schedule, and takes none.
         groups: parameters with settings of their own, each in the first group that matches it.
     """
 
-    declared = ("sharing", "create_graph", "replaces_schedule", "groups")
+    declared = ("rates", "sharing", "create_graph", "replaces_schedule", "groups")
     lr: float = Field(ge=0, allow_inf_nan=False, examples=[0.1])
+    rates: Rates | None = None
     sharing: Sharing | None = None
     create_graph: bool = False
     replaces_schedule: bool = False
@@ -184,7 +191,7 @@ class Basin(Section):
 
     cells: int = Field(ge=2)
     starts: Interval | None = Field(description="two numbers, the lower first")
-    rates: Annotated[Interval, AfterValidator(_positive)] = Field(description="two numbers above 0, the lower first")
+    rates: Rates
     seeds: int = Field(ge=1)
 
 

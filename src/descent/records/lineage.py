@@ -10,7 +10,7 @@ from typing import Any
 
 from descent.records.run import Input
 
-DESCRIPTIVE = ("description", "article", "data.classes", "data.features", "optimizer.sharing")
+DESCRIPTIVE = ("description", "article", "data.classes", "data.features", "optimizer.sharing", "optimizer.rates")
 """Keys of a configuration that only describe it."""
 RANKING = ("objective", "target")
 """Keys of a configuration that say how runs are compared; they change no result unless a run ends early by them."""

@@ -16,6 +16,7 @@ from descent.runs.overrides import parsed
 
 NO_EFFECT_ON_SWEEP = tuple(name for name in NO_EFFECT if name not in RANKING)
 """Keys of the common configuration that change neither a run nor how runs are ranked."""
+RATE = "optimizer.lr"
 SWEEP_ID, SWEPT_NAMES = "DESCENT_SWEEP", "DESCENT_SWEPT"
 """The environment variables that identify the sweep to jobs on machines that can't see its folder."""
 
@@ -66,6 +67,11 @@ def swept_params(config: DictConfig) -> dict[str, str]:
             if "basin" in config:
                 raise UserError(f"{override.input_line}: sweep=basin draws one map; choose one value")
             swept[override.get_key_element().lstrip("+")] = (override.input_line or "").partition("=")[2]
+    if "rates" in config.hydra.sweeper and RATE not in (
+        *swept,
+        *(word.partition("=")[0] for word in _overrides(config)),
+    ):
+        swept[RATE] = f"{config.hydra.sweeper.rates} rates of each optimizer"
     return swept
 
 
