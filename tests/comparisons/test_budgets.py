@@ -46,7 +46,7 @@ def test_the_expected_best_is_infinite_where_all_trials_may_have_diverged() -> N
 
 def group(kind: str, x: float, value: float, direction: Direction = "minimize", optimizer: str = "") -> RankedGroup:
     """A group of one run at a learning rate."""
-    run = EndedRun(None, {"optimizer": optimizer or kind}, "finished", 1, {})  # type: ignore[arg-type]
+    run = EndedRun("", kind, "bowl", {"optimizer": optimizer or kind}, "finished", 1, {})
     return RankedGroup(SeedGroup(kind, x, [run]), f"{kind} {x}", Criterion("loss/train", direction), np.array([value]))
 
 

@@ -21,6 +21,7 @@ from descent.runs.train import train
 
 RATES = (0.01, 0.1, 1.5)  # the last diverges
 LOSS = Criterion("loss/train", "minimize")
+TARGET = Target(LOSS, 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def read(path: Path) -> list[dict[str, str]]:
 def test_runs_are_compared_in_a_table_and_in_pictures(bowls: list[RunRecord], tmp_path: Path) -> None:
     folder = tmp_path / "comparison"
     folder.mkdir()
-    comparison = compare_runs("bowls", bowls, LOSS, folder)
+    comparison = compare_runs("bowls", ended_runs(bowls), LOSS, folder)
     table = read(folder / "runs.csv")
     assert [(row["optimizer"], float(row["optimizer.lr"])) for row in table] == [
         *itertools.product(("steepest_descent", "momentum"), RATES)
@@ -77,26 +78,26 @@ def test_runs_are_drawn_again_only_where_they_or_the_drawing_changed(
     def times() -> list[int]:
         return [path.stat().st_mtime_ns for path in sorted(tmp_path.iterdir())]
 
-    first = compare_runs("bowls", bowls[:2], LOSS, tmp_path)
+    first = compare_runs("bowls", ended_runs(bowls[:2]), LOSS, tmp_path)
     drawn = times()
-    again = compare_runs("bowls", bowls[:2], LOSS, tmp_path)
+    again = compare_runs("bowls", ended_runs(bowls[:2]), LOSS, tmp_path)
     assert (first.is_new, again) == (True, replace(first, is_new=False))
     assert times() == drawn
     for changed in ("ends.png", "runs.csv", "drawn.txt"):
         (tmp_path / changed).unlink()
-        assert compare_runs("bowls", bowls[:2], LOSS, tmp_path).is_new
+        assert compare_runs("bowls", ended_runs(bowls[:2]), LOSS, tmp_path).is_new
         assert (tmp_path / changed).exists()
     assert not set(times()) & set(drawn)
-    assert compare_runs("bowls", bowls[:3], LOSS, tmp_path).is_new
-    assert compare_runs("other bowls", bowls[:3], LOSS, tmp_path).is_new
-    assert compare_runs("other bowls", bowls[:3], Criterion("loss/train", "maximize"), tmp_path).is_new
+    assert compare_runs("bowls", ended_runs(bowls[:3]), LOSS, tmp_path).is_new
+    assert compare_runs("other bowls", ended_runs(bowls[:3]), LOSS, tmp_path).is_new
+    assert compare_runs("other bowls", ended_runs(bowls[:3]), Criterion("loss/train", "maximize"), tmp_path).is_new
     for drawing in ("comparisons", "render"):
         monkeypatch.setattr(stamp, "source_hash", lambda package, drawing=drawing: str(package == drawing))
-        assert compare_runs("other bowls", bowls[:3], Criterion("loss/train", "maximize"), tmp_path).is_new
+        assert compare_runs("other bowls", ended_runs(bowls[:3]), Criterion("loss/train", "maximize"), tmp_path).is_new
 
 
 def test_maximizing_picks_the_run_with_the_highest_value(bowls: list[RunRecord], tmp_path: Path) -> None:
-    comparison = compare_runs("bowls", bowls[:2], Criterion("loss/train", "maximize"), tmp_path)
+    comparison = compare_runs("bowls", ended_runs(bowls[:2]), Criterion("loss/train", "maximize"), tmp_path)
     assert comparison.best == "steepest_descent lr=0.01"
 
 
@@ -113,7 +114,7 @@ def test_the_best_group_has_the_metric_and_did_not_diverge(
         ended_run(tmp_path / "c", {"optimizer": "3"}, {"loss/train": 0.2, "accuracy/test": 0.3}, "converged"),
         ended_run(tmp_path / "d", {"optimizer": "4"}, {"loss/train": 0.0, "accuracy/test": 0.9}, "diverged"),
     ]
-    comparison = compare_runs("runs", runs, Criterion(metric, direction), tmp_path)
+    comparison = compare_runs("runs", ended_runs(runs), Criterion(metric, direction), tmp_path)
     assert (comparison.best, comparison.best_record) == (best, f"id-{best}")
     (value,) = [record.metrics()[metric] for record in runs if record.header.name == best]
     assert comparison.value == value
@@ -135,7 +136,7 @@ def test_the_best_group_has_the_metric_and_did_not_diverge(
 
 def test_no_run_is_best_if_all_diverged(tmp_path: Path) -> None:
     run = ended_run(tmp_path / "a", {}, {"loss/train": 0.5}, "diverged")
-    comparison = compare_runs("runs", [run], LOSS, tmp_path)
+    comparison = compare_runs("runs", ended_runs([run]), LOSS, tmp_path)
     assert (comparison.best, comparison.best_record) == (None, None)
     state = comparison.state("FINISHED")
     assert (state.metrics, state.best) == ({"runs/diverged": 1, "runs/failed": 0}, None)
@@ -146,7 +147,7 @@ def test_runs_without_the_objective_are_ranked_by_their_losses_and_a_line_says_s
         ended_run(tmp_path / name, {"optimizer": name}, {"loss/train": loss, "accuracy/test": 1 - loss})
         for name, loss in (("a", 0.5), ("b", 0.4))
     ]
-    comparison = compare_runs("runs", runs, Criterion("accuracy/validation", "maximize"), tmp_path)
+    comparison = compare_runs("runs", ended_runs(runs), Criterion("accuracy/validation", "maximize"), tmp_path)
     assert (comparison.best, comparison.metric) == ("b", "loss/train")
     assert comparison.conclusions[-1] == "caution: no run has accuracy/validation, and loss/train ranks them"
     assert (tmp_path / "curves_accuracy_test.png").exists()  # which ranks nothing, and is of interest
@@ -155,20 +156,20 @@ def test_runs_without_the_objective_are_ranked_by_their_losses_and_a_line_says_s
 def test_runs_that_were_stopped_are_in_the_table_and_in_no_group(tmp_path: Path) -> None:
     ends: list[tuple[str, float, Result]] = [("1", 0.1, "stopped"), ("2", 0.3, "finished"), ("3", 0.4, "finished")]
     runs = [ended_run(tmp_path / rate, {"optimizer.lr": rate}, {"loss/train": loss}, end) for rate, loss, end in ends]
-    comparison = compare_runs("runs", runs, LOSS, tmp_path)
+    comparison = compare_runs("runs", ended_runs(runs), LOSS, tmp_path)
     assert (comparison.best, comparison.results["stopped"]) == ("2", 1)
     assert [row["result"] for row in read(tmp_path / "runs.csv")] == ["stopped", "finished", "finished"]
     assert [row["optimizer.lr"] for row in read(tmp_path / "groups.csv")] == ["2", "3"]
     # 1 was tried as well: 2 is not the smallest, of which it would be said that the range is too narrow.
     assert not [line for line in comparison.conclusions if line.startswith("caution")]
-    stopped = compare_runs("runs", runs[:1], LOSS, tmp_path)
+    stopped = compare_runs("runs", ended_runs(runs[:1]), LOSS, tmp_path)
     assert (stopped.best, stopped.results["stopped"]) == (None, 1)
     assert not (tmp_path / "groups.csv").exists()
     assert not list(tmp_path.glob("*.png"))
 
 
 def test_runs_are_compared_by_how_soon_they_reach_a_target(bowls: list[RunRecord], tmp_path: Path) -> None:
-    comparison = compare_runs("bowls", bowls, LOSS, tmp_path, Target(LOSS, 1.0))
+    comparison = compare_runs("bowls", ended_runs(bowls, TARGET), LOSS, tmp_path, TARGET)
     # Each step at 0.1 multiplies the loss of 25 by 0.64: below 1 after log(1 / 25) / log(0.64) = 7.2 steps.
     (line,) = [line for line in comparison.conclusions if line.startswith("target")]
     steps = {row["run"]: float(row["steps_to_target"]) for row in read(tmp_path / "runs.csv")}
@@ -186,7 +187,7 @@ def test_runs_of_several_problems_have_a_table_but_no_pictures_and_no_best(tmp_p
         ended_run(tmp_path / "a", {"seed": "1"}, {"loss/train": 0.1}, problem="bowl"),
         ended_run(tmp_path / "b", {"seed": "1", "noise": "9"}, {"loss/train": 0.2, "x": 1.0}, problem="parabola"),
     ]
-    assert compare_runs("runs", runs, LOSS, tmp_path).best is None
+    assert compare_runs("runs", ended_runs(runs), LOSS, tmp_path).best is None
     assert not list(tmp_path.glob("*.png"))
     first, second = read(tmp_path / "runs.csv")
     assert first == {

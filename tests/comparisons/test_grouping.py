@@ -54,7 +54,7 @@ def test_runs_of_other_code_are_of_another_group_and_others_are_not_named_by_it(
 
 def test_a_running_run_is_left_out(tmp_path: Path) -> None:
     running = start(tmp_path / "a", 20)
-    assert [run.record.folder.name for run in ended_runs([running, ended_run(tmp_path / "b", {}, {})])] == ["b"]
+    assert [run.id for run in ended_runs([running, ended_run(tmp_path / "b", {}, {})])] == ["id-b"]
 
 
 def test_evaluations_are_keyed_by_step(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_lucky_run_does_not_make_its_group_the_best(tmp_path: Path) -> None:
     best, second = ranked([*lucky, *steady])
     assert (best.label, second.label) == ("adam", "sgd")
     assert best.value == pytest.approx(1.1)
-    assert best.typical.record.header.name == "adam-1"
+    assert best.typical.name == "adam-1"
 
 
 def test_runs_that_diverged_are_the_worst_in_either_direction(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 import yaml
 
 from descent.comparisons.budgets import budget_conclusions, sensitivity_rows, trials_of
-from descent.comparisons.grouping import ended_runs, group_runs
+from descent.comparisons.grouping import EndedRun, ended_runs, group_runs, runs_of_outcomes
 from descent.comparisons.ranking import conclusions, rank_groups
 from descent.comparisons.table import group_rows, table_rows, write_csv
 from descent.comparisons.targets import STEPS, target_conclusions
 from descent.records.criterion import TRAIN_LOSS, Criterion, Target
-from descent.records.run import BEST, CONFIG, RunRecord
+from descent.records.run import BEST, CONFIG
 from descent.records.sweep import GROUPS, RUNS, SENSITIVITY, Status, SweepRecord, SweepState
 from descent.render.stamp import drawing, is_current, stamp_of
 
@@ -62,33 +62,38 @@ def compare_sweep(sweep: SweepRecord) -> Comparison:
     if config.get("target", {}).get("value") is not None:
         target = Target(objective.of(config["target"]["metric"] or objective.metric), config["target"]["value"])
         objective = STEPS if config.get("stop_at_target") else objective
-    return compare_runs(sweep.header.name, sweep.runs(), objective, sweep.views, target)
+    outcomes = sweep.outcomes()
+    if outcomes is None:
+        return compare_runs(sweep.header.name, ended_runs(sweep.runs(), target), objective, sweep.views, target)
+    runs = runs_of_outcomes(outcomes, sweep.header.problem)
+    comparison = compare_runs(sweep.header.name, runs, objective, sweep.views, target)
+    with_record = (job.record for job in sweep.jobs() if job.name == comparison.best)
+    return replace(comparison, best_record=next(with_record, None))
 
 
 def compare_runs(
-    title: str, records: Sequence[RunRecord], objective: Criterion, views: Path, target: Target | None = None
+    title: str, runs: Sequence[EndedRun], objective: Criterion, views: Path, target: Target | None = None
 ) -> Comparison:
-    """Compare the runs that have ended, and write tables and pictures into a folder, unless they are up to date.
+    """Compare runs that have ended, and write tables and pictures into a folder, unless they are up to date.
 
     Args:
         title: of the pictures.
-        records: of the runs.
+        runs: to compare; with their steps to a target, if there is one.
         objective: ranks groups of runs; if no run has its metric, the loss in training does.
         views: the folder for the tables and the pictures.
         target: what the runs are to reach.
     """
-    runs = ended_runs(records, target)
     if not runs:
         return Comparison(Counter(), objective.metric)
     grouped = group_runs(runs)
     ended = grouped.without_stopped()
     # Losses of different problems can't be compared.
-    are_comparable = len({run.record.header.problem for run in runs}) == 1 and len(ended.groups) > 0
+    are_comparable = len({run.problem for run in runs}) == 1 and len(ended.groups) > 0
     has_objective = any(objective.metric in run.metrics for run in runs)
     criterion = objective if has_objective else Criterion(TRAIN_LOSS, "minimize")
     ranked = rank_groups(ended, criterion) if are_comparable else []
     trials = trials_of(ranked)
-    content = json.dumps([title, asdict(objective), target and asdict(target), [run.record.header.id for run in runs]])
+    content = json.dumps([title, asdict(objective), target and asdict(target), [run.id for run in runs]])
     stamp = stamp_of(f"runs {hashlib.sha256(content.encode()).hexdigest()}", "comparisons", "render")
     is_new = not is_current(views, stamp)
     if is_new:
@@ -111,5 +116,5 @@ def compare_runs(
         lines += target_conclusions(ended, target)
     if not has_objective:
         lines.append(f"caution: no run has {objective.metric}, and {criterion.metric} ranks them")
-    typical = best.typical.record.header.id
+    typical = best.typical.id
     return replace(comparison, best=best.label, best_record=typical, value=best.value, conclusions=tuple(lines))

@@ -12,6 +12,7 @@ from typing import Self
 
 from descent.comparisons.differences import SEED, differing_params
 from descent.records.criterion import STEPS_TO_TARGET, Criterion, Target
+from descent.records.outcomes import Outcome
 from descent.records.run import EVALUATIONS, Result, RunRecord
 
 CODE = "code."
@@ -24,21 +25,27 @@ MAX_NUMBER_LENGTH = 7
 
 @dataclass(frozen=True)
 class EndedRun:
-    """A run that has ended, as its record describes it.
+    """A run that has ended.
 
     Args:
-        record: its record.
+        id: of its record, or of its row among the runs of a benchmark.
+        name: of it.
+        problem: the name of what it minimised.
         params: its parameters, flat, with the code that differs between the runs that have it.
         result: how it ended.
         steps: the number of steps it took.
         metrics: its final metrics.
+        record: its record; None for a run of a benchmark that has none of its own.
     """
 
-    record: RunRecord
-    params: dict[str, str]
+    id: str
+    name: str
+    problem: str
+    params: Mapping[str, str]
     result: Result
     steps: int
-    metrics: dict[str, float]
+    metrics: Mapping[str, float]
+    record: RunRecord | None = None
 
     @property
     def diverged(self) -> bool:
@@ -59,7 +66,9 @@ class EndedRun:
         return self.metrics.get(criterion.metric, math.nan)
 
     def evaluations(self, metric: str) -> dict[int, float]:
-        """The values of a metric, by the number of steps taken before the evaluation."""
+        """The values of a metric, by the number of steps taken before the evaluation; none without a record."""
+        if self.record is None:
+            return {}
         table = self.record.read(EVALUATIONS)
         if metric not in table.columns:
             return {}
@@ -78,8 +87,17 @@ def ended_runs(records: Sequence[RunRecord], target: Target | None = None) -> li
         metrics = record.metrics()
         if target is not None:
             metrics |= _to_target(record, target, metrics)
-        runs.append(EndedRun(record, header.params | code, ending.result, ending.step, metrics))
+        described = header.id, header.name, header.problem, header.params | code
+        runs.append(EndedRun(*described, ending.result, ending.step, metrics, record))
     return runs
+
+
+def runs_of_outcomes(outcomes: Sequence[Outcome], problem: str) -> list[EndedRun]:
+    """The runs of a benchmark, on a problem, that have no records."""
+    return [
+        EndedRun(str(number), run_label(dict(row.params)), problem, row.params, row.result, row.steps, row.metrics)
+        for number, row in enumerate(outcomes)
+    ]
 
 
 def _to_target(record: RunRecord, target: Target, metrics: Mapping[str, float]) -> dict[str, float]:

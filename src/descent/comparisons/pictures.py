@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from descent.comparisons.grouping import EndedRun, GroupedRuns, SeedGroup, group_label
+from descent.comparisons.grouping import GroupedRuns, SeedGroup, group_label
 from descent.comparisons.statistics import CONFIDENCE, interquartile_mean, interval, interval_kind
 from descent.records.criterion import STEPS_TO_TARGET, TRAIN_LOSS, Criterion
-from descent.records.run import EVALUATIONS, STEPS
+from descent.records.run import EVALUATIONS, STEPS, RunRecord
 from descent.render.bands import Band, bands_picture
 from descent.render.curve import LossCurve
 from descent.render.paths import Background, LabelledPath, paths_picture
@@ -30,12 +30,15 @@ def comparison_pictures(title: str, grouped: GroupedRuns, objective: Criterion) 
     criteria = dict.fromkeys([Criterion(TRAIN_LOSS, "minimize"), *measured])
     drawn = [criterion for criterion in criteria if any(criterion.metric in run.metrics for run in runs)]
     pictures = {"ends": _ends(title, grouped, drawn)}
+    records = [run.record for run in runs if run.record is not None]
+    if not records:
+        return pictures
     for criterion in drawn:
         if criterion.metric != STEPS_TO_TARGET:
             pictures[f"curves_{criterion.metric.replace('/', '_')}"] = _curves(title, grouped, criterion)
-    on_surface = [run for run in runs if "x" in run.record.read(STEPS).columns]
-    if on_surface and str(on_surface[0].record.landscape()["kind"]) in ("curve", "field"):
-        pictures["paths"] = _paths(title, grouped)
+    on_surface = [record for record in records if "x" in record.read(STEPS).columns]
+    if on_surface and str(on_surface[0].landscape()["kind"]) in ("curve", "field"):
+        pictures["paths"] = _paths(title, grouped, on_surface[0])
     return pictures
 
 
@@ -111,31 +114,32 @@ def _x_label(grouped: GroupedRuns, group: SeedGroup) -> str:
     return f"{grouped.x_param.rpartition('.')[2]}={group.x:g}"
 
 
-def _paths(title: str, grouped: GroupedRuns) -> Figure:
-    background = _background(grouped.groups[0].runs[0])
+def _paths(title: str, grouped: GroupedRuns, first: RunRecord) -> Figure:
+    background = _background(first)
     has_group_colours = len(grouped.groups) <= MAX_GROUP_COLOURS
     paths = []
     for group in grouped.groups:
         label = group_label(grouped, group) if has_group_colours else group.kind
-        paths += [_labelled_path(label, run, background) for run in group.runs]
+        records = [(run.record, run.diverged) for run in group.runs if run.record is not None]
+        paths += [_labelled_path(label, record, background, diverged=diverged) for record, diverged in records]
     return paths_picture(title, background, paths)
 
 
-def _labelled_path(label: str, run: EndedRun, background: Background) -> LabelledPath:
-    path = run.record.path()
-    losses = _losses(run)
+def _labelled_path(label: str, record: RunRecord, background: Background, *, diverged: bool) -> LabelledPath:
+    path = record.path()
+    losses = _losses(record)
     if isinstance(background, LossCurve):
         path = np.column_stack([path[:, 0], losses])
-    return LabelledPath(label, path, losses, run.diverged)
+    return LabelledPath(label, path, losses, diverged)
 
 
-def _losses(run: EndedRun) -> np.ndarray:
+def _losses(record: RunRecord) -> np.ndarray:
     """The loss at each position, (steps + 1,): the loss of the next step, and the last evaluation at the end."""
-    steps, evaluations = run.record.read(STEPS), run.record.read(EVALUATIONS)
+    steps, evaluations = record.read(STEPS), record.read(EVALUATIONS)
     return np.append(steps.column("loss/step"), evaluations.column("loss/train")[-1])
 
 
-def _background(run: EndedRun) -> Background:
+def _background(record: RunRecord) -> Background:
     """The loss over the parameters of a small problem, in the view of the run's own picture."""
-    landscape = run.record.landscape()
+    landscape = record.landscape()
     return loss_curve_of(landscape) if landscape["kind"] == "curve" else field_of(landscape)

@@ -92,7 +92,7 @@ def _ranked(grouped: GroupedRuns, group: SeedGroup, criterion: Criterion) -> Ran
     if not runs:
         return None
     finals = np.array([run.final(criterion) for run in runs])
-    label = runs[0].record.header.name if len(group.runs) == 1 else group_label(grouped, group)
+    label = runs[0].name if len(group.runs) == 1 else group_label(grouped, group)
     return RankedGroup(replace(group, runs=runs), label, criterion, finals)
 
 

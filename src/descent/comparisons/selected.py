@@ -30,15 +30,15 @@ def compare_selected(runs: Sequence[RunRecord], target: str | None = None) -> tu
     finished = ended_runs(runs)
     if len(finished) < 2:
         raise UserError(f"{len(finished)} of the {len(runs)} runs picked have ended; a comparison takes two")
-    identity = [*sorted(run.record.header.id for run in finished), *([target] if target else [])]
+    identity = [*sorted(run.id for run in finished), *([target] if target else [])]
     key = hashlib.sha256("\0".join(identity).encode()).hexdigest()
-    problems = {run.record.header.problem for run in finished}
+    problems = {run.problem for run in finished}
     problem = problems.pop() if len(problems) == 1 else SEVERAL
     differ = " × ".join(name.rpartition(".")[2] for name in group_runs(finished).differing_params)
     header = SweepHeader(key, f"{problem}: comparison over {differ or 'nothing'}", problem, now(), {}, {})
     config = yaml.safe_dump({"objective": _objective(finished), "target": _target(target)})
     record = SweepRecord.create(project_root() / "comparisons" / key[:8], header, config)
-    record.write_compared([run.record for run in finished])
+    record.write_compared([run.record for run in finished if run.record is not None])
     comparison = compare_sweep(record)
     record.write_state(comparison.state("FINISHED"))
     return record, comparison

@@ -18,12 +18,12 @@ def table_rows(grouped: GroupedRuns) -> list[Row]:
     metrics = list(dict.fromkeys(name for run in runs for name in run.metrics))
     return [
         {
-            "run": run.record.header.name,
+            "run": run.name,
             **{name: run.params.get(name, "") for name in grouped.differing_params},
             "result": run.result,
             "steps": run.steps,
             **{name: run.metrics.get(name) for name in metrics},
-            "record": run.record.header.id,
+            "record": run.id,
         }
         for run in runs
     ]

@@ -5,6 +5,7 @@
     jobs/*.json   the state of each job; written by the process of the job
     compared.json the folders of the runs, if they are not jobs' but were selected for a comparison
     basins.npz    the outcomes for every start at every learning rate, if the sweep is a map
+    outcomes.csv  a row for each run, if the sweep is of a benchmark; only the best runs are jobs, with records
     state.json    the state of the sweep: its status, its metrics, its best group of runs
 
 The table and the pictures that compare the runs are in `views/`. Each run has a record of its own.
@@ -12,7 +13,7 @@ The table and the pictures that compare the runs are in `views/`. Each run has a
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -30,6 +31,7 @@ from descent.records.folder import (
     write_atomically,
 )
 from descent.records.lineage import NO_EFFECT, without
+from descent.records.outcomes import Outcome, outcomes_csv, read_outcomes
 from descent.records.run import CONFIG, HEADER, RunRecord
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ STATE = "state.json"
 RUNS, GROUPS, SENSITIVITY = "runs.csv", "groups.csv", "sensitivity.csv"
 BASINS = "basins.npz"
 COMPARED = "compared.json"
+OUTCOMES = "outcomes.csv"
 SEVERAL = "several problems"
 """The MLflow experiment of a sweep whose runs are not all of one problem."""
 SWEPT = "sweep."
@@ -175,6 +178,15 @@ class SweepRecord:
             places = [job.folder for job in self.jobs() if job.folder is not None]
         folders = [project_root() / place for place in places]
         return [RunRecord(folder) for folder in folders if (folder / RECORD / HEADER).exists()]
+
+    def write_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        """Write how the runs ended that have no records; all of them, at once."""
+        write_atomically(self.files / OUTCOMES, outcomes_csv(outcomes))
+
+    def outcomes(self) -> list[Outcome] | None:
+        """How the runs ended that have no records; None if runs have records."""
+        path = self.files / OUTCOMES
+        return read_outcomes(path.read_text(encoding="utf-8")) if path.exists() else None
 
     def save_basins(self, **arrays: "NDArray[Any]") -> None:
         """Write the arrays of a map of basins, by name."""
