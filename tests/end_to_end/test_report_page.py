@@ -47,7 +47,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
     picture = Picture((project / "wide.png").read_bytes(), "Nothing.")
     table = SectionTable("Many columns", [f"column {n}" for n in range(30)], [["1,000"] * 30] * 2)
     path = project / "reports" / "index.html"
-    write_page(path, FIGURES, [Section("chance", "What chance does", ["Much."], picture, table)], shown)
+    write_page(path, [], FIGURES, [Section("chance", "What chance does", ["Much."], picture, table)], shown)
     return path
 
 

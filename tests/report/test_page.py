@@ -74,7 +74,7 @@ def section(folder: Path) -> Section:
 def page(tmp_path: Path) -> Parsed:
     """A page with figures, a section and cards."""
     path = tmp_path / "reports" / "index.html"
-    write_page(path, FIGURES, [section(tmp_path)], [card(tmp_path, "bowl", "ab12"), card(tmp_path, "cubic")])
+    write_page(path, [], FIGURES, [section(tmp_path)], [card(tmp_path, "bowl", "ab12"), card(tmp_path, "cubic")])
     return Parsed(path)
 
 
@@ -130,7 +130,7 @@ def test_figures_that_are_not_compared_are_counted_and_explained_where_there_are
 ) -> None:
     assert "not compared" not in page.text
     other = not_compared("003", "MNIST", "near 100 %", "digits")
-    write_page(tmp_path / "other.html", [*FIGURES, other], [], [])
+    write_page(tmp_path / "other.html", [], [*FIGURES, other], [], [])
     with_other = Parsed(tmp_path / "other.html")
     assert "Of 5 figures ✓ 2 reproduced, ≠ 1 explained, ✗ 1 differ, – 1 not compared." in with_other.text
     assert "– not comparedours is trained on other data than the article's" in with_other.text
@@ -161,7 +161,16 @@ def test_every_cell_of_a_table_has_headings(page: Parsed) -> None:
     assert (scrolled["role"], scrolled["tabindex"]) == ("region", "0")
 
 
+def test_a_page_opens_with_the_answers_of_a_benchmark(tmp_path: Path) -> None:
+    answer = Section("benchmark-surfaces", "Which optimizer", ["adam has the best mean rank."])
+    write_page(tmp_path / "index.html", [answer], FIGURES, [], [])
+    page = Parsed(tmp_path / "index.html")
+    headings = [attributes["id"] for attributes in page.all("h2")]
+    assert headings[:3] == ["contents", "benchmark-surfaces", "figures"]
+    assert "Which optimizer, at which learning rate, gets where, how soon and how surely; and what" in page.text
+
+
 def test_a_page_may_have_only_figures(tmp_path: Path) -> None:
-    write_page(tmp_path / "index.html", FIGURES, [], [])
+    write_page(tmp_path / "index.html", [], FIGURES, [], [])
     assert "Experiments behind them: 0," in Parsed(tmp_path / "index.html").text
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]

@@ -1,12 +1,14 @@
 import json
 from typing import Any
 
+from descent.records.criterion import Criterion, Direction
 from descent.tracking.saved_view import VIEW_TAG, saved_views, view_tag_value
 
 METRICS = {"loss/step", "loss/train", "accuracy/test", "x", "grad_norm", "seconds_per_step"}
 
 
-def state_of(objective: str) -> dict[str, Any]:
+def state_of(metric: str, direction: Direction) -> dict[str, Any]:
+    objective = Criterion(metric, direction)
     saved = json.loads(view_tag_value("a × b", 5, "abc", ["optimizer", "optimizer.lr"], METRICS, objective))
     assert (saved["name"], saved["createdAt"]) == ("a × b", 5)
     state: dict[str, Any] = json.loads(saved["state"])
@@ -14,17 +16,17 @@ def state_of(objective: str) -> dict[str, Any]:
 
 
 def test_a_view_has_the_swept_parameters_and_the_metrics_sorted_by_the_objective() -> None:
-    state = state_of("accuracy/test")
+    state = state_of("accuracy/test", "maximize")
     assert state["searchFilter"] == "tags.`mlflow.parentRunId` = 'abc'"
     assert state["selectedColumns"] == [
         "params.`optimizer`", "params.`optimizer.lr`", "metrics.`accuracy/test`", "metrics.`loss/train`",
     ]  # fmt: skip
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`accuracy/test`", False)
-    assert state_of("loss/train")["orderByAsc"] is True
+    assert state_of("loss/train", "minimize")["orderByAsc"] is True
 
 
 def test_every_chart_is_in_a_section_and_no_section_is_empty() -> None:
-    state = state_of("loss/train")
+    state = state_of("loss/train", "minimize")
     charts, sections = state["compareRunCharts"], state["compareRunSections"]
     assert [chart["displayName"] for chart in charts] == ["loss/step", "accuracy/test", "loss/train", "descent"]
     assert {chart["metricSectionId"] for chart in charts} == {section["uuid"] for section in sections}
@@ -33,6 +35,6 @@ def test_every_chart_is_in_a_section_and_no_section_is_empty() -> None:
 
 
 def test_views_are_found_among_an_experiments_tags() -> None:
-    saved = view_tag_value("a", 5, "abc", [], METRICS, "loss/train")
+    saved = view_tag_value("a", 5, "abc", [], METRICS, Criterion("loss/train", "minimize"))
     tags = {f"{VIEW_TAG}0123": saved, f"{VIEW_TAG}4567": "deflate;eJyrVgIAAP", "mlflow.note.content": "{}"}
     assert saved_views(tags) == [("0123", "a", 5)]

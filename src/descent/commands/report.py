@@ -3,13 +3,17 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from descent.errors import UserError
 from descent.project import project_root
 
 if TYPE_CHECKING:
-    from descent.report.page import Card
+    from descent.report.page import Card, Section
+
+BENCHMARK = "suites/surfaces"
+"""The folder of the main job's benchmark."""
 
 
 def main(words: Sequence[str]) -> None:
@@ -39,7 +43,22 @@ def main(words: Sequence[str]) -> None:
         print(f"the report is without MLflow's run ids: {error}", file=sys.stderr)
     summary = Summary.load(reports / "articles.json")
     page = reports / "index.html"
-    write_page(page, values, sections(Results(root), summary), _by_article(cards(runs, ids)))
+    write_page(page, _answers(root), values, sections(Results(root), summary), _by_article(cards(runs, ids)))
+
+
+def _answers(root: Path) -> list["Section"]:
+    """The sections of the main job's benchmark, if it is there."""
+    from descent.comparisons.benchmark_views import draw_benchmark
+    from descent.records.folder import RECORD
+    from descent.records.sweep import SWEEP, SweepRecord
+    from descent.report.benchmark import benchmark_sections
+
+    folder = root / BENCHMARK
+    if not (folder / RECORD / SWEEP).exists():
+        return []
+    benchmark = SweepRecord(folder)
+    draw_benchmark(benchmark)
+    return benchmark_sections(benchmark)
 
 
 def _by_article(cards: Sequence["Card"]) -> list["Card"]:

@@ -32,14 +32,14 @@ def sync_all(folders: list[Path], uri: str, max_points: int = MAX_POINTS) -> Non
 
 
 def main(words: Sequence[str]) -> None:
-    """Sync the records that the command line names, or all under runs and sweeps."""
+    """Sync the records that the command line names, or all under runs, sweeps and suites."""
     parser = argparse.ArgumentParser("descent sync", description=__doc__)
     parser.add_argument(
         "folders",
         metavar="FOLDER",
         nargs="*",
         type=Path,
-        help="default: all under runs and sweeps",
+        help="default: all under runs, sweeps and suites",
     )
     parser.add_argument("--uri", default=DEFAULT_URI, help="the MLflow store (default: %(default)s)")
     parser.add_argument(
@@ -49,7 +49,7 @@ def main(words: Sequence[str]) -> None:
     for folder in arguments.folders:
         if not _record_folders([folder]):
             raise UserError(f"{folder} holds no record (run.json or sweep.json); name the folder of a run or a sweep")
-    default_folders = [project_root() / name for name in ("runs", "sweeps")]
+    default_folders = [project_root() / name for name in ("runs", "sweeps", "suites")]
     sync_all(_record_folders(arguments.folders or default_folders), arguments.uri, arguments.max_points)
 
 

@@ -8,15 +8,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import yaml
-
 from descent.comparisons.budgets import budget_conclusions, sensitivity_rows, trials_of
 from descent.comparisons.grouping import EndedRun, ended_runs, group_runs, runs_of_outcomes
 from descent.comparisons.ranking import conclusions, rank_groups
 from descent.comparisons.table import group_rows, table_rows, write_csv
-from descent.comparisons.targets import STEPS, target_conclusions
+from descent.comparisons.targets import STEPS, reached_conclusion, target_conclusions
 from descent.records.criterion import TRAIN_LOSS, Criterion, Target
-from descent.records.run import BEST, CONFIG
+from descent.records.run import BEST
 from descent.records.sweep import GROUPS, RUNS, SENSITIVITY, Status, SweepRecord, SweepState
 from descent.render.stamp import drawing, is_current, stamp_of
 
@@ -56,12 +54,9 @@ def compare_sweep(sweep: SweepRecord) -> Comparison:
 
     Runs that end at a target are compared by how soon they do.
     """
-    config = yaml.safe_load((sweep.files / CONFIG).read_text(encoding="utf-8"))
-    objective = Criterion(config["objective"]["metric"], config["objective"]["direction"])
-    target = None
-    if config.get("target", {}).get("value") is not None:
-        target = Target(objective.of(config["target"]["metric"] or objective.metric), config["target"]["value"])
-        objective = STEPS if config.get("stop_at_target") else objective
+    objective, target = sweep.objective(), sweep.target()
+    if target is not None and sweep.stops_at_target():
+        objective = STEPS
     outcomes = sweep.outcomes()
     if outcomes is None:
         return compare_runs(sweep.header.name, ended_runs(sweep.runs(), target), objective, sweep.views, target)
@@ -113,7 +108,7 @@ def compare_runs(
         return comparison
     best, lines = ranked[0], [*conclusions(grouped, ranked), *budget_conclusions(trials)]
     if target is not None:
-        lines += target_conclusions(ended, target)
+        lines += [reached_conclusion(ended, target)] if criterion == STEPS else target_conclusions(ended, target)
     if not has_objective:
         lines.append(f"caution: no run has {objective.metric}, and {criterion.metric} ranks them")
     typical = best.typical.id

@@ -75,7 +75,7 @@ def _is_record(folder: Path) -> bool:
 
 def _of_key(key: str) -> list[Path]:
     """The folders of the project's records whose key begins so."""
-    folders = [project_root() / name for name in ("runs", "sweeps", "comparisons")]
+    folders = [project_root() / name for name in ("runs", "sweeps", "suites", "comparisons")]
     runs = [folder for folder in run_folders(folders) if RunRecord(folder).header.key.startswith(key)]
     return runs + [folder for folder in sweep_folders(folders) if SweepRecord(folder).header.id.startswith(key)]
 

@@ -18,7 +18,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import yaml
+
 from descent.project import project_root
+from descent.records.criterion import TRAIN_LOSS, Criterion, Target
 from descent.records.folder import (
     FORMAT,
     RECORD,
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
 
 SWEEP = "sweep.json"
 STATE = "state.json"
-RUNS, GROUPS, SENSITIVITY = "runs.csv", "groups.csv", "sensitivity.csv"
+RUNS, GROUPS, SENSITIVITY, RANKS = "runs.csv", "groups.csv", "sensitivity.csv", "ranks.csv"
 BASINS = "basins.npz"
 COMPARED = "compared.json"
 OUTCOMES = "outcomes.csv"
@@ -151,6 +154,26 @@ class SweepRecord:
     def swept(self) -> list[str]:
         """The names of the swept parameters."""
         return [name.removeprefix(SWEPT) for name in self.header.params if name.startswith(SWEPT)]
+
+    def objective(self) -> Criterion:
+        """The objective of its configuration; the loss in training where it has none."""
+        return Criterion(**(self._config().get("objective") or {"metric": TRAIN_LOSS, "direction": "minimize"}))
+
+    def target(self) -> Target | None:
+        """The target of its configuration, if it has one."""
+        target = self._config().get("target") or {}
+        if target.get("value") is None:
+            return None
+        objective = self.objective()
+        return Target(objective.of(target.get("metric") or objective.metric), target["value"])
+
+    def stops_at_target(self) -> bool:
+        """Whether its runs end at their target."""
+        return bool(self._config().get("stop_at_target"))
+
+    def _config(self) -> dict[str, Any]:
+        """What its jobs have in common."""
+        return yaml.safe_load((self.files / CONFIG).read_text(encoding="utf-8")) or {}
 
     def write_job(self, job: JobState) -> None:
         """Write the state of a job, in place of its earlier one; overrides without effect make no other job."""

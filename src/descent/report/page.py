@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
@@ -112,9 +113,27 @@ def embed_image(file: Path | bytes) -> EmbeddedImage:
 
 
 def write_page(
-    path: Path, figures: Sequence[PublishedValue], sections: Sequence[Section], cards: Sequence[Card]
+    path: Path,
+    answers: Sequence[Section],
+    figures: Sequence[PublishedValue],
+    sections: Sequence[Section],
+    cards: Sequence[Card],
 ) -> None:
-    """Write the page."""
+    """Write the page: what benchmarks answer, the published figures, the other sections, and the runs."""
+    render_page(
+        "page.html.j2",
+        path,
+        answers=answers,
+        figures=figures,
+        verdicts=Counter(figure.verdict for figure in figures),
+        articles=ARTICLES,
+        sections=sections,
+        cards=cards,
+    )
+
+
+def render_page(template: str, path: Path, **values: Any) -> None:
+    """Write the page that a template makes of values."""
     templates = Environment(
         loader=PackageLoader("descent", "report"),
         autoescape=True,
@@ -122,13 +141,6 @@ def write_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = templates.get_template("page.html.j2").render(
-        figures=figures,
-        verdicts=Counter(figure.verdict for figure in figures),
-        articles=ARTICLES,
-        sections=sections,
-        cards=cards,
-        embed_image=embed_image,
-    )
+    page = templates.get_template(template).render(embed_image=embed_image, **values)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, page)

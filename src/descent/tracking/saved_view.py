@@ -7,13 +7,15 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from descent.records.criterion import Criterion
+
 VIEW_TAG = "mlflow.sharedViewState."
 """The prefix of the tags of an experiment that hold its saved views; the rest of the name is the view's key."""
 STEP_LOSS = "loss/step"
 
 
 def view_tag_value(
-    name: str, when: int, parent: str, params: Sequence[str], metrics: Iterable[str], objective: str
+    name: str, when: int, parent: str, params: Sequence[str], metrics: Iterable[str], objective: Criterion
 ) -> str:
     """The value of the tag that saves the view of a sweep.
 
@@ -23,7 +25,7 @@ def view_tag_value(
         parent: the MLflow run id of the sweep.
         params: the names of the swept parameters.
         metrics: the names of all metrics of its runs.
-        objective: the metric that ranks the runs.
+        objective: what ranks the runs.
     """
     evaluated = sorted(name for name in metrics if name.startswith(("loss/", "accuracy/")) and name != STEP_LOSS)
     curves = [_curve(metric) for metric in (STEP_LOSS, *evaluated)]
@@ -31,8 +33,8 @@ def view_tag_value(
     state = {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'",
         # Sorted by anything but time, the UI shows the runs without their parents, which would be collapsed.
-        "orderByKey": f"metrics.`{objective}`",
-        "orderByAsc": not objective.startswith("accuracy/"),
+        "orderByKey": f"metrics.`{objective.metric}`",
+        "orderByAsc": objective.direction == "minimize",
         "selectedColumns": [f"params.`{name}`" for name in params] + [f"metrics.`{name}`" for name in evaluated],
         "compareRunCharts": [*curves, pictures],
         "compareRunSections": [_section("curves", 2, 400), _section("descents", 1, 800)],

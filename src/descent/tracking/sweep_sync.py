@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from descent.records.criterion import TRAIN_LOSS, Criterion
 from descent.records.folder import RECORD
 from descent.records.locks import file_lock
-from descent.records.run import BEST
-from descent.records.sweep import GROUPS, RUNS, SENSITIVITY, SWEEP, SweepRecord, SweepState
+from descent.records.run import BEST, SWEEP_OF
+from descent.records.sweep import GROUPS, RANKS, RUNS, SENSITIVITY, SWEEP, SweepRecord, SweepState
 from descent.tracking.saved_view import VIEW_TAG, view_address, view_tag_value
 from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.sync import (
@@ -44,7 +45,7 @@ def sync_sweep(folder: Path, uri: str) -> SyncResult:
             run = client.create_run(
                 experiment,
                 start_time=sweep.header.created,
-                tags=shortened_tags({**sweep.header.tags, RECORD_TAG: sweep.header.id}),
+                tags=shortened_tags({**sweep.header.tags, RECORD_TAG: sweep.header.id, **_parent(client, sweep)}),
                 run_name=sweep.header.name,
             )
         changed = _update(client, run, sweep)
@@ -54,6 +55,15 @@ def sync_sweep(folder: Path, uri: str) -> SyncResult:
 def sync_record(folder: Path, uri: str, max_points: int) -> SyncResult:
     """Sync the record of a run or of a sweep."""
     return sync_sweep(folder, uri) if (folder / RECORD / SWEEP).exists() else sync(folder, uri, max_points)
+
+
+def _parent(client: "MlflowClient", sweep: SweepRecord) -> dict[str, str]:
+    """The tag of the run above that of a sweep, if the sweep is of a benchmark."""
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+    benchmark = sweep.header.tags.get(SWEEP_OF)
+    parent = find_run(client, benchmark) if benchmark else None
+    return {} if parent is None else {MLFLOW_PARENT_RUN_ID: parent.info.run_id}
 
 
 def _update(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
@@ -121,13 +131,26 @@ def _close(
             client.set_tag(run_id, "descent.best_run_id", best.info.run_id)
     for path in artifact_files(sweep.files):
         client.log_artifact(run_id, str(path), path.parent.relative_to(sweep.folder).as_posix())
-    _log_tables(client, run_id, [sweep.views / name for name in (RUNS, GROUPS, SENSITIVITY)])
+    _log_tables(client, run_id, [sweep.views / name for name in (RUNS, GROUPS, SENSITIVITY, RANKS)])
     log_views(client, run, sweep.views)
-    view = [_save_view(client, run, sweep, state, children)] if children else []
-    if note := "\n\n".join([*state.conclusions, *view]):
+    links = [_save_view(client, run, sweep, state, children)] if children else _sweeps_below(client, run_id)
+    if note := "\n\n".join([*state.conclusions, *links]):
         client.set_tag(run_id, MLFLOW_RUN_NOTE, note)
     client.set_tag(run_id, RESULT_TAG, state.status.lower())
     client.set_terminated(run_id, state.status, state.when)
+
+
+def _sweeps_below(client: "MlflowClient", run_id: str) -> list[str]:
+    """Links to the sweeps of a benchmark, which are in the experiments of their problems."""
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    below = client.search_runs(
+        experiments, f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'", order_by=["attributes.start_time ASC"]
+    )
+    return [
+        f"[{sweep.info.run_name}](#/experiments/{sweep.info.experiment_id}/runs/{sweep.info.run_id})" for sweep in below
+    ]
 
 
 def _save_view(
@@ -136,7 +159,9 @@ def _save_view(
     """Save a view of the runs; return links to it for the sweep's description."""
     metrics = {metric for child in children.values() for metric in child.data.metrics}
     best = [name.removeprefix(BEST) for name in state.metrics if name.startswith(BEST)]
-    objective, *_ = best or ["loss/train"]
+    objective = sweep.objective()
+    if [objective.metric] != best:  # losses, and steps to a target
+        objective = Criterion(next(iter(best), TRAIN_LOSS), "minimize")
     value = view_tag_value(sweep.header.name, state.when, run.info.run_id, sweep.swept, metrics, objective)
     experiment, key = run.info.experiment_id, sweep.header.id[:16]
     client.set_experiment_tag(experiment, VIEW_TAG + key, value)
