@@ -14,6 +14,8 @@ from descent.render.trail import Array
 
 MARK_SPACING = 0.045
 """The vertical distance between the marks of two lines, as a share of the height, so that none hides another."""
+MARGIN = 0.05
+"""On either side of a logarithmic axis, as a share of its length."""
 LOG_RATIO = 10
 """An axis is logarithmic if its largest value is at least this many times its smallest."""
 
@@ -74,6 +76,8 @@ def _set_scales(axes: Axes, lines: Sequence[RateLine]) -> None:
     x = np.concatenate([line.x for line in lines])
     if (x > 0).all() and x.max() >= LOG_RATIO * x.min():
         axes.set_xscale("log")
+        margin = (x.max() / x.min()) ** MARGIN
+        axes.set_xlim(x.min() / margin, x.max() * margin)  # which one point that is finite would not span
     y = np.concatenate([np.concatenate([line.y, line.low, line.high]) for line in lines])
     y = y[np.isfinite(y)]
     if y.size and (y > 0).all() and y.max() >= LOG_RATIO * y.min():

@@ -54,7 +54,10 @@ def run_benchmark(config: BenchmarkConfig, listener: RecordListener) -> SweepRec
         try:
             for name in suite.problems:
                 solved = _solve(name, config, benchmark, listener)
-                print(f"{name}: {_summary(solved)}")
+                print(f"{name}: {_summary(solved)}", flush=True)
+        except UserError as error:
+            benchmark.write_state(SweepState("FAILED"))
+            raise UserError(f"{name}: {error}") from error
         except BaseException:
             benchmark.write_state(SweepState("KILLED"))
             listener.on_complete(benchmark.folder)
@@ -137,6 +140,8 @@ def _composition(name: str, optimizer: str, config: BenchmarkConfig, *more: str)
     """A problem of a suite by one of its optimizers."""
     suite, problem = config.suite, config.suite.problems[name]
     chosen = suite.optimizers[optimizer]
+    if problem.target.value is None:
+        raise UserError(f"suite.problems.{name}.target.value is missing: choose what a run has to reach")
     target = {"target.value": problem.target.value, "target.metric": problem.target.metric or "null"}
     overrides = [
         *suite.overrides,
