@@ -2,7 +2,14 @@
 
 import os
 
+from descent.records.run import BEST
 from descent.runs.identity import RunResult
+
+
+def ending_line(name: str, result: RunResult) -> str:
+    """How a run ended, with its last metrics; the best ones and the size of its batch are in its record."""
+    last = {key: value for key, value in result.metrics.items() if not key.startswith(BEST) and key != "runs_in_batch"}
+    return f"{name}: {result.result}  " + "  ".join(f"{key} {value:.4g}" for key, value in last.items())
 
 
 def print_ending(name: str, result: RunResult) -> None:
@@ -11,6 +18,5 @@ def print_ending(name: str, result: RunResult) -> None:
     if result.was_finished:
         print(f"{name}: {where} holds this run already, {result.result}; remove it to train again")
         return
-    metrics = "  ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
-    print(f"{name}: {result.result}  {metrics}")
+    print(ending_line(name, result))
     print(f"record {where}  picture {where}/views/descent.png  player {where}/views/descent.html")

@@ -17,6 +17,7 @@ from descent.records.listener import RecordListener
 from descent.records.run import RunRecord
 from descent.records.sweep import JobState, Stage, SweepRecord
 from descent.runs.composition import typed
+from descent.runs.ending import ending_line
 from descent.runs.identity import RunRequest, RunResult, finished_run
 from descent.runs.sweep_identity import SWEEP_ID, SWEPT_NAMES, job_name
 
@@ -149,8 +150,7 @@ class JobStateWriter:
         """Write the folder of the run, and print how it ended."""
         trained: Stage = "resumed" if result.was_begun else "trained"
         self._write("skipped" if result.was_finished else trained, result.folder)
-        metrics = "  ".join(f"{name} {value:.4g}" for name, value in result.metrics.items())
-        print(f"{self.name}: {result.result}  {metrics}")
+        print(ending_line(self.name, result))
 
 
 def open_job(composed: DictConfig, sweep: SweepRecord, request: RunRequest) -> OpenJob:

@@ -105,7 +105,10 @@ def _train(
             steps.setdefault(run, float(run.state.steps_taken))
 
     for batch in batches(runs, tqdm.write):
-        callbacks: list[Callback] = [Evaluator(plan, report), ProgressBar(plan, f"{config.name}: {len(batch):,} runs")]
+        callbacks: list[Callback] = [
+            Evaluator(plan, report, splits=[target.criterion.metric.rpartition("/")[2]]),
+            ProgressBar(plan, f"{config.name}: {len(batch):,} runs"),
+        ]
         if target.criterion.metric == TRAIN_LOSS and not len(batch[0].components.data.train):
             callbacks.insert(0, StepWatch(target, steps))
         fit(batch, callbacks, config.trainer.chunk_size)

@@ -57,6 +57,7 @@ def test_runs_in_a_batch_are_what_each_is_alone(composed: Composed, optimizer: s
     for number, (job, together) in enumerate(zip(jobs, results, strict=True)):
         alone = train(composed(*job, f"run_dir=alone/{number}"))
         assert rows(together) == [pytest.approx(row, rel=1e-4) for row in rows(alone)]
+        assert together.metrics.pop("runs_in_batch") == 2
         assert together.metrics == pytest.approx({**alone.metrics, "seconds_per_step": together.metrics["seconds_per_step"]}, rel=1e-3)  # fmt: skip  # noqa: E501
 
 

@@ -4,7 +4,7 @@ All are callbacks of Lightning's, whose module is a `Descent`, of one run or of 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -74,12 +74,18 @@ class Evaluator(Callback):
         plan: the runs'.
         report: is called with each run and its metrics.
         stopping: say which runs leave.
+        splits: of the examples, on which runs are measured on their way; all where None, as at their ends.
     """
 
     def __init__(
-        self, plan: Plan, report: Callable[[TrainingRun, Metrics], None], stopping: Sequence[Stopping] = ()
+        self,
+        plan: Plan,
+        report: Callable[[TrainingRun, Metrics], None],
+        stopping: Sequence[Stopping] = (),
+        splits: Collection[str] | None = None,
     ) -> None:
         self.steps, self.report, self.stopping = frozenset(plan.evaluations), report, stopping
+        self.splits = splits
 
     def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
         """Evaluate the start."""
@@ -100,13 +106,13 @@ class Evaluator(Callback):
         evaluated: dict[TrainingRun, Metrics] = {}
         if not runs:
             return evaluated
-        sharing: dict[int, tuple[Data, list[TrainingRun]]] = {}
+        sharing: dict[tuple[int, bool], tuple[Data, list[TrainingRun]]] = {}
         for run in runs:
             data = run.components.data
-            sharing.setdefault(id(data), (data, []))[1].append(run)
+            sharing.setdefault((id(data), run.is_over()), (data, []))[1].append(run)
         with module.stepper.evaluating():
-            for data, group in sharing.values():
-                metrics = evaluate([run.problem for run in group], data)
+            for (_, is_over), (data, group) in sharing.items():
+                metrics = evaluate([run.problem for run in group], data, None if is_over else self.splits)
                 evaluated.update(zip(group, metrics, strict=True))
         for run, metrics_of_run in evaluated.items():
             self.report(run, metrics_of_run)

@@ -1,6 +1,6 @@
 """What a run reaches: its losses and accuracies over all training, all validation and all test examples."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -39,10 +39,18 @@ def _stacked(problems: Sequence[Problem]) -> dict[str, Tensor]:
     return {name: torch.stack([problem.get_parameter(name) for problem in problems]) for name in names}
 
 
-def evaluate(problems: Sequence[Problem], data: Data) -> list[dict[str, float]]:
-    """Of each problem `loss/train`, `accuracy/train` and so on, and the position where it is small."""
+def evaluate(problems: Sequence[Problem], data: Data, splits: Collection[str] | None = None) -> list[dict[str, float]]:
+    """Of each problem `loss/train`, `accuracy/train` and so on, and the position where it is small.
+
+    Args:
+        problems: alike.
+        data: of all of them.
+        splits: those that are measured; all where None.
+    """
     metrics: list[dict[str, float]] = [{} for _ in problems]
     for split, examples in data.splits().items():
+        if splits is not None and split not in splits:
+            continue
         for of_problem, means in zip(metrics, measure(problems, examples), strict=True):
             of_problem |= {f"{name}/{split}": mean for name, mean in means.items()}
     for of_problem, problem in zip(metrics, problems, strict=True):
