@@ -10,7 +10,7 @@ from comparisons.records import ended_run
 from conftest import composed_in, make_project
 
 from descent.comparisons.comparison import compare_runs
-from descent.comparisons.grouping import ended_runs, group_runs
+from descent.comparisons.grouping import GroupedRuns, ended_runs, group_runs
 from descent.comparisons.pictures import comparison_pictures
 from descent.records.criterion import Criterion, Direction, Target
 from descent.records.run import Result, RunRecord
@@ -207,3 +207,10 @@ def test_runs_are_grouped_along_the_learning_rate(bowls: list[RunRecord]) -> Non
 def test_a_comparison_of_no_runs_writes_nothing(tmp_path: Path) -> None:
     assert compare_runs("none", [], LOSS, tmp_path).best is None
     assert not list(tmp_path.iterdir())
+
+
+def test_paths_of_many_groups_of_one_kind_are_one_entry_of_the_legend(bowls: list[RunRecord]) -> None:
+    (group,) = [group for group in group_runs(ended_runs(bowls)).groups if group.runs[0].name.startswith("steep")][:1]
+    many = GroupedRuns("optimizer.lr", ["optimizer.lr"], [replace(group, kind="", x=rate) for rate in range(1, 14)])
+    legend = comparison_pictures("bowls", many, LOSS)["paths"].legends[0]
+    assert [text.get_text() for text in legend.get_texts()].count("all") == 1

@@ -92,7 +92,7 @@ def test_an_argument_that_a_component_does_not_take_is_refused_with_those_it_tak
         (["+lr=0.1,0.2"], LR),
         (["sweep=own"], LR),
         (["optimiser=choice(adam,sgd)"], OPTIMISER),
-        (["hydra/sweeper=optuna", "+lr=interval(0.1,1)"], LR),
+        (["hydra/sweeper=search", "+lr=interval(0.1,1)"], LR),
     ],
 )  # fmt: skip
 def test_what_is_swept_and_misspelt_is_refused_before_any_job(

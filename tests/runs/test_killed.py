@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import optuna
 import pytest
 import torch
 from conftest import composed_in, make_project
@@ -19,7 +18,6 @@ from tracking.runs import contents, new_store, start
 from descent.core.config import TrainConfig
 from descent.core.training.checkpoint import CHECKPOINT, Checkpoint, TrainState, restore
 from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, STEPS, RunRecord, run_folders
-from descent.records.study import StudyFile
 from descent.records.sweep import STATE, SWEEP, JobState, SweepHeader, SweepRecord, SweepState
 from descent.tracking.sync import sync
 
@@ -141,7 +139,6 @@ def test_no_file_that_others_read_is_written_in_its_place(tmp_path: Path) -> Non
     """A reader that opens a file before a write reads the old content; one that opens it later reads the new one."""
     record = start(tmp_path / "run", 1)
     sweep = SweepRecord.create(tmp_path / "sweep", SweepHeader("1", "a", "b", 0, {}, {}), "")
-    study = optuna.create_study(StudyFile(str(tmp_path / "study.json")), study_name="train")
     writers: dict[str, Callable[[int], object]] = {
         f"run/record/{HEADER}": lambda number: start(tmp_path / "run", number),
         f"run/record/{COMMITTED}": lambda number: record.commit({STEPS: number}),
@@ -154,7 +151,6 @@ def test_no_file_that_others_read_is_written_in_its_place(tmp_path: Path) -> Non
         ),
         f"sweep/record/{STATE}": lambda number: sweep.write_state(SweepState("RUNNING", when=number)),
         "sweep/record/jobs": lambda number: sweep.write_job(JobState(["seed=1"], "a", "running", when=number)),
-        "study.json": lambda number: study.tell(study.ask(), number),
     }
     for name, write in writers.items():
         write(1)

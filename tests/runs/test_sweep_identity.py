@@ -30,7 +30,7 @@ def test_the_same_sweep_again_is_the_same_and_another_is_another(project: Path) 
     assert header_of(common(project, *SWEEP, *same)).id == identity
     others = (
         "trainer.max_steps=6", "schedule=cosine", "seed=range(4)", "optimizer.lr=1e-2,1e-3", "data.batch_size=1,2",
-        "hydra/sweeper=optuna", "objective.metric=x",
+        "hydra/sweeper=search", "objective.metric=x",
     )  # fmt: skip
     assert len({identity} | {header_of(common(project, *SWEEP, other)).id for other in others}) == 1 + len(others)
 

@@ -65,7 +65,7 @@ JOBS = [
     ("experiment=named", "seed=2", "trainer.max_steps=5"),
     ("experiment=copying", "seed=2"),
     (BASE, "hydra.job.name=${name}", "hydra.run.dir=x", "seed=2"),
-    (BASE, "hydra/sweeper=optuna", "hydra.verbose=true"),
+    (BASE, "hydra/sweeper=search", "hydra.verbose=true"),
     (BASE, "problem=bowl", "seed=0"),
 ]
 WRONG = [

@@ -119,7 +119,7 @@ def _paths(title: str, grouped: GroupedRuns, first: RunRecord) -> Figure:
     has_group_colours = len(grouped.groups) <= MAX_GROUP_COLOURS
     paths = []
     for group in grouped.groups:
-        label = group_label(grouped, group) if has_group_colours else group.kind
+        label = group_label(grouped, group) if has_group_colours else group.kind or "all"
         records = [(run.record, run.diverged) for run in group.runs if run.record is not None]
         paths += [_labelled_path(label, record, background, diverged=diverged) for record, diverged in records]
     return paths_picture(title, background, paths)
