@@ -48,7 +48,6 @@ def main(words: Sequence[str]) -> None:
 
 def _answers(root: Path) -> list["Section"]:
     """The sections of the main job's benchmark, if it is there."""
-    from descent.comparisons.benchmark_views import draw_benchmark
     from descent.records.folder import RECORD
     from descent.records.sweep import SWEEP, SweepRecord
     from descent.report.benchmark import benchmark_sections
@@ -56,9 +55,7 @@ def _answers(root: Path) -> list["Section"]:
     folder = root / BENCHMARK
     if not (folder / RECORD / SWEEP).exists():
         return []
-    benchmark = SweepRecord(folder)
-    draw_benchmark(benchmark)
-    return benchmark_sections(benchmark)
+    return benchmark_sections(SweepRecord(folder))
 
 
 def _by_article(cards: Sequence["Card"]) -> list["Card"]:

@@ -3,21 +3,26 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from descent.comparisons.advantages import Advantage
+from descent.comparisons.benchmark_pictures import benchmark_pictures
 from descent.comparisons.benchmark_views import BenchmarkResult, read_benchmark
 from descent.comparisons.benchmarks import rank_rows
 from descent.records.sweep import SweepRecord
-from descent.report.page import Picture, Section, SectionTable, render_page
+from descent.report.page import Section, SectionTable, picture_of, render_page
 
 PAGE = "index.html"
 """The name of a benchmark's page, among its views."""
 
 
 def benchmark_sections(benchmark: SweepRecord) -> list[Section]:
-    """The sections of a benchmark with views: its conclusions, its problems, and advantages if it has any."""
+    """The sections of a benchmark: its conclusions, its problems, and advantages if it has any."""
     result = read_benchmark(benchmark)
     name = benchmark.header.params["suite.name"]
-    sections = [_ranks(name, benchmark, result), _cells(name, benchmark, result)]
+    pictures = benchmark_pictures(benchmark.header.name, result.problems)
+    description = benchmark.header.params["suite.description"]
+    sections = [_ranks(name, description, result, pictures["profile"]), _cells(name, result, pictures["heat_map"])]
     if result.advantages:
         baseline, rate = (benchmark.header.params[f"suite.baseline.{key}"] for key in ("optimizer", "lr"))
         sections.append(_advantages(name, result.advantages, baseline, float(rate)))
@@ -25,7 +30,7 @@ def benchmark_sections(benchmark: SweepRecord) -> list[Section]:
 
 
 def write_benchmark_page(benchmark: SweepRecord) -> Path:
-    """Write the page of a benchmark whose views are drawn, among them."""
+    """Write the page of a benchmark, among its views."""
     path = benchmark.views / PAGE
     params = benchmark.header.params
     render_page(
@@ -38,7 +43,7 @@ def write_benchmark_page(benchmark: SweepRecord) -> Path:
     return path
 
 
-def _ranks(name: str, benchmark: SweepRecord, result: BenchmarkResult) -> Section:
+def _ranks(name: str, description: str, result: BenchmarkResult, profile: Figure) -> Section:
     rows = [
         [
             str(row["optimizer"]),
@@ -52,9 +57,9 @@ def _ranks(name: str, benchmark: SweepRecord, result: BenchmarkResult) -> Sectio
     return Section(
         id=f"benchmark-{name}",
         title=f"Which optimizer: the benchmark {name}",
-        paragraphs=[benchmark.header.params["suite.description"], " ".join(result.conclusions)],
-        picture=Picture(
-            (benchmark.views / "profile.png").read_bytes(),
+        paragraphs=[description, " ".join(result.conclusions)],
+        picture=picture_of(
+            profile,
             "For each optimizer, the share of the starts of all problems from which it reaches the target in at most a "
             "multiple of the steps of the fastest optimizer",
         ),
@@ -67,7 +72,7 @@ def _ranks(name: str, benchmark: SweepRecord, result: BenchmarkResult) -> Sectio
     )
 
 
-def _cells(name: str, benchmark: SweepRecord, result: BenchmarkResult) -> Section:
+def _cells(name: str, result: BenchmarkResult, heat_map: Figure) -> Section:
     rates = [
         [problem.name, *(f"{problem.best[optimizer]:g}" for optimizer in problem.best)] for problem in result.problems
     ]
@@ -78,8 +83,8 @@ def _cells(name: str, benchmark: SweepRecord, result: BenchmarkResult) -> Sectio
             "An optimizer solves a problem from a start if it reaches the target. At its best rate it does so from the "
             "most starts and, of rates that are equal in that, in the fewest steps.",
         ],
-        picture=Picture(
-            (benchmark.views / "heat_map.png").read_bytes(),
+        picture=picture_of(
+            heat_map,
             "For each optimizer and problem, the median of the steps to the target and the share of starts solved",
         ),
         table=SectionTable("The best learning rate of each optimizer", ["problem", *result.problems[0].best], rates),

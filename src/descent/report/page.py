@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
@@ -14,6 +14,9 @@ from PIL import Image
 from descent.articles.published_value import PublishedValue
 from descent.records.folder import write_atomically
 from descent.records.run import Result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,13 @@ class Picture:
 
     png: bytes
     alt: str
+
+
+def picture_of(figure: "Figure", alt: str) -> Picture:
+    """The picture of a section that Matplotlib has drawn."""
+    png = io.BytesIO()
+    figure.savefig(png, format="png")
+    return Picture(png.getvalue(), alt)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,8 @@
 """Makes the sections of the report from the results of the stages."""
 
-import io
 from dataclasses import replace
 
 import numpy as np
-from matplotlib.figure import Figure as Plot
 
 from descent.articles.results import Results
 from descent.articles.summary import Summary
@@ -14,7 +12,7 @@ from descent.render.histogram import histogram_picture
 from descent.render.paths import LabelledPath, paths_picture
 from descent.render.run_views import field_of
 from descent.render.style import new_figure
-from descent.report.page import Picture, Section, SectionTable
+from descent.report.page import Picture, Section, SectionTable, picture_of
 
 HIMMELBLAU = (
     "Himmelblau's surface has four equally deep minima. At small rates a descent reaches the one downhill of its "
@@ -64,7 +62,7 @@ def _rates(results: Results, identity: str, article: str, rates: dict[str, float
             "is enough, and alternating between two sides above. At exactly 1 every step leads to the opposite point, "
             "at the same distance, and only above 1 does it diverge.",
         ],
-        picture=_picture(
+        picture=picture_of(
             paths_picture(f"x² + y² at the learning rates of article {article}", field, paths),
             "The paths of descents on x² + y² over its contours, beside their losses over the steps: "
             + "; ".join(path.label for path in paths),
@@ -88,7 +86,7 @@ def _field(results: Results, summary: Summary) -> Section:
             "the direction of steepest descent. On a round bowl all of them point at the minimum; if contours are not "
             "round, they don't, and the descent takes a detour at any rate."
         ],
-        picture=_picture(figure, "Arrows on a grid over the contours of x² + y², all of them pointing to the middle"),
+        picture=picture_of(figure, "Arrows on a grid over the contours of x² + y², all of them pointing to the middle"),
     )
 
 
@@ -113,7 +111,7 @@ def _noisy_polynomial(results: Results, summary: Summary) -> Section:
             "reason: sometimes the fitted curve is steep, and one step at rate 0.3 leads far out, where every curve "
             "is steeper still.",
         ],
-        picture=_picture(plot, "A histogram of the ends of the runs that did not diverge, with peaks at the minima"),
+        picture=picture_of(plot, "A histogram of the ends of the runs that did not diverge, with peaks at the minima"),
         table=SectionTable(
             caption="How the runs ended, with 95 % intervals (Wilson)",
             header=["end", "runs", "rate"],
@@ -183,9 +181,3 @@ def _gradients(results: Results) -> Section:
             ],
         ),
     )
-
-
-def _picture(plot: Plot, alt: str) -> Picture:
-    png = io.BytesIO()
-    plot.savefig(png, format="png")
-    return Picture(png.getvalue(), alt)
