@@ -50,7 +50,8 @@ def pictures(records: list[RunRecord]) -> dict[str, Figure]:
 
 def test_the_steps_to_a_target_are_drawn_along_the_rate_with_misses_at_the_top(pictures: dict[str, Figure]) -> None:
     (axes,) = pictures["target"].axes
-    assert pictures["target"].get_suptitle() == "a sweep\nto loss/train 1"
+    said = "a sweep\nto loss/train 1; 2 seeds each; bars are Student's 95% intervals"
+    assert pictures["target"].get_suptitle() == said
     adam, sgd = (np.asarray(bars[0].get_xydata()).tolist() for bars in axes.containers)
     assert adam == [[0.1, 3.0]]  # of 8 and infinity the mean is infinite
     assert sgd == [[0.1, 6.0]]

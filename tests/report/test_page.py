@@ -1,11 +1,11 @@
 import re
 from collections import Counter
-from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from report.parsed import Parsed
 
 from descent.articles.published_value import PublishedValue, not_compared
 from descent.report.page import Card, Picture, Section, SectionTable, write_page
@@ -16,27 +16,6 @@ FIGURES = [
     PublishedValue("004", "from <-3> & 4", "1", "2", "1", "differs"),
     PublishedValue("001", "lr 0.1", "1", "1", "0", "reproduced"),
 ]
-
-
-class Parsed(HTMLParser):
-    """The elements of a page in order, each with its attributes, and its text."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(path.read_text(encoding="utf-8"))
-        self.text = " ".join(self.text.split())
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attributes)))
-
-    def handle_data(self, data: str) -> None:
-        if self.elements and self.elements[-1][0] != "style":
-            self.text += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def card(folder: Path, name: str, run_id: str | None = None) -> Card:

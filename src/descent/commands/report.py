@@ -12,8 +12,8 @@ from descent.project import project_root
 if TYPE_CHECKING:
     from descent.report.page import Card, Section
 
-BENCHMARK = "suites/surfaces"
-"""The folder of the main job's benchmark."""
+BENCHMARKS = ("suites/surfaces", "suites/small")
+"""The folders of benchmarks that are shown if they are there: the main job's, and one that takes longer."""
 
 
 def main(words: Sequence[str]) -> None:
@@ -47,15 +47,14 @@ def main(words: Sequence[str]) -> None:
 
 
 def _answers(root: Path) -> list["Section"]:
-    """The sections of the main job's benchmark, if it is there."""
+    """The sections of the benchmarks that have ended."""
     from descent.records.folder import RECORD
     from descent.records.sweep import SWEEP, SweepRecord
     from descent.report.benchmark import benchmark_sections
 
-    folder = root / BENCHMARK
-    if not (folder / RECORD / SWEEP).exists():
-        return []
-    return benchmark_sections(SweepRecord(folder))
+    there = [SweepRecord(root / name) for name in BENCHMARKS if (root / name / RECORD / SWEEP).exists()]
+    ended = [benchmark for benchmark in there if benchmark.state().status == "FINISHED"]
+    return [section for benchmark in ended for section in benchmark_sections(benchmark)]
 
 
 def _by_article(cards: Sequence["Card"]) -> list["Card"]:

@@ -53,10 +53,10 @@ def _ends(title: str, grouped: GroupedRuns, criteria: Sequence[Criterion]) -> Fi
         f"{criterion.metric} at the end": [_line(kind, groups, criterion) for kind, groups in grouped.by_kind().items()]
         for criterion in criteria
     }
-    return rates_picture(f"{title}\n{_seeds_line(grouped, 'bars')}", grouped.x_param or "", panels)
+    return rates_picture(f"{title}\n{seeds_line(grouped, 'bars')}", grouped.x_param or "", panels)
 
 
-def _seeds_line(grouped: GroupedRuns, shapes: str) -> str:
+def seeds_line(grouped: GroupedRuns, shapes: str) -> str:
     """How many seeds the groups have, and how their intervals, which some shapes show, are computed."""
     counts = sorted({len(group.runs) for group in grouped.groups})
     if counts == [1]:
@@ -88,7 +88,7 @@ def _curves(title: str, grouped: GroupedRuns, criterion: Criterion) -> Figure:
         band = _band(grouped, group, criterion)
         if band is not None:
             panels.setdefault(group.kind, []).append(band)
-    return bands_picture(f"{title}\n{_seeds_line(grouped, 'bands')}", criterion.metric, panels)
+    return bands_picture(f"{title}\n{seeds_line(grouped, 'bands')}", criterion.metric, panels)
 
 
 def _band(grouped: GroupedRuns, group: SeedGroup, criterion: Criterion) -> Band | None:

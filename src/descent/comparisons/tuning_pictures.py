@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from descent.comparisons.budgets import FEWEST, Trials, best_quantile, expected_best
 from descent.comparisons.grouping import GroupedRuns, SeedGroup, group_label
+from descent.comparisons.pictures import seeds_line
 from descent.comparisons.statistics import interquartile_mean, interval
 from descent.comparisons.targets import STEPS
 from descent.records.criterion import Target
@@ -23,9 +24,10 @@ MIDDLE = (0.25, 0.75)
 def target_pictures(title: str, grouped: GroupedRuns, target: Target) -> dict[str, Figure]:
     """The steps to a target against the learning rate, and the share of the runs that are there by each step."""
     title = f"{title}\nto {target.criterion.metric} {target.value:g}"
+    with_seeds = f"{title}; {seeds_line(grouped, 'bars')}"
     lines = [_line(kind, groups) for kind, groups in grouped.by_kind().items()]
     return {
-        "target": rates_picture(title, grouped.x_param or "", {"steps to the target": lines}, "missed"),
+        "target": rates_picture(with_seeds, grouped.x_param or "", {"steps to the target": lines}, "missed"),
         "reached": shares_picture(title, "step", "share of the runs that reached the target", _shares(grouped)),
     }
 
@@ -64,7 +66,11 @@ def budget_pictures(title: str, trials: Sequence[Trials]) -> dict[str, Figure]:
         return {}
     criterion = several[0].ranked[0].criterion
     lines = [_budget_line(of_kind, criterion.sign) for of_kind in several]
-    line = "lines: the mean over all choices of so many settings; bands: the middle half of them"
+    seeds = sorted({len(group.finals) for of_kind in several for group in of_kind.ranked})
+    of_seeds = (
+        f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} each" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    )
+    line = f"lines: the mean over all choices of so many settings, of {of_seeds}; bands: the middle half of them"
     return {"budget": budget_picture(f"{title}\n{line}", f"best {criterion.metric}", lines)}
 
 
