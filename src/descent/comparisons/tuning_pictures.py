@@ -67,9 +67,8 @@ def budget_pictures(title: str, trials: Sequence[Trials]) -> dict[str, Figure]:
     criterion = several[0].ranked[0].criterion
     lines = [_budget_line(of_kind, criterion.sign) for of_kind in several]
     seeds = sorted({len(group.finals) for of_kind in several for group in of_kind.ranked})
-    of_seeds = (
-        f"{seeds[0]} seed{'s' if seeds[0] > 1 else ''} each" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
-    )
+    counts = " to ".join(dict.fromkeys(map(str, (seeds[0], seeds[-1]))))
+    of_seeds = "one seed" if seeds[-1] == 1 else f"{counts} seeds"
     line = f"lines: the mean over all choices of so many settings, of {of_seeds}; bands: the middle half of them"
     return {"budget": budget_picture(f"{title}\n{line}", f"best {criterion.metric}", lines)}
 
