@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from descent.comparisons.differences import differing_params
+from descent.comparisons.differences import differing_params, hidden_params
 
 DEFAULTS = {
     "sgd": {"optimizer._target_": "SGD", "optimizer.momentum": "0"},
@@ -53,3 +53,32 @@ def test_the_seed_is_named_even_if_the_experiment_determines_it() -> None:
 )
 def test_parameters_without_effect_are_never_named(name: str) -> None:
     assert differing_params([run("adam", 0.1, 0, **{name: value}) for value in "ab"]) == []
+
+
+def test_what_the_name_of_an_experiment_stands_for_is_known() -> None:
+    runs = [
+        {
+            "experiment": "a",
+            "optimizer": "sgd",
+            "optimizer.lr": "0.1",
+            "data.batch_size": "10",
+            "trainer.max_steps": "5",
+        },
+        {
+            "experiment": "b",
+            "optimizer": "adam",
+            "optimizer.lr": "0.2",
+            "data.batch_size": "20",
+            "trainer.max_steps": "5",
+        },
+    ]
+    runs = [{**run, "optimizer.momentum": run["optimizer"]} for run in runs]
+    assert differing_params(runs) == ["experiment", "optimizer.lr"]
+    assert hidden_params(runs) == ["data.batch_size", "optimizer"]  # which stands for its settings
+    assert hidden_params([{**run, "experiment": "a"} for run in runs]) == []
+
+
+def test_how_runs_are_compared_is_no_difference_unless_they_end_early_by_it() -> None:
+    runs = [{"target.value": value, "stop_at_target": "false"} for value in ("1", "2")]
+    assert differing_params(runs) == []
+    assert differing_params([{**run, "stop_at_target": "true"} for run in runs]) == ["target.value"]
