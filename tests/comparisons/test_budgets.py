@@ -52,9 +52,11 @@ def group(kind: str, x: float, value: float, direction: Direction = "minimize", 
 
 def test_settings_are_those_of_an_optimizer_where_there_are_several() -> None:
     several = [group("adam beta=0.9", 0.1, 1.0, optimizer="adam"), group("adam beta=0.8", 0.1, 2.0, optimizer="adam")]
-    trials = trials_of([*several, group("sgd", 0.1, 3.0)])
+    ranked = [group("sgd", 0.1, 3.0), *several]
+    trials = trials_of(GroupedRuns(None, [], [one.group for one in ranked[::-1]]), ranked)
     assert [(of_kind.kind, of_kind.costs.tolist()) for of_kind in trials] == [("adam", [1.0, 2.0]), ("sgd", [3.0])]
-    assert [of_kind.kind for of_kind in trials_of(several)] == ["adam beta=0.8", "adam beta=0.9"]
+    kinds = trials_of(GroupedRuns(None, [], [one.group for one in several]), several)
+    assert [of_kind.kind for of_kind in kinds] == ["adam beta=0.9", "adam beta=0.8"]
 
 
 def test_it_is_said_from_which_number_of_settings_on_an_optimizer_is_the_best() -> None:

@@ -98,7 +98,8 @@ def test_the_best_of_a_number_of_settings_is_drawn_where_there_are_three(tmp_pat
         for optimizer, of_optimizer in values.items()
         for rate, value in enumerate(of_optimizer, start=1)
     ]  # fmt: skip
-    trials = trials_of(rank_groups(group_runs(ended_runs(records)), LOSS))
+    grouped = group_runs(ended_runs(records))
+    trials = trials_of(grouped, rank_groups(grouped, LOSS))
     (axes,) = budget_pictures("a sweep", trials)["budget"].axes
     (line,) = axes.lines
     assert line.get_label() == "adam"

@@ -67,14 +67,15 @@ class Trials:
         return np.array([group.criterion.sign * group.value for group in self.ranked])
 
 
-def trials_of(ranked: Sequence[RankedGroup]) -> list[Trials]:
-    """The trials of each optimizer if there are several, else of each kind of runs, by name."""
+def trials_of(grouped: GroupedRuns, ranked: Sequence[RankedGroup]) -> list[Trials]:
+    """The trials of each optimizer if there are several, else of each kind of runs, in the order of the groups."""
     optimizers = [group.group.runs[0].params.get(OPTIMIZER, "") for group in ranked]
     has_several = len(set(optimizers)) > 1
     kinds: dict[str, list[RankedGroup]] = {}
     for optimizer, group in zip(optimizers, ranked, strict=True):
         kinds.setdefault(optimizer if has_several else group.group.kind, []).append(group)
-    return [Trials(kind, kinds[kind]) for kind in sorted(kinds)]
+    order = [group.runs[0].params.get(OPTIMIZER, "") if has_several else group.kind for group in grouped.groups]
+    return [Trials(kind, kinds[kind]) for kind in dict.fromkeys(order) if kind in kinds]
 
 
 def budget_conclusions(trials: Sequence[Trials]) -> list[str]:

@@ -87,7 +87,7 @@ def compare_runs(
     has_objective = any(objective.metric in run.metrics for run in runs)
     criterion = objective if has_objective else Criterion(TRAIN_LOSS, "minimize")
     ranked = rank_groups(ended, criterion) if are_comparable else []
-    trials = trials_of(ranked)
+    trials = trials_of(ended, ranked)
     content = json.dumps([title, asdict(objective), target and asdict(target), [run.id for run in runs]])
     stamp = stamp_of(f"runs {hashlib.sha256(content.encode()).hexdigest()}", "comparisons", "render")
     is_new = not is_current(views, stamp)

@@ -69,7 +69,7 @@ def budget_pictures(title: str, trials: Sequence[Trials]) -> dict[str, Figure]:
     seeds = sorted({len(group.finals) for of_kind in several for group in of_kind.ranked})
     counts = " to ".join(dict.fromkeys(map(str, (seeds[0], seeds[-1]))))
     of_seeds = "one seed" if seeds[-1] == 1 else f"{counts} seeds"
-    line = f"lines: the mean over all choices of so many settings, of {of_seeds}; bands: the middle half of them"
+    line = f"lines: the mean over all choices of so many settings ({of_seeds});\nbands: the middle half of them"
     return {"budget": budget_picture(f"{title}\n{line}", f"best {criterion.metric}", lines)}
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,10 @@ MARK_SPACING = 0.045
 """The vertical distance between the marks of two lines, as a share of the height, so that none hides another."""
 MARGIN = 0.05
 """On either side of a logarithmic axis, as a share of its length."""
+MAX_ROWS = 12
+"""The most rows of marks for which values make room."""
+MAX_COUNTED = 10
+"""Up to this many points of a line have their missing runs counted beside the marks; of more, numbers would overlap."""
 LOG_RATIO = 10
 """An axis is logarithmic if its largest value is at least this many times its smallest."""
 
@@ -60,9 +63,12 @@ def rates_picture(
         axes.set(xlabel=x_label, ylabel=metric)
         axes.grid(color="#e6e6e6", linewidth=0.6)
         _set_scales(axes, lines)
-        heights = cycle(np.arange(0.97, 0.0, -MARK_SPACING))
+        heights = np.arange(0.97, 0.0, -MARK_SPACING).tolist()
+        marked = 0
         for line, (colour, dash) in zip(lines, line_styles(), strict=False):
-            _draw(axes, line, colour, dash, next(heights) if any(line.missing) else 0.0)
+            _draw(axes, line, colour, dash, heights[marked % len(heights)])
+            marked += any(line.missing)
+        _leave_room(axes, min(marked, MAX_ROWS))
     handles, labels = axes.get_legend_handles_labels()
     if any(any(line.missing) for lines in panels.values() for line in lines):
         handles += axes.plot([], [], "X", color=GREY, markersize=8)
@@ -84,6 +90,16 @@ def _set_scales(axes: Axes, lines: Sequence[RateLine]) -> None:
         axes.set_yscale("log")
 
 
+def _leave_room(axes: Axes, rows: int) -> None:
+    """Have the values end below so many rows of marks."""
+    if not rows:
+        return
+    scale = axes.yaxis.get_transform()
+    low, high = scale.transform(axes.get_ylim())
+    share = 0.97 - rows * MARK_SPACING
+    axes.set_ylim(top=float(scale.inverted().transform(low + (high - low) / share)))
+
+
 def _draw(axes: Axes, line: RateLine, colour: str, dash: str, mark_height: float) -> None:
     """Draw a line with its intervals, and marks for missing runs at a height of the axes, from 0 to 1."""
     finite = np.isfinite(line.y)
@@ -97,6 +113,6 @@ def _draw(axes: Axes, line: RateLine, colour: str, dash: str, mark_height: float
         if missing:
             mark = at, mark_height
             axes.plot(*mark, "X", color=colour, markersize=8, transform=x_data, clip_on=False, zorder=5)
-            if missing < total:
+            if missing < total and len(line.x) <= MAX_COUNTED:
                 place: dict[str, Any] = {"xytext": (6, -3), "textcoords": "offset points", "fontsize": 8}
                 axes.annotate(f"{missing} of {total}", mark, xycoords=x_data, **place)
