@@ -94,3 +94,21 @@ def test_two_runs_are_a_comparison(bowls: tuple[Path, list[RunRecord], list[str]
 def test_one_run_is_no_comparison(bowls: tuple[Path, list[RunRecord], list[str]], compared: Compared) -> None:
     with pytest.raises(UserError, match=r"^1 of the 1 runs picked have ended; a comparison takes two$"):
         compared(str(bowls[1][0].folder))
+
+
+def test_it_is_said_which_runs_reach_a_target_and_how_soon(compared: Compared) -> None:
+    # Each step multiplies the loss of 25 by (1 - 2 lr)²: to 1 it takes 3.2 steps at 0.2, 7.2 at 0.1, and 79.7 at 0.01.
+    lines = compared("runs", "--target", "loss/train=1")
+    assert "target: loss/train 1 is reached by 2 of 3 runs; the soonest is lr=0.2: steps_to_target 4" in lines
+    without = compared("runs")
+    assert not [line for line in without if line.startswith("target")]
+    folders = {line.split()[1].partition("/views")[0] for line in (lines[-2], without[-2])}
+    assert len(folders) == 2  # the one is not overwritten by the other
+    (of_target,) = (folder for folder in folders if (Path(folder) / "views" / "target.png").exists())
+    assert (Path(of_target) / "views" / "reached.png").exists()
+
+
+@pytest.mark.parametrize("target", ["loss/train", "loss/train=low", "=1", "loss/train=inf"])
+def test_another_target_is_refused_in_a_line(compared: Compared, target: str) -> None:
+    with pytest.raises(UserError, match=r"^--target .*: write METRIC=VALUE, for example --target loss/train=0.01$"):
+        compared("runs", "--target", target)
