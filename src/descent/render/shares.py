@@ -11,7 +11,7 @@ from descent.render.style import line_styles, new_figure
 from descent.render.trail import Array
 
 LOG_RATIO = 20
-"""The axis of the numbers is logarithmic if the largest is at least this many times the smallest."""
+"""The axis of the numbers is logarithmic if its end is at least this many times the smallest."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def shares_picture(title: str, x_label: str, y_label: str, lines: Sequence[Share
     axes.grid(color="#e6e6e6", linewidth=0.6)
     values = np.concatenate([line.values[np.isfinite(line.values)] for line in lines])
     positive = values[values > 0]
-    is_logarithmic = positive.size > 0 and positive.max() >= LOG_RATIO * positive.min()
+    is_logarithmic = positive.size > 0 and max(line.end for line in lines) >= LOG_RATIO * positive.min()
     start = float(positive.min()) if is_logarithmic else 0.0
     if is_logarithmic:
         axes.set_xscale("log")

@@ -32,14 +32,8 @@ def benchmark_sections(benchmark: SweepRecord) -> list[Section]:
 def write_benchmark_page(benchmark: SweepRecord) -> Path:
     """Write the page of a benchmark, among its views."""
     path = benchmark.views / PAGE
-    params = benchmark.header.params
-    render_page(
-        "benchmark.html.j2",
-        path,
-        title=f"Benchmark: {params['suite.name']}",
-        description=params["suite.description"],
-        sections=benchmark_sections(benchmark),
-    )
+    title = f"Benchmark: {benchmark.header.params['suite.name']}"
+    render_page("benchmark.html.j2", path, title=title, sections=benchmark_sections(benchmark))
     return path
 
 
