@@ -115,3 +115,30 @@ def test_trials_that_did_not_complete_are_repeated_once(project: Path, monkeypat
     descent.sweep(*SHORT, "hydra.sweeper.n_trials=5")
     assert [state for state, _ in states()] == ["FAIL", "FAIL", "COMPLETE", "COMPLETE", "COMPLETE"]
     assert states()[-1][1] not in rates
+
+
+PRUNED = ("hydra.sweeper.pruner={_target_: optuna.pruners.MedianPruner, n_startup_trials: 2}", "trainer.max_steps=100")
+
+
+def test_trials_that_are_worse_on_their_way_are_pruned(project: Path) -> None:
+    words = ("optimizer.lr=tag(log,interval(1e-5,0.3))", "hydra.sweeper.n_trials=8")
+    sweep = descent.sweep(*SHORT[:1], *SHORT[2:], *PRUNED, *words)
+    trials = study_of(sweep).trials
+    states = {trial.state.name for trial in trials}
+    assert states == {"COMPLETE", "PRUNED"}
+    table = sweep.table
+    stopped = table[table["result"] == "stopped"]
+    assert (stopped["steps"] < 100).all()
+    assert {trial.params["optimizer.lr"] for trial in trials if trial.state.name == "PRUNED"} == set(
+        stopped["optimizer.lr"]
+    )
+    assert not set(sweep.groups["optimizer.lr"]) & set(stopped["optimizer.lr"])
+    # A run that was pruned is no run of its configuration, which is trained to its end when it is asked for.
+    rate = stopped["optimizer.lr"].iloc[0]
+    whole = descent.train(*SHORT[:1], "tracking=none", "trainer.max_steps=100", f"optimizer.lr={rate}")
+    assert (len(whole.steps), whole.result) == (100, "finished")
+
+
+def test_trials_of_a_batch_are_not_pruned(project: Path) -> None:
+    with pytest.raises(UserError, match=r"hydra\.sweeper\.pruner takes trials that run alone; use halving, or another"):
+        descent.sweep(*SHORT, *PRUNED, "hydra/launcher=fused")

@@ -8,7 +8,7 @@ SEED = "seed"
 """The parameter in which replicates differ."""
 ALWAYS_NAMED = ("optimizer.lr", SEED)
 """Parameters that are named whenever they differ, even if another parameter determines them."""
-NEVER_NAMED = ("name", "problem_name", "sweep", "halving.sweep")
+NEVER_NAMED = ("name", "problem_name", "sweep", "stopping.sweep")
 """Prefixes of parameters that are names."""
 
 

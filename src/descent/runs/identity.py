@@ -15,13 +15,14 @@ from descent.records.code import code_of
 from descent.records.folder import RECORD, VIEWS, refuse_first_version
 from descent.records.lineage import DESCRIPTIVE, effective_params, flattened, hashed_inputs, run_key, without
 from descent.records.run import HEADER, RESULT, Header, Result, RunRecord
+from descent.runs.trial import may_be_pruned
 
 LEFT_BY_DVC = {VIEWS, ".gitignore"}
 """The files that remain in the folder of a run when DVC has removed its record."""
 GPUS = ("/dev/nvidiactl", "/dev/kfd")
 """The device files that Linux has if there is a GPU, NVIDIA's or AMD's."""
-HALVED_IN = "halving.sweep"
-"""The parameter of a halved run that holds the id of its sweep."""
+STOPPED_IN = "stopping.sweep"
+"""The parameter that holds the id of the sweep of a run that others of it may stop."""
 MAX_CANDIDATES = 20
 """The most runs of one name whose data are compared with those of a configuration."""
 
@@ -76,11 +77,11 @@ def result_of_record(record: RunRecord, *, was_finished: bool = False, was_begun
 def params_of(config: TrainConfig, accelerator: str, sweep: str | None = None) -> dict[str, str]:
     """The flat parameters of a run that is computed on an accelerator: `cpu`, `cuda` or `mps`.
 
-    How far a run comes that is halved depends on the sweep that it is in, whose id is a parameter then.
+    How far a run comes that others may stop depends on the sweep that it is in, whose id is a parameter then.
     """
     # Descriptions of the run are in its config.yaml; params are what runs are compared by.
     params = {**without(flattened(config.to_dict()), DESCRIPTIVE), "trainer.accelerator": accelerator}
-    return params if config.halving is None else {**params, HALVED_IN: str(sweep)}
+    return {**params, STOPPED_IN: str(sweep)} if config.halving is not None or may_be_pruned() else params
 
 
 def group_key(config: TrainConfig) -> str:

@@ -50,7 +50,8 @@ class OpenJob:
 
     Attributes:
         run: the run to train; None if it is finished already, or the job has failed.
-        value: the objective's value once the job has ended: infinitely bad if the run diverged, None if it failed.
+        value: the objective's value once the job has ended: infinitely bad if the run diverged, nan if it was stopped,
+            None if it failed.
     """
 
     def __init__(self, composed: DictConfig, request: RunRequest, listener: JobListener) -> None:
@@ -165,7 +166,9 @@ def sweep_job_request(request: RunRequest) -> RunRequest:
 
 
 def objective_value(objective: Objective, result: RunResult) -> float | None:
-    """The value of the objective's metric: infinitely bad if the run diverged, None if it is missing."""
+    """The objective's value: infinitely bad if the run diverged, nan if it was stopped, None if it is missing."""
+    if result.result == "stopped":
+        return math.nan
     if result.result == "diverged":
         return -math.inf if objective.direction == "maximize" else math.inf
     return result.metrics.get(objective.metric)

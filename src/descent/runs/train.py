@@ -20,7 +20,9 @@ from descent.records.listener import RecordListener
 from descent.records.run import EVALUATIONS
 from descent.runs.hydra_errors import one_line
 from descent.runs.identity import RunRequest, RunResult, group_key
+from descent.runs.pruning import TrialPruning
 from descent.runs.tracked_run import TrackedRun, tracked_run
+from descent.runs.trial import may_be_pruned
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +84,8 @@ def _stopping(runs: Mapping[TrainingRun, TrackedRun]) -> list[Stopping]:
     first, config = next(iter(runs.items()))[0], next(iter(runs.values())).config
     targets = {training: run.config.reached for training, run in runs.items() if run.config.stop_at_target}
     stopping: list[Stopping] = [TargetStopping({training: target for training, target in targets.items() if target})]
+    if may_be_pruned():
+        stopping.append(TrialPruning(config.objective.criterion))
     if config.halving is not None:
         if len(runs) == 1 and not first.is_last_of_batch():
             reason = first.components.reason_alone or "hydra/launcher=fused trains the runs of a sweep as a batch"

@@ -3,6 +3,7 @@
 hydra-optuna-sweeper 1.3 holds Optuna at version 2, of 2021, and 1.4 is a release candidate that needs one of Hydra's.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from omegaconf import DictConfig
 
 from descent.errors import UserError
 from descent.runs.overrides import parsed
+from descent.runs.trial import TRIAL, opened_study
 
 SAMPLER = {"_target_": "optuna.samplers.TPESampler", "_partial_": True}
 """Tree-structured Parzen estimators."""
@@ -33,6 +35,7 @@ class SearchSweeperConf:
     sampler: dict[str, Any] = field(default_factory=lambda: SAMPLER | {"seed": 0})
     storage: str = "${hydra.sweep.dir}/study.log"
     params: dict[str, str] | None = field(default_factory=dict)
+    pruner: Any = None
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="search", node=SearchSweeperConf, provider="descent")
@@ -49,6 +52,7 @@ class SearchSweeper(Sweeper):
         n_jobs: trials that are asked for and launched at once; the launcher `fused` trains them as a batch.
         sampler: makes Optuna's sampler; to its `seed`, if it has one, the number of trials so far is added.
         storage: the file of the study, in the format of Optuna's `JournalFileBackend`.
+        pruner: Optuna's, which ends runs on their way; None for none.
         params: overrides, which those of the command line replace; one with several values or an interval is searched.
     """
 
@@ -60,10 +64,11 @@ class SearchSweeper(Sweeper):
         sampler: Callable[..., Any],
         storage: str,
         params: DictConfig | None,
+        pruner: Any = None,
     ) -> None:
         self.direction: Any = direction
         self.n_trials, self.n_jobs = n_trials, n_jobs
-        self.sampler, self.storage = sampler, Path(storage)
+        self.sampler, self.storage, self.pruner = sampler, Path(storage), pruner
         self.params: dict[str, str] = {str(key): str(values) for key, values in (params or {}).items()}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -75,43 +80,47 @@ class SearchSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Launch the trials that the study lacks."""
-        import optuna
+        from optuna.trial import TrialState
 
         assert self.launcher is not None
+        assert self.config is not None
+        if self.pruner is not None and "Fused" in self.config.hydra.launcher._target_:
+            raise UserError("hydra.sweeper.pruner takes trials that run alone; use halving, or another hydra/launcher")
         words = {word.partition("=")[0]: word for word in [f"{key}={value}" for key, value in self.params.items()]}
         words |= {override.get_key_element(): override.input_line or "" for override in parsed(arguments)}
         overrides = parsed(list(words.values()))
         space = {override.get_key_element(): distribution(override) for override in overrides if is_searched(override)}
         fixed = [override.input_line or "" for override in overrides if not is_searched(override)]
-        optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = self._study()
-        complete = sum(trial.state.name == "COMPLETE" for trial in study.trials)
+        complete = len(study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED]))
         launched = 0
         for count in batches(max(0, self.n_trials - complete), self.n_jobs):
             trials = [study.ask(space) for _ in range(count)]
-            jobs = [[*fixed, *(f"{name}={value}" for name, value in trial.params.items())] for trial in trials]
+            jobs = [[*fixed, *self._overrides(trial)] for trial in trials]
             returns = self.launcher.launch(jobs, initial_job_idx=launched)
             launched += count
             for trial, job in zip(trials, returns, strict=True):
                 value = job.return_value
-                if value is None:
-                    study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                if value is None or math.isnan(value):
+                    study.tell(trial, state=TrialState.FAIL if value is None else TrialState.PRUNED)
                 else:
                     study.tell(trial, value)
 
+    def _overrides(self, trial: Any) -> list[str]:
+        """The overrides of a trial's job."""
+        pruned = [] if self.pruner is None else [f"+hydra.job.env_set.{TRIAL}='{trial.number}'"]
+        return [*(f"{name}={value}" for name, value in trial.params.items()), *pruned]
+
     def _study(self) -> Any:
         """The study in the file, with the trials queued that an earlier process did not complete."""
-        import optuna
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
+        from optuna.trial import TrialState
 
         self.storage.parent.mkdir(parents=True, exist_ok=True)
-        storage = JournalStorage(JournalFileBackend(str(self.storage)))
-        study = optuna.create_study(storage=storage, study_name="search", direction=self.direction, load_if_exists=True)
-        for trial in study.get_trials(states=[optuna.trial.TrialState.RUNNING]):
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        study = opened_study(str(self.storage), direction=self.direction)
+        for trial in study.get_trials(states=[TrialState.RUNNING]):
+            study.tell(trial.number, state=TrialState.FAIL)
         known = [trial.params or trial.system_attrs.get("fixed_params") for trial in study.trials if not _failed(trial)]
-        for trial in study.get_trials(states=[optuna.trial.TrialState.FAIL]):
+        for trial in study.get_trials(states=[TrialState.FAIL]):
             if trial.params not in known:
                 study.enqueue_trial(trial.params)
                 known.append(trial.params)
