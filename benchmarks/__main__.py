@@ -18,6 +18,7 @@ from benchmarks.growth import time_per_run, with_runs_in_the_store
 from benchmarks.measured import CLOSE, Measured
 from benchmarks.one_run import one_run
 from benchmarks.profiles import profiles
+from benchmarks.simulations import simulations
 from benchmarks.sweeps import sweeps
 from benchmarks.waiting import waiting
 from descent.core import numerics
@@ -41,7 +42,12 @@ def main() -> None:
         measured += rows
         for row in rows:
             print(" | ".join(row.cells()), file=sys.stderr, flush=True)
-    tables = {"parts": profiles(), "together": time_per_run(), "in the store": with_runs_in_the_store()}
+    tables = {
+        "parts": profiles(),
+        "together": time_per_run(),
+        "in the store": with_runs_in_the_store(),
+        "simulated": simulations(),
+    }
     results = {
         "machine": f"{os.cpu_count()} cores, {_processor()}",
         "python": platform.python_version(),

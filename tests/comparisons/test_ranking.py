@@ -2,12 +2,11 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from comparisons.records import ended_run
-from numpy.typing import NDArray
 
-from descent.comparisons.grouping import GroupedRuns, SeedGroup, ended_runs, group_runs
+from benchmarks.simulations import claimed_of_equal, found
+from descent.comparisons.grouping import ended_runs, group_runs
 from descent.comparisons.ranking import RankedGroup, conclusions, rank_groups
 from descent.records.criterion import Criterion, Direction
 from descent.records.run import Result, RunRecord
@@ -143,28 +142,10 @@ def test_one_seed_of_what_draws_from_data_is_a_caution(tmp_path: Path, data: str
     assert concluded(records) == [f"best: adam-{data}-0  loss/train 1", *(caution if is_random else [])]
 
 
-def claims(finals: NDArray[np.float64]) -> tuple[str, bool]:
-    """The best of optimizers with final losses (optimizers, seeds), and whether it is said to beat the second."""
-    groups = [SeedGroup(str(number), None, []) for number in range(len(finals))]
-    order = sorted(
-        (
-            RankedGroup(group, group.kind, Criterion(METRIC, "minimize"), values)
-            for group, values in zip(groups, finals, strict=True)
-        ),
-        key=lambda group: group.value,
-    )
-    lines = conclusions(GroupedRuns(None, [], groups), order)
-    return order[0].label, any(line.startswith("it beats") for line in lines)
-
-
 def test_of_equal_optimizers_a_winner_is_claimed_in_one_of_twenty_sweeps_at_most() -> None:
-    generator = np.random.default_rng(0)
-    assert np.mean([claims(generator.normal(size=(2, 5)))[1] for _ in range(1_000)]) <= 0.05
-    assert np.mean([claims(generator.normal(size=(6, 5)))[1] for _ in range(500)]) <= 0.05
+    assert claimed_of_equal(2, 5, sweeps=1_000) <= 0.05
+    assert claimed_of_equal(6, 5, sweeps=500) <= 0.05
 
 
 def test_an_optimizer_that_is_better_by_two_standard_deviations_is_found_with_ten_seeds() -> None:
-    generator = np.random.default_rng(0)
-    better = np.array([[-2.0], [0.0]])
-    found = [claims(generator.normal(size=(2, 10)) + better) == ("0", True) for _ in range(500)]
-    assert np.mean(found) >= 0.9
+    assert found(2, 10, sweeps=500) >= 0.9
