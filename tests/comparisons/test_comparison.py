@@ -153,6 +153,25 @@ def test_runs_without_the_objective_are_ranked_by_their_losses_and_a_line_says_s
     assert (tmp_path / "curves_accuracy_test.png").exists()  # which ranks nothing, and is of interest
 
 
+def test_tables_pictures_and_lines_say_that_the_test_set_has_selected(tmp_path: Path) -> None:
+    runs = ended_runs(
+        [
+            ended_run(tmp_path / name, {"optimizer": name}, {"accuracy/validation": value, "accuracy/test": 1 - value})
+            for name, value in (("a", 0.5), ("b", 0.4))
+        ]
+    )
+    for split, best in (("validation", "a"), ("test", "b")):
+        folder = tmp_path / split
+        folder.mkdir()
+        comparison = compare_runs("runs", runs, Criterion(f"accuracy/{split}", "maximize"), folder)
+        assert comparison.best == best
+        assert ("selected on the test set" in comparison.conclusions[0]) == (split == "test")
+        assert {row["selected on"] for row in read(folder / "groups.csv")} == {split}
+    assert compare_runs("runs", runs, Criterion("accuracy/validation", "maximize"), tmp_path).conclusions[0] == (
+        "best: a  accuracy/validation 0.5; accuracy/test 0.5"
+    )
+
+
 def test_runs_that_were_stopped_are_in_the_table_and_in_no_group(tmp_path: Path) -> None:
     ends: list[tuple[str, float, Result]] = [("1", 0.1, "stopped"), ("2", 0.3, "finished"), ("3", 0.4, "finished")]
     runs = [ended_run(tmp_path / rate, {"optimizer.lr": rate}, {"loss/train": loss}, end) for rate, loss, end in ends]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from descent.comparisons.budgets import budget_conclusions, sensitivity_rows, trials_of
 from descent.comparisons.grouping import EndedRun, ended_runs, group_runs, runs_of_outcomes
-from descent.comparisons.ranking import conclusions, rank_groups
+from descent.comparisons.ranking import SELECTED_ON_TEST, conclusions, rank_groups
 from descent.comparisons.table import group_rows, table_rows, write_csv
 from descent.comparisons.targets import STEPS, reached_conclusion, target_conclusions
 from descent.records.criterion import TRAIN_LOSS, Criterion, Target
@@ -87,6 +87,8 @@ def compare_runs(
     has_objective = any(objective.metric in run.metrics for run in runs)
     criterion = objective if has_objective else Criterion(TRAIN_LOSS, "minimize")
     ranked = rank_groups(ended, criterion) if are_comparable else []
+    if criterion.split == "test":
+        title = f"{title}; {SELECTED_ON_TEST}"
     trials = trials_of(ended, ranked)
     content = json.dumps([title, asdict(objective), target and asdict(target), [run.id for run in runs]])
     stamp = stamp_of(f"runs {hashlib.sha256(content.encode()).hexdigest()}", "comparisons", "render")

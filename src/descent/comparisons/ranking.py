@@ -110,10 +110,8 @@ def conclusions(grouped: GroupedRuns, ranked: Sequence[RankedGroup]) -> list[str
 
 def _on_test(grouped: GroupedRuns, best: RankedGroup) -> str:
     """What the best group reaches on the test set, which did not select it; or that it did."""
-    if best.criterion.metric.endswith("/test"):
-        return f"; {SELECTED_ON_TEST}"
-    if not best.criterion.metric.endswith("/validation"):
-        return ""
+    if best.criterion.split != "validation":
+        return f"; {SELECTED_ON_TEST}" if best.criterion.split == "test" else ""
     test = _ranked(grouped, best.group, best.criterion.on("test"))
     return "" if test is None else f"; {test.text()}"
 

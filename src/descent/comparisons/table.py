@@ -46,6 +46,7 @@ def group_rows(grouped: GroupedRuns, ranked: Sequence[RankedGroup]) -> list[Row]
                 "low": low,
                 "high": high,
                 "interval": group.interval_kind,
+                "selected on": group.criterion.split,
             }
         )
     return rows

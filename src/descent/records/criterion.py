@@ -38,6 +38,11 @@ class Criterion:
         """The value of a run that diverged: infinitely bad."""
         return self.sign * math.inf
 
+    @property
+    def split(self) -> str:
+        """The split of the examples that it measures: `train`, `validation` or `test`; empty if it measures none."""
+        return self.metric.rpartition("/")[2] if "/" in self.metric else ""
+
     def on(self, split: str) -> Self:
         """The same measure on another split of the examples: `train`, `validation` or `test`."""
         return replace(self, metric=f"{self.metric.rpartition('/')[0]}/{split}")
