@@ -1,4 +1,5 @@
 import math
+import re
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +45,7 @@ def fields(schema: type[Section], prefix: str = "") -> Iterator[tuple[str, Any]]
             yield from fields(section, f"{path}.")
 
 
-FIELDS = [(path, kind) for path, kind in fields(TrainConfig) if not path.startswith(("start.", "loss."))]
+FIELDS = [(path, kind) for path, kind in fields(TrainConfig) if not path.startswith(("start.", "loss.", "halving."))]
 
 
 @pytest.mark.parametrize(("path", "kind"), FIELDS, ids=[path for path, _ in FIELDS])
@@ -123,7 +124,26 @@ def test_components_keep_what_their_targets_take(composed: Composed) -> None:
 def test_a_sweep_reads_its_own_sections_where_others_do_not_resolve(project: Path) -> None:
     composition = composition_in(project, "problem=mnist")  # whose network its jobs choose
     config = SweepConfig.of(composition)
-    assert (config.objective.metric, config.tracking.uri) == ("accuracy/test", None)
+    assert (config.objective.metric, config.tracking.uri) == ("accuracy/validation", None)
     composition.tracking.max_points = 1
     with pytest.raises(UserError, match=r"^tracking\.max_points=1: choose a whole number from 2$"):
         SweepConfig.of(composition)
+
+
+@pytest.mark.parametrize(
+    ("words", "refusal"),
+    [
+        (
+            "halving={keep: 0.5}",
+            "halving.after is missing: choose a whole number from 1, for example halving.after=100",
+        ),
+        (
+            "halving={after: 0, keep: 0.5}",
+            "halving.after=0: choose a whole number from 1, for example halving.after=100",
+        ),
+        ("halving={after: 5, keep: 1.5}", "halving.keep=1.5: choose a number above 0, for example halving.keep=0.5"),
+    ],
+)
+def test_halving_has_a_first_rung_and_a_share(composed: Composed, words: str, refusal: str) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(refusal)}$"):
+        composed("problem=bowl", words)

@@ -20,10 +20,17 @@ REQUEST = RunRequest(["problem=bowl", "optimizer.lr=0.1"])
 
 
 def test_a_run_is_ranked_by_the_objective(composed: Composed) -> None:
-    result = RunResult(ROOT, "finished", {"loss/train": 0.5, "accuracy/test": 0.9})
+    result = RunResult(ROOT, "finished", {"loss/train": 0.5, "accuracy/validation": 0.9, "accuracy/test": 0.8})
     assert objective_value(composed("problem=bowl").objective, result) == 0.5
     assert objective_value(composed("experiment=mnist_two_layer").objective, result) == 0.9
     assert objective_value(composed("problem=bowl", "objective.metric=x").objective, result) is None
+
+
+def test_a_run_that_was_stopped_has_no_value(composed: Composed) -> None:
+    result = RunResult(ROOT, "stopped", {"loss/train": 0.5})
+    value = objective_value(composed("problem=bowl").objective, result)
+    assert value is not None
+    assert math.isnan(value)
 
 
 def test_a_run_that_diverged_is_the_worst(composed: Composed) -> None:

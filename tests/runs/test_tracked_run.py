@@ -155,7 +155,9 @@ def test_the_key_is_of_the_whole_configuration_and_all_data(composed: Composed) 
     whole = config.to_dict()
     for described in ("description", "article"):  # which are in its config.yaml
         whole.pop(described)
-    for section, described in (("optimizer", "sharing"), ("data", "features"), ("data", "classes")):
+    for section, described in [
+        ("optimizer", "sharing"), ("optimizer", "rates"), ("data", "features"), ("data", "classes"),
+    ]:  # fmt: skip
         whole[section].pop(described)
     assert header.params == flattened(whole)
     assert header.key == run_key(header.params, header.inputs, header.code)

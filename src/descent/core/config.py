@@ -27,11 +27,9 @@ def _positive(ends: list[float]) -> list[float]:
 
 
 Interval = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_rising)]
-Rates = Annotated[
-    Interval,
-    AfterValidator(_positive),
-    Field(description="two numbers above 0, the lower first", examples=["[1e-3,1]"]),
-]
+Rates = Annotated[Interval, AfterValidator(_positive)]
+RATES = "two numbers above 0, the lower first"
+"""What a pair of rates is, in messages."""
 
 
 class Objective(Section):
@@ -135,7 +133,7 @@ class OptimizerConfig(Component):
 
     declared = ("rates", "sharing", "create_graph", "replaces_schedule", "groups")
     lr: float = Field(ge=0, allow_inf_nan=False, examples=[0.1])
-    rates: Rates | None = None
+    rates: Rates | None = Field(None, description=RATES, examples=["[1e-3,1.0]"])
     sharing: Sharing | None = None
     create_graph: bool = False
     replaces_schedule: bool = False
@@ -191,7 +189,7 @@ class Basin(Section):
 
     cells: int = Field(ge=2)
     starts: Interval | None = Field(description="two numbers, the lower first")
-    rates: Rates
+    rates: Rates = Field(description=RATES)
     seeds: int = Field(ge=1)
 
 

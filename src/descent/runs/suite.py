@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from descent.core.config import Rates, TargetConfig, Tracking
+from descent.core.config import RATES, Rates, TargetConfig, Tracking
 from descent.schema import Section
 
 
@@ -26,7 +26,7 @@ class SuiteOptimizer(Section):
         overrides: that compose it, after its choice.
     """
 
-    rates: Rates | None = None
+    rates: Rates | None = Field(None, description=RATES, examples=["[1e-3,1.0]"])
     overrides: list[str] = Field(default=[])
 
 
