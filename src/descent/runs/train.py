@@ -45,7 +45,7 @@ def train_runs(runs: Sequence[TrackedRun]) -> None:
     What goes wrong with a batch goes wrong with all its runs, and each is then trained alone.
     """
     _begin(runs)
-    _refuse_unequal_schedules(runs)
+    _refuse_unequal_halving(runs)
     tracked = {run.training: run for run in runs if run.training is not None}
     for training, run in tracked.items():
         # A shared optimizer rounds as the runs' own would, up to the last bits, which are all that a small problem has.
@@ -63,16 +63,19 @@ def _begin(runs: Sequence[TrackedRun]) -> None:
         run.training = TrainingRun(components, checkpoint)
 
 
-def _refuse_unequal_schedules(runs: Sequence[TrackedRun]) -> None:
-    """Let all runs fail that are to be halved, but have different schedules, of which one may be the slower at a rung.
+def _refuse_unequal_halving(runs: Sequence[TrackedRun]) -> None:
+    """Let all runs fail that are to be halved, but not alike, or with schedules of which one may only be slower.
 
     They are then in no training.
     """
     halved = [run for run in runs if run.config.halving is not None and run.training is not None]
-    if len({json.dumps(run.config.schedule.to_dict()) for run in halved}) > 1:
-        for run in halved:
-            run.error = UserError("halving compares runs on their way, and these differ in schedule; leave it out")
-            run.training = None
+    for name in ("schedule", "halving", "objective"):
+        if len({json.dumps(run.config.to_dict()[name]) for run in halved}) > 1:
+            for run in halved:
+                run.error = UserError(
+                    f"halving compares runs on their way, and these differ in {name}; use one for all"
+                )
+                run.training = None
 
 
 def _stopping(runs: Mapping[TrainingRun, TrackedRun]) -> list[Stopping]:

@@ -1,3 +1,4 @@
+import re
 from functools import partial
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from conftest import Composed
 from descents import Stopper, run_in, timeless, train_together
 
 from descent.core.training.stopping import rungs
+from descent.errors import UserError
 from descent.records.run import EVALUATIONS, STEPS, RunRecord
 from descent.runs.train import train, train_batch
 
@@ -95,3 +97,27 @@ def test_a_batch_that_is_halved_is_resumed_as_if_it_had_not_been_interrupted(
         whole, resumed = (RunRecord(tmp_path / name / str(number)) for name in ("whole", "resumed"))
         for table in (STEPS, EVALUATIONS):
             assert timeless(resumed, table) == timeless(whole, table)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["schedule=cosine"], "halving compares runs on their way, and these differ in schedule; use one for all"),
+        (
+            ["halving={after: 10, keep: 0.25}"],
+            "halving compares runs on their way, and these differ in halving; use one",
+        ),
+    ],
+)
+def test_runs_that_cannot_be_compared_on_their_way_are_refused(
+    composed: Composed, words: list[str], reason: str
+) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(reason)}"):
+        train_together(composed(*HALVED, "run_dir=one"), composed(*HALVED, *words, "run_dir=two"))
+
+
+def test_runs_that_do_not_measure_the_objective_are_not_halved(composed: Composed, tmp_path: Path) -> None:
+    configs = [composed(*HALVED, "objective.metric=loss/tain", f"optimizer.lr={rate}") for rate in RATES[:2]]
+    runs = [run_in(tmp_path / str(number), config) for number, config in enumerate(configs)]
+    with pytest.raises(UserError, match=r"^halving: the runs do not measure objective\.metric=loss/tain$"):
+        train_batch(runs)

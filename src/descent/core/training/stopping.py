@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from descent.core.training.training_run import TrainingRun
+from descent.errors import UserError
 from descent.records.criterion import Criterion, Target
 
 
@@ -56,11 +57,17 @@ class Halving:
         self.rungs, self.keep, self.criterion, self.group = rungs, keep, criterion, group
 
     def __call__(self, evaluated: Mapping[TrainingRun, Mapping[str, float]]) -> list[TrainingRun]:
-        """The runs of the worst groups, if this is a rung."""
+        """The runs of the worst groups, if this is a rung.
+
+        Raises:
+            UserError: if they do not measure the objective.
+        """
         values: dict[Hashable, list[float]] = {}
         for run, metrics in evaluated.items():
             if run.state.steps_taken in self.rungs:
-                value = self.criterion.sign * metrics.get(self.criterion.metric, math.inf)
+                if self.criterion.metric not in metrics:
+                    raise UserError(f"halving: the runs do not measure objective.metric={self.criterion.metric}")
+                value = self.criterion.sign * metrics[self.criterion.metric]
                 values.setdefault(self.group(run), []).append(math.inf if math.isnan(value) else value)
         best_first = sorted(values, key=lambda group: float(np.mean(values[group])))
         worst = set(best_first[math.ceil(self.keep * len(best_first)) :])
