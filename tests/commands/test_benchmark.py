@@ -1,7 +1,9 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
+from descent.commands import draw
 from descent.commands.benchmark import main
 from descent.errors import UserError
 
@@ -36,6 +38,10 @@ def test_it_says_what_may_be_concluded_and_where_the_page_is(tiny: Path, capsys:
     assert (tiny / "suites/here/bowl/sgd/views/descent.png").exists()
     main(["suite=tiny", "tracking=none", "folder=suites/here"])
     assert capsys.readouterr().out.splitlines() == lines
+    shutil.rmtree(tiny / "suites/here/views")
+    draw.main(["suites/here"])
+    assert {"suites/here: drawn", "suites/here/bowl: up to date"} <= set(capsys.readouterr().out.splitlines())
+    assert (tiny / "suites/here/views/index.html").read_text(encoding="utf-8") == page
 
 
 def test_an_unknown_suite_or_key_is_refused_in_a_line(tiny: Path) -> None:

@@ -1,4 +1,4 @@
-"""Draw the views of runs, sweeps and gradient checks again, from their records alone."""
+"""Draw the views of runs, sweeps, benchmarks and gradient checks again, from their records alone."""
 
 import argparse
 from collections.abc import Sequence
@@ -33,7 +33,14 @@ def _draw(folder: Path, *, animate: bool) -> None:
         _print_done(run, is_new=run_views.draw(run, animate=animate))
     for path in multiruns:
         sweep = SweepRecord(path)
-        if sweep.basins() is None:
+        if "suite.name" in sweep.header.params:
+            from descent.comparisons.benchmark_views import draw_benchmark
+            from descent.report.benchmark import write_benchmark_page
+
+            is_new = draw_benchmark(sweep)
+            write_benchmark_page(sweep)
+            _print_done(path, is_new=is_new)
+        elif sweep.basins() is None:
             from descent.comparisons.comparison import compare_sweep
 
             _print_done(path, is_new=compare_sweep(sweep).is_new)
