@@ -41,7 +41,7 @@ def found(optimizers: int, seeds: int, sweeps: int) -> float:
 def covered(seeds: int, intervals: int) -> float:
     """The share of intervals of normal values that hold their true mean."""
     low, high = interval(np.random.default_rng(0).normal(size=(seeds, intervals)))
-    return float(np.mean((low <= 0) & (0 <= high)))
+    return float(np.mean((low <= 0) & (high >= 0)))
 
 
 def simulations() -> list[Row]:
