@@ -55,6 +55,14 @@ def test_the_best_evaluation_is_kept_beside_the_last_and_is_not_picked_on_the_te
     assert told.metrics["best/accuracy/test"] == max(RunRecord(told.folder).read(EVALUATIONS).column("accuracy/test"))
 
 
+def test_held_out_examples_have_a_curve_of_their_own_in_picture_and_player(composed: Composed) -> None:
+    result = train(composed(*SMALL, "data.validation=100"))
+    draw(result.folder)
+    player = (result.folder / "views" / "descent.html").read_text(encoding="utf-8")
+    assert all(f'class="line {split}"' in player for split in ("train", "validation", "test"))
+    assert ".validation { stroke: var(--green)" in player
+
+
 def test_examples_are_held_out_by_the_seed_of_the_split_and_not_by_the_runs(composed: Composed) -> None:
     def evaluations(*words: str) -> list[list[float | None]]:
         rows = RunRecord(train(composed(*SMALL, "data.validation=100", *words)).folder).read(EVALUATIONS).rows

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from descent.render.animation import MAX_FRAMES, BlittedFigure
-from descent.render.style import BLUE, GREY, ORANGE, RED, new_figure
+from descent.render.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure
 from descent.render.trail import Array
 
 Curve = tuple[Array, Array]
@@ -49,6 +49,7 @@ class PlaneDescent:
 LINES: dict[str, dict[str, Any]] = {
     "step": {"color": "#c9c9c9", "linewidth": 0.5},
     "train": {"color": BLUE, "linewidth": 1.8},
+    "validation": {"color": GREEN, "linewidth": 1.8, "linestyle": (0, (1, 1))},
     "test": {"color": ORANGE, "linewidth": 1.8, "linestyle": (0, (3, 1.5))},  # dashed, so that both are visible
 }
 
