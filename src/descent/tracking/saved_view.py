@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from descent.records.criterion import Criterion
+from descent.records.run import BEST
 
 VIEW_TAG = "mlflow.sharedViewState."
 """The prefix of the tags of an experiment that hold its saved views; the rest of the name is the view's key."""
@@ -29,6 +30,13 @@ def view_tag_value(
     """
     evaluated = sorted(name for name in metrics if name.startswith(("loss/", "accuracy/")) and name != STEP_LOSS)
     curves = [_curve(metric) for metric in (STEP_LOSS, *evaluated)]
+    # Metrics of a view that have no chart in it get sections of the UI's own, above all others.
+    bests = [_chart(metric, "BAR", "best", metricKey=metric) for metric in sorted(metrics) if metric.startswith(BEST)]
+    sections = [
+        _section("curves", 2, 400),
+        _section("descents", 1, 800),
+        *([_section("best", 2, 400)] if bests else []),
+    ]
     pictures = _chart("descent", "IMAGE", "descents", imageKeys=["descent"], showRunParams=False)
     state = {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'",
@@ -36,8 +44,8 @@ def view_tag_value(
         "orderByKey": f"metrics.`{objective.metric}`",
         "orderByAsc": objective.direction == "minimize",
         "selectedColumns": [f"params.`{name}`" for name in params] + [f"metrics.`{name}`" for name in evaluated],
-        "compareRunCharts": [*curves, pictures],
-        "compareRunSections": [_section("curves", 2, 400), _section("descents", 1, 800)],
+        "compareRunCharts": [*curves, pictures, *bests],
+        "compareRunSections": sections,
         "runsHiddenMode": "SHOW_ALL",
     }
     return json.dumps({"name": name, "createdAt": when, "updatedAt": when, "state": json.dumps(state)})
