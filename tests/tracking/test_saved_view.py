@@ -39,7 +39,8 @@ def test_the_best_values_are_the_last_section_of_a_view_whose_runs_have_them() -
     state = state_of("loss/train", "minimize", METRICS | BEST)
     charts, sections = state["compareRunCharts"], state["compareRunSections"]
     assert [chart["displayName"] for chart in charts][-2:] == ["best/loss/train", "best/step"]
-    assert [section["name"] for section in sections] == ["curves", "descents", "best"]
+    assert [section["name"] for section in sections] == ["curves", "descents", "values at best"]
+    assert sorted(section["name"] for section in sections) == [section["name"] for section in sections]
     assert {chart["metricSectionId"] for chart in charts} == {section["uuid"] for section in sections}
 
 

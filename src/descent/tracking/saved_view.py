@@ -13,6 +13,8 @@ from descent.records.run import BEST
 VIEW_TAG = "mlflow.sharedViewState."
 """The prefix of the tags of an experiment that hold its saved views; the rest of the name is the view's key."""
 STEP_LOSS = "loss/step"
+LAST = "values at best"
+"""The name of the section of the best values, which the UI puts below the others."""
 
 
 def view_tag_value(
@@ -30,13 +32,9 @@ def view_tag_value(
     """
     evaluated = sorted(name for name in metrics if name.startswith(("loss/", "accuracy/")) and name != STEP_LOSS)
     curves = [_curve(metric) for metric in (STEP_LOSS, *evaluated)]
-    # Metrics of a view that have no chart in it get sections of the UI's own, above all others.
-    bests = [_chart(metric, "BAR", "best", metricKey=metric) for metric in sorted(metrics) if metric.startswith(BEST)]
-    sections = [
-        _section("curves", 2, 400),
-        _section("descents", 1, 800),
-        *([_section("best", 2, 400)] if bests else []),
-    ]
+    # Metrics of a view that have no chart in it get sections of the UI's own, which sorts all sections by their names.
+    bests = [_chart(metric, "BAR", LAST, metricKey=metric) for metric in sorted(metrics) if metric.startswith(BEST)]
+    last = [_section(LAST, 2, 400)] if bests else []
     pictures = _chart("descent", "IMAGE", "descents", imageKeys=["descent"], showRunParams=False)
     state = {
         "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'",
@@ -45,7 +43,7 @@ def view_tag_value(
         "orderByAsc": objective.direction == "minimize",
         "selectedColumns": [f"params.`{name}`" for name in params] + [f"metrics.`{name}`" for name in evaluated],
         "compareRunCharts": [*curves, pictures, *bests],
-        "compareRunSections": sections,
+        "compareRunSections": [_section("curves", 2, 400), _section("descents", 1, 800), *last],
         "runsHiddenMode": "SHOW_ALL",
     }
     return json.dumps({"name": name, "createdAt": when, "updatedAt": when, "state": json.dumps(state)})
