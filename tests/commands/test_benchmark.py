@@ -2,6 +2,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from suites import write_suite
 
 from descent.commands import draw
 from descent.commands.benchmark import main
@@ -20,8 +21,7 @@ seeds: 2
 
 @pytest.fixture
 def tiny(project: Path) -> Path:
-    (project / "conf" / "suite" / "tiny.yaml").write_text(TINY)
-    return project
+    return write_suite(project, TINY)
 
 
 def test_it_says_what_may_be_concluded_and_where_the_page_is(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:

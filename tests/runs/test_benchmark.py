@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import composed_in
+from suites import write_suite
 from tracking.runs import new_store
 
 from descent.comparisons.benchmark_views import draw_benchmark, read_benchmark
@@ -39,8 +40,7 @@ seeds: 2
 
 @pytest.fixture
 def tiny(project: Path) -> Path:
-    (project / "conf" / "suite" / "tiny.yaml").write_text(TINY)
-    return project
+    return write_suite(project, TINY)
 
 
 def configured(*words: str) -> BenchmarkConfig:
@@ -70,17 +70,15 @@ def test_every_run_of_a_suite_ends_as_it_does_alone(tiny: Path) -> None:
             values = [f"{name}={value}" for name, value in row.params.items()]
             words = ["sweep=random_starts", f"problem={problem}", f"start.{start}", "trainer.max_steps=60"]
             alone = train(
-                composed_in(tiny, *words, *values, f"target.value={target.rstrip('}')}", f"run_dir=alone/{number}")
+                composed_in(
+                    tiny, *words, *values, f"target.value={target.rstrip('}')}", f"run_dir=alone/{problem}/{number}"
+                )
             )
             assert row.result == alone.result
             assert row.steps == RunRecord(alone.folder).read("steps.csv").rows[-1][0]
             assert row.metrics["loss/train"] == pytest.approx(alone.metrics["loss/train"], rel=1e-6, nan_ok=True)
             assert row.metrics["steps_to_target"] == alone.metrics["steps_to_target"]
             assert row.metrics["x"] == pytest.approx(alone.metrics["x"], rel=1e-6, nan_ok=True)
-        for number in range(len(rows)):
-            for path in sorted((tiny / "alone" / str(number)).rglob("*"), reverse=True):
-                path.rmdir() if path.is_dir() else path.unlink()
-            (tiny / "alone" / str(number)).rmdir()
 
 
 def test_the_best_run_of_each_optimizer_has_a_record_below_that_of_its_sweep(tiny: Path) -> None:

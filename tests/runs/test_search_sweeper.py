@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 import descent
 from descent.errors import UserError
-from hydra_plugins.descent_search_sweeper.search_sweeper import batches, distribution
+from hydra_plugins.descent_search_sweeper.search_sweeper import batch_sizes, distribution
 
 SHORT = ("problem=bowl", "trainer.max_steps=5", "tracking=none", "sweep=optuna")
 
@@ -48,7 +48,7 @@ def test_what_cannot_be_searched_is_refused_in_a_line() -> None:
 
 @pytest.mark.parametrize(("count", "size", "sizes"), [(5, 2, [2, 2, 1]), (4, 4, [4]), (0, 3, []), (3, 1, [1, 1, 1])])
 def test_trials_come_in_batches(count: int, size: int, sizes: list[int]) -> None:
-    assert list(batches(count, size)) == sizes
+    assert list(batch_sizes(count, size)) == sizes
 
 
 def test_a_search_is_a_study_of_its_runs_that_is_extended(project: Path) -> None:

@@ -52,9 +52,9 @@ def _answers(root: Path) -> list["Section"]:
     from descent.records.sweep import SWEEP, SweepRecord
     from descent.report.benchmark import benchmark_sections
 
-    there = [SweepRecord(root / name) for name in BENCHMARKS if (root / name / RECORD / SWEEP).exists()]
-    ended = [benchmark for benchmark in there if benchmark.state().status == "FINISHED"]
-    return [section for benchmark in ended for section in benchmark_sections(benchmark)]
+    benchmarks = [SweepRecord(root / name) for name in BENCHMARKS if (root / name / RECORD / SWEEP).exists()]
+    finished = (benchmark for benchmark in benchmarks if benchmark.state().status == "FINISHED")
+    return [section for benchmark in finished for section in benchmark_sections(benchmark)]
 
 
 def _by_article(cards: Sequence["Card"]) -> list["Card"]:

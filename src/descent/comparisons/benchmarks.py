@@ -8,13 +8,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from descent.comparisons.differences import OPTIMIZER, RATE, SEED
 from descent.comparisons.grouping import EndedRun
 from descent.comparisons.profiles import MeanRank, Steps, mean_ranks, rank_p_value, ratios, score
 from descent.comparisons.statistics import CONFIDENCE
 from descent.comparisons.targets import STEPS
 from descent.records.criterion import TRAIN_LOSS
-
-OPTIMIZER, RATE, SEED = "optimizer", "optimizer.lr", "seed"
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def _count(problems: Sequence[SolvedProblem]) -> str:
 
 
 def _separable(first: MeanRank, others: Sequence[MeanRank]) -> list[str]:
-    """From which optimizers the first one can't be told apart."""
+    """Which optimizers the first one is not separable from, in a sentence."""
     equal = [rank.optimizer for rank in others if not rank_p_value(first, rank) < 1 - CONFIDENCE]
     if equal:
         return [f"Over these problems it is not separable from {', '.join(equal)}."]

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from descent.comparisons.differences import OPTIMIZER
 from descent.comparisons.grouping import GroupedRuns
 from descent.comparisons.ranking import RankedGroup
 
-OPTIMIZER = "optimizer"
 FEWEST = 3
 """The fewest settings of a kind of runs of which it is said how its best value depends on them."""
 NEAR = 0.05

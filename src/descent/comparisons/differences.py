@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from descent.records.lineage import effective_params
 
+OPTIMIZER, RATE = "optimizer", "optimizer.lr"
+"""The parameters that hold the name of the optimizer and its learning rate."""
 SEED = "seed"
 """The parameter in which replicates differ."""
-ALWAYS_NAMED = ("optimizer.lr", SEED)
+ALWAYS_NAMED = (RATE, SEED)
 """Parameters that are named whenever they differ, even if another parameter determines them."""
 NEVER_NAMED = ("name", "problem_name", "sweep", "stopping.sweep")
 """Prefixes of parameters that are names."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from descent.comparisons.differences import SEED, differing_params
+from descent.comparisons.differences import RATE, SEED, differing_params
 from descent.records.criterion import STEPS_TO_TARGET, Criterion, Target
 from descent.records.outcomes import Outcome
 from descent.records.run import EVALUATIONS, Result, RunRecord
@@ -171,7 +171,7 @@ def group_runs(runs: Sequence[EndedRun]) -> GroupedRuns:
     numbers = [name for name in without_seed if not name.startswith(CODE)]
     x_param = max(
         (name for name in numbers if all(_number(run.params.get(name)) is not None for run in runs)),
-        key=lambda name: (name == "optimizer.lr", len({run.params[name] for run in runs})),
+        key=lambda name: (name == RATE, len({run.params[name] for run in runs})),
         default=None,
     )
     groups: dict[str, dict[float | None, list[EndedRun]]] = {}

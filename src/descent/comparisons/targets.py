@@ -20,5 +20,5 @@ def target_conclusions(grouped: GroupedRuns, target: Target) -> list[str]:
 def reached_conclusion(grouped: GroupedRuns, target: Target) -> str:
     """How many runs reach a target, in a line."""
     runs = grouped.runs
-    there = sum(math.isfinite(run.final(STEPS)) for run in runs)
-    return f"target: {target.criterion.metric} {target.value:g} is reached by {there:,} of {len(runs):,} runs"
+    arrivals = sum(math.isfinite(run.final(STEPS)) for run in runs)
+    return f"target: {target.criterion.metric} {target.value:g} is reached by {arrivals:,} of {len(runs):,} runs"

@@ -11,8 +11,9 @@ import yaml
 from hydra.types import RunMode
 
 from descent.comparisons.benchmark_views import draw_benchmark, read_benchmark
-from descent.comparisons.benchmarks import RATE, SolvedProblem, solved_problem
+from descent.comparisons.benchmarks import SolvedProblem, solved_problem
 from descent.comparisons.comparison import compare_sweep
+from descent.comparisons.differences import RATE
 from descent.comparisons.grouping import run_label, runs_of_outcomes
 from descent.core.config import TrainConfig
 from descent.errors import UserError, suggestion
@@ -25,8 +26,8 @@ from descent.records.run import SWEEP_OF, RunRecord
 from descent.records.sweep import SWEEP, JobState, SweepHeader, SweepRecord, SweepState
 from descent.runs.composition import CommandLine, typed, without_hydra
 from descent.runs.identity import RunRequest, finished_run
-from descent.runs.outcomes import rates_between, train_outcomes
-from descent.runs.suite import BenchmarkConfig, Suite
+from descent.runs.outcomes import train_outcomes
+from descent.runs.suite import BenchmarkConfig, Suite, rates_between
 from descent.runs.train import train
 
 SUITES = "suites"
@@ -57,6 +58,7 @@ def run_benchmark(config: BenchmarkConfig, listener: RecordListener) -> SweepRec
                 print(f"{name}: {_summary(solved)}", flush=True)
         except UserError as error:
             benchmark.write_state(SweepState("FAILED"))
+            listener.on_complete(benchmark.folder)
             raise UserError(f"{name}: {error}") from error
         except BaseException:
             benchmark.write_state(SweepState("KILLED"))
@@ -113,15 +115,17 @@ def _solve(name: str, config: BenchmarkConfig, benchmark: SweepRecord, listener:
     sweep = _opened_sweep(name, benchmark, next(iter(compositions.values())).config)
     outcomes = sweep.outcomes()
     if outcomes is None:
-        rates = {optimizer: _rates(suite, optimizer, made.config) for optimizer, made in compositions.items()}
-        configs = {optimizer: made.config for optimizer, made in compositions.items()}
+        rates = {
+            optimizer: _rates(suite, optimizer, composition.config) for optimizer, composition in compositions.items()
+        }
+        configs = {optimizer: composition.config for optimizer, composition in compositions.items()}
         outcomes = train_outcomes(configs, rates, range(suite.seeds))
         sweep.write_outcomes(outcomes)
     solved = solved_problem(name, runs_of_outcomes(outcomes, sweep.header.problem))
     sweep.write_state(SweepState("RUNNING"))
     listener.on_complete(sweep.folder)
-    for optimizer, made in compositions.items():
-        _track_best(solved, optimizer, made, sweep, listener)
+    for optimizer, composition in compositions.items():
+        _track_best(solved, optimizer, composition, sweep, listener)
     sweep.write_state(compare_sweep(sweep).state("FINISHED"))
     listener.on_complete(sweep.folder)
     return solved
@@ -188,19 +192,21 @@ def _opened_sweep(name: str, benchmark: SweepRecord, config: TrainConfig) -> Swe
 
 
 def _track_best(
-    solved: SolvedProblem, optimizer: str, made: Composition, sweep: SweepRecord, listener: RecordListener
+    solved: SolvedProblem, optimizer: str, composition: Composition, sweep: SweepRecord, listener: RecordListener
 ) -> None:
     """Train the run of an optimizer at its best rate, from the seed of which half of the others do better."""
     rate, steps = solved.best[optimizer], solved.steps[optimizer]
     seed = int(np.argsort(steps, kind="stable")[(len(steps) - 1) // 2])
     folder = (sweep.folder / optimizer).relative_to(project_root())
     values = {RATE: f"{rate:.4g}", "seed": str(seed), "run_dir": folder}
-    config = made.config
+    config = composition.config
     for key, value in {RATE: rate, "seed": seed, "run_dir": str(folder)}.items():
         config = config.replaced(key, value)
     name = run_label({"optimizer": optimizer, RATE: f"{rate:.4g}"})
-    overrides = [*made.overrides, *(f"{key}={value}" for key, value in values.items())]
-    result = finished_run(config) or train(config, RunRequest(overrides, made.choices, name, sweep.header.id), listener)
+    overrides = [*composition.overrides, *(f"{key}={value}" for key, value in values.items())]
+    result = finished_run(config) or train(
+        config, RunRequest(overrides, composition.choices, name, sweep.header.id), listener
+    )
     where = str(result.folder.relative_to(project_root()))
     sweep.write_job(JobState(overrides, name, "trained", where, RunRecord(result.folder).header.id))
 

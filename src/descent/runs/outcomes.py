@@ -6,10 +6,10 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from pytorch_lightning import Callback, Trainer
 from tqdm import tqdm
 
+from descent.comparisons.differences import OPTIMIZER, RATE, SEED
 from descent.core.build import assemble, data_of, optimizer_factory, problem_of, sampler_of, shared_settings
 from descent.core.config import TrainConfig
 from descent.core.training.batching import batches
@@ -21,13 +21,6 @@ from descent.errors import UserError
 from descent.records.criterion import STEPS_TO_TARGET, TRAIN_LOSS, Target
 from descent.records.outcomes import Outcome
 from descent.runs.dry_run import dry_run
-
-LR = "optimizer.lr"
-
-
-def rates_between(low: float, high: float, count: int) -> list[float]:
-    """Learning rates, evenly in log space, rounded to four digits."""
-    return [float(f"{rate:.4g}") for rate in np.geomspace(low, high, count)]
 
 
 def train_outcomes(
@@ -56,7 +49,7 @@ def train_outcomes(
         components = assemble(config)
         dry_run(config, components)
         for rate in rates[optimizer]:
-            at_rate = config.replaced(LR, rate)
+            at_rate = config.replaced(RATE, rate)
             of_rate = replace(components, optimizer=optimizer_factory(at_rate))
             settings, share = shared_settings(at_rate, of_rate)
             for seed, start in starts.items():
@@ -67,7 +60,7 @@ def train_outcomes(
     steps, last = _train(list(runs), target, first)
     return [
         Outcome(
-            {"optimizer": optimizer, LR: f"{rate:.4g}", "seed": str(seed)},
+            {OPTIMIZER: optimizer, RATE: f"{rate:.4g}", SEED: str(seed)},
             result_of(run.problem, run.components.data.train, first.tolerance, diverged=run.state.diverged),
             run.state.steps_taken,
             {STEPS_TO_TARGET: steps.get(run, math.inf), **last[run]},

@@ -1,5 +1,6 @@
 """The schema of conf/benchmark.yaml: a suite of problems, and the optimizers that are to solve them."""
 
+import numpy as np
 from pydantic import Field
 
 from descent.core.config import RATES, Rates, TargetConfig, Tracking
@@ -67,3 +68,8 @@ class BenchmarkConfig(Section):
     suite: Suite
     folder: str | None
     tracking: Tracking
+
+
+def rates_between(low: float, high: float, count: int) -> list[float]:
+    """Learning rates, evenly in log space, rounded to four digits."""
+    return [float(f"{rate:.4g}") for rate in np.geomspace(low, high, count)]

@@ -5,6 +5,7 @@ import json
 
 from omegaconf import DictConfig, OmegaConf
 
+from descent.comparisons.differences import RATE
 from descent.comparisons.grouping import run_label
 from descent.errors import UserError
 from descent.records.code import code_of
@@ -16,7 +17,6 @@ from descent.runs.overrides import parsed
 
 NO_EFFECT_ON_SWEEP = tuple(name for name in NO_EFFECT if name not in RANKING)
 """Keys of the common configuration that change neither a run nor how runs are ranked."""
-RATE = "optimizer.lr"
 SWEEP_ID, SWEPT_NAMES = "DESCENT_SWEEP", "DESCENT_SWEPT"
 """The environment variables that identify the sweep to jobs on machines that can't see its folder."""
 

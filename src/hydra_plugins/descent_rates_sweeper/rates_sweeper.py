@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
+from descent.comparisons.differences import RATE
 from descent.errors import UserError
-
-RATE = "optimizer.lr"
+from descent.runs.suite import rates_between
 
 
 @dataclass
@@ -49,7 +48,7 @@ class RatesSweeper(BasicSweeper):
         """The jobs in batches, each as its overrides."""
         (jobs,) = BasicSweeper.split_arguments(overrides, None)
         if not any(override.get_key_element() == RATE for override in overrides):
-            jobs = [[*job, f"{RATE}={rate:.4g}"] for job in jobs for rate in self._rates(job)]
+            jobs = [[*job, f"{RATE}={rate:g}"] for job in jobs for rate in self._rates(job)]
         return list(map(list, self.split_overrides_to_chunks(jobs, max_batch_size)))
 
     def _rates(self, job: Sequence[str]) -> list[float]:
@@ -61,4 +60,4 @@ class RatesSweeper(BasicSweeper):
             name = composed.hydra.runtime.choices.optimizer
             raise UserError(f"optimizer={name} has no rates: add the lowest and the highest, as in rates: [1e-3, 1]")
         low, high = rates
-        return [float(rate) for rate in np.geomspace(low, high, self.rates)]
+        return rates_between(low, high, self.rates)

@@ -89,12 +89,13 @@ class SearchSweeper(Sweeper):
         words = {word.partition("=")[0]: word for word in [f"{key}={value}" for key, value in self.params.items()]}
         words |= {override.get_key_element(): override.input_line or "" for override in parsed(arguments)}
         overrides = parsed(list(words.values()))
-        space = {override.get_key_element(): distribution(override) for override in overrides if is_searched(override)}
-        fixed = [override.input_line or "" for override in overrides if not is_searched(override)]
+        searched = [override for override in overrides if override.is_sweep_override()]
+        space = {override.get_key_element(): distribution(override) for override in searched}
+        fixed = [override.input_line or "" for override in overrides if override not in searched]
         study = self._study()
         complete = len(study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED]))
         launched = 0
-        for count in batches(max(0, self.n_trials - complete), self.n_jobs):
+        for count in batch_sizes(max(0, self.n_trials - complete), self.n_jobs):
             trials = [study.ask(space) for _ in range(count)]
             jobs = [[*fixed, *self._overrides(trial)] for trial in trials]
             returns = self.launcher.launch(jobs, initial_job_idx=launched)
@@ -119,8 +120,10 @@ class SearchSweeper(Sweeper):
         study = opened_study(str(self.storage), direction=self.direction)
         for trial in study.get_trials(states=[TrialState.RUNNING]):
             study.tell(trial.number, state=TrialState.FAIL)
-        known = [trial.params or trial.system_attrs.get("fixed_params") for trial in study.trials if not _failed(trial)]
-        for trial in study.get_trials(states=[TrialState.FAIL]):
+        failed = study.get_trials(states=[TrialState.FAIL])
+        others = study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED, TrialState.WAITING])
+        known = [trial.params or trial.system_attrs.get("fixed_params") for trial in others]
+        for trial in failed:
             if trial.params not in known:
                 study.enqueue_trial(trial.params)
                 known.append(trial.params)
@@ -129,19 +132,9 @@ class SearchSweeper(Sweeper):
         return study
 
 
-def _failed(trial: Any) -> bool:
-    """Whether a trial did not complete, and is not queued to be repeated."""
-    return bool(trial.state.name == "FAIL")
-
-
-def batches(count: int, size: int) -> Iterator[int]:
+def batch_sizes(count: int, size: int) -> Iterator[int]:
     """The sizes of batches of so many things."""
     return (min(size, count - first) for first in range(0, count, size))
-
-
-def is_searched(override: Override) -> bool:
-    """Whether an override has several values, or an interval of them."""
-    return override.is_sweep_override()
 
 
 def distribution(override: Override) -> Any:
