@@ -23,10 +23,10 @@ from descent.core.problems.classification import Classification
 from descent.core.problems.networks import perceptron
 from descent.core.random_streams import generator
 from descent.core.training.callbacks import Checkpointer, Evaluator, StepLogger
-from descent.core.training.checkpoint import restore
 from descent.core.training.evaluation import result_of
 from descent.core.training.loop import fit
 from descent.core.training.plan import Plan, plan
+from descent.core.training.resumption import restore
 from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.records.listener import NullListener, RecordListener
 from descent.records.run import EVALUATIONS, STEPS, Header, Landscape, RunRecord
@@ -119,12 +119,14 @@ def fit_into(
     chunk_size: int = 100,
     checkpoint_seconds: float = 0,
     on_progress: Callable[[], None] = lambda: None,
+    on_evaluation: Callable[[], None] = lambda: None,
 ) -> None:
     """Train a run, or a batch of them, into records."""
     length = next(iter(records)).components.plan
 
     def report(run: TrainingRun, metrics: dict[str, float]) -> None:
         records[run].append(EVALUATIONS, [{"step": run.state.steps_taken, "timestamp": 0, **metrics}])
+        on_evaluation()
 
     callbacks = [
         StepLogger(length, records),
@@ -140,6 +142,8 @@ def network_descent(
     on_progress: Callable[[], None] = lambda: None,
     steps: int = 60,
     optimizer: Callable[..., Any] = ADAM,
+    checkpoint_seconds: float = 0,
+    on_evaluation: Callable[[], None] = lambda: None,
 ) -> TrainingRun:
     """A small network on random images, in minibatches that don't divide them, under a schedule."""
     images = torch.randint(256, (100, 30), dtype=torch.uint8, generator=generator(0, "images"))
@@ -154,7 +158,7 @@ def network_descent(
     components = RunComponents(problem, data, sampler, length, Autograd(), optimizer, schedule, no_landscape)
     record = record_in(folder, length)
     run = TrainingRun(components, restore([record])[0])
-    fit_into({run: record}, chunk_size, 0, on_progress)
+    fit_into({run: record}, chunk_size, checkpoint_seconds, on_progress, on_evaluation)
     return run
 
 

@@ -2,11 +2,12 @@
 
 import importlib
 import pkgutil
+import signal
 import sys
 from types import ModuleType
 
 from descent import commands
-from descent.errors import UserError
+from descent.errors import Terminated, UserError, terminate
 from descent.project import find_project
 
 INTERRUPTED = 130
@@ -39,10 +40,16 @@ def main() -> None:
         case [command, *arguments] if command.replace("_", "-") in names():
             if project := find_project():
                 sys.path.insert(0, str(project))  # for the modules of the user's that a configuration names
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) is signal.SIG_DFL:  # else whoever started the command has it ignored
+                    signal.signal(number, terminate)
             try:
                 _module(command).main(arguments)
             except UserError as error:
                 sys.exit(f"descent {command}: {error}")
+            except Terminated as error:
+                print(f"descent {command}: {error}", file=sys.stderr)
+                sys.exit(error.exit_code)
             except KeyboardInterrupt:
                 print(f"descent {command}: interrupted", file=sys.stderr)
                 sys.exit(INTERRUPTED)

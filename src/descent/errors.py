@@ -1,8 +1,10 @@
 """The error that is printed as one line, without a traceback."""
 
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from types import FrameType
 
 
 class UserError(Exception):
@@ -11,6 +13,19 @@ class UserError(Exception):
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows in place of a traceback."""
         return [f"{type(self).__name__}: {self}"]
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was told to end by a signal other than that of Ctrl-C, such as SIGTERM, which Slurm sends."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"terminated by {signal.Signals(number).name}")
+        self.exit_code = 128 + number  # as in shells
+
+
+def terminate(number: int, frame: FrameType | None) -> None:
+    """Raise Terminated: a handler of signals."""
+    raise Terminated(number)
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from tracking.runs import start
 
 from descent.errors import UserError
 from descent.records.criterion import Criterion, Direction, Target
-from descent.records.run import EVALUATIONS, STEPS, RunRecord, Table
+from descent.records.run import EVALUATIONS, STEPS, RunRecord
+from descent.records.tables import Table
 
 LOSS, ACCURACY = Criterion("loss/train", "minimize"), Criterion("accuracy/validation", "maximize")
 

@@ -30,8 +30,8 @@ def test_a_folder_of_the_first_version_is_refused_with_advice(tmp_path: Path, na
 def test_a_record_of_another_format_is_refused(tmp_path: Path) -> None:
     record = ended_record(tmp_path / "run")
     header = record.files / HEADER
-    header.write_text(json.dumps({**json.loads(header.read_text()), "format": 3}))
-    with pytest.raises(UserError, match=r"run is of format 3, and this Descent reads 2; remove it and train again$"):
+    header.write_text(json.dumps({**json.loads(header.read_text()), "format": 4}))
+    with pytest.raises(UserError, match=r"run is of format 4, and this Descent reads 3; remove it and train again$"):
         RunRecord(record.folder)
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import math
 from pathlib import Path
 
@@ -41,7 +42,13 @@ def test_a_position_has_only_files_that_are_appended_to(tmp_path: Path) -> None:
     with start(tmp_path / "a", 10) as record:
         step(record, 0, 4)
         record.append_bytes("path.f32", b"1234")
-        assert record.position() == {STEPS: (tmp_path / "a" / "record" / STEPS).stat().st_size, "path.f32": 4}
+        position = record.position()
+    files = tmp_path / "a" / "record"
+    lengths = {STEPS: (files / STEPS).stat().st_size, "path.f32": 4}
+    assert {name: extent.length for name, extent in position.items()} == lengths
+    assert {name: hashlib.sha256((files / name).read_bytes()).hexdigest() for name in lengths} == {
+        name: extent.sha256 for name, extent in position.items()
+    }
 
 
 def test_only_committed_rows_of_a_running_run_are_read(tmp_path: Path) -> None:

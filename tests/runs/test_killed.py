@@ -16,9 +16,11 @@ from quick_landscape import QUICK
 from tracking.runs import contents, new_store, start
 
 from descent.core.config import TrainConfig
-from descent.core.training.checkpoint import CHECKPOINT, Checkpoint, TrainState, restore
-from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, STEPS, RunRecord, run_folders
+from descent.core.training.checkpoint import Checkpoint, TrainState
+from descent.core.training.resumption import restore
+from descent.records.run import CHECKPOINT, COMMITTED, EVALUATIONS, FAULT, HEADER, STEPS, RunRecord, run_folders
 from descent.records.sweep import STATE, SWEEP, JobState, SweepHeader, SweepRecord, SweepState
+from descent.records.tables import Extent
 from descent.tracking.sync import sync
 
 TABLES = (STEPS, EVALUATIONS)
@@ -141,7 +143,7 @@ def test_no_file_that_others_read_is_written_in_its_place(tmp_path: Path) -> Non
     sweep = SweepRecord.create(tmp_path / "sweep", SweepHeader("1", "a", "b", 0, {}, {}), "")
     writers: dict[str, Callable[[int], object]] = {
         f"run/record/{HEADER}": lambda number: start(tmp_path / "run", number),
-        f"run/record/{COMMITTED}": lambda number: record.commit({STEPS: number}),
+        f"run/record/{COMMITTED}": lambda number: record.commit({STEPS: Extent(number, "")}),
         f"run/record/{CHECKPOINT}": lambda number: Checkpoint(TrainState(number), {}, {}, None, {}).save(record.files),
         f"run/record/{FAULT}": lambda number: record.fail(f"fault {number}"),
         "run/record/metrics.json": lambda number: record.finish("finished", number, {"loss/train": number}),

@@ -77,7 +77,7 @@ class Run:
         from descent.api.tables import metrics_frame
         from descent.records.run import STEPS
 
-        return metrics_frame(self.record.read(STEPS))
+        return metrics_frame(self.record.table(STEPS))
 
     @property
     def evaluations(self) -> "DataFrame":
@@ -85,7 +85,7 @@ class Run:
         from descent.api.tables import metrics_frame
         from descent.records.run import EVALUATIONS
 
-        return metrics_frame(self.record.read(EVALUATIONS))
+        return metrics_frame(self.record.table(EVALUATIONS))
 
     @property
     def picture(self) -> Path:

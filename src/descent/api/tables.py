@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-    from descent.records.run import Table
+    from descent.records.tables import TableFile
 
 
-def metrics_frame(table: "Table") -> "DataFrame":
+def metrics_frame(table: "TableFile") -> "DataFrame":
     """Every row of a table of metrics."""
     import pandas as pd
 
-    frame = pd.DataFrame({name: table.column(name) for name in table.columns}).astype({"step": "int64"})
+    columns = table.columns()
+    frame = pd.DataFrame(table.values(*columns), columns=columns).astype({"step": "int64"})
     frame["timestamp"] = pd.to_datetime(frame["timestamp"].astype("int64"), unit="ms", utc=True)
     return frame
 

@@ -12,10 +12,10 @@ from descent.core.optim.stepping import has_modes, load_state, set_mode
 from descent.core.own_modules import forget_outdated
 from descent.core.problems.problem import Problem
 from descent.core.training.checkpoint import Checkpoint
-from descent.errors import UserError, user_errors
+from descent.errors import user_errors
 from descent.records.code import code_of, own_modules
 from descent.records.lineage import run_key
-from descent.records.run import CONFIG, RunRecord
+from descent.records.run import CHECKPOINT, CONFIG, RunRecord
 from descent.runs.identity import params_of
 
 
@@ -32,9 +32,7 @@ def trained_problem(record: RunRecord) -> Problem:
         if differences:
             warnings.warn(f"{where} was trained with other code than is here: {differences}", stacklevel=3)
         forget_outdated(own_modules(config.to_dict()))
-        checkpoint = Checkpoint.load(record.files)
-        if checkpoint is None:
-            raise UserError(f"{where} has no checkpoint; remove it and train again")
+        checkpoint = Checkpoint.from_bytes(record.content(CHECKPOINT))
         check_arguments(config)
         problem = problem_of(config)
         with user_errors(f"{where}: the problem here is not the one that was trained"):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from descent.errors import UserError
 from descent.records.folder import RECORD
-from descent.records.run import EVALUATIONS, RESULT, STEPS, RunRecord, Table
+from descent.records.run import EVALUATIONS, RESULT, STEPS, RunRecord
 
 Array = NDArray[np.float64]
 Row = dict[str, str]
@@ -38,24 +38,24 @@ class Results:
     def path(self, name: str, components: Sequence[str] = ("x", "y")) -> Array:
         """The positions of an experiment's run, (steps + 1, components), from the start, which is nan if missing."""
         record = self.record(name)
-        start, steps = (table_array(record.read(table), components) for table in (EVALUATIONS, STEPS))
+        start, steps = (record.table(table).values(*components) for table in (EVALUATIONS, STEPS))
         return np.concatenate([start[:1] if len(start) else np.full((1, len(components)), np.nan), steps])
 
     def losses(self, name: str) -> Array:
         """The loss of each step of an experiment's run."""
-        return table_array(self.record(name).read(STEPS), ["loss/step"])[:, 0]
+        return self.record(name).table(STEPS).values("loss/step")[:, 0]
 
     def gradient_norms(self, name: str) -> Array:
         """The gradient norm of each step of an experiment's run."""
-        return table_array(self.record(name).read(STEPS), ["grad_norm"])[:, 0]
+        return self.record(name).table(STEPS).values("grad_norm")[:, 0]
 
     def steps_taken(self, name: str) -> int:
         """The number of steps of an experiment's run."""
-        return len(self.record(name).read(STEPS).rows)
+        return self.record(name).table(STEPS).count()
 
     def evaluation(self, name: str, metric: str, step: int) -> float:
         """A metric of an experiment's run after a number of steps; nan if it was not evaluated then."""
-        table = table_array(self.record(name).read(EVALUATIONS), ["step", metric])
+        table = self.record(name).table(EVALUATIONS).values("step", metric)
         return next((float(value) for steps, value in table if steps == step), np.nan)
 
     def seed_rows(self, name: str, table: str = "runs.csv") -> list[Row]:
@@ -84,14 +84,6 @@ class Results:
     def gradients(self, name: str) -> list[Row]:
         """The rows of an experiment's gradient check, one for each parameter."""
         return _rows(self.root / "gradients" / name / RECORD / "differences.csv")
-
-
-def table_array(table: Table, names: Sequence[str]) -> Array:
-    """Some columns of a table, (rows, names)."""
-    if not table.rows:
-        return np.empty((0, len(names)))
-    indices = [table.columns.index(name) for name in names]
-    return np.array([[row[index] for index in indices] for row in table.rows], dtype=np.float64)
 
 
 def _rows(path: Path) -> list[Row]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from descent.errors import UserError
-from descent.records.folder import write_atomically
+from descent.records.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,6 @@ def _composed(name: str) -> dict[str, str]:
 def _write(path: Path, config: dict[str, str]) -> None:
     import yaml
 
-    from descent.records.folder import write_atomically
+    from descent.records.files import write_atomically
 
     write_atomically(path, yaml.safe_dump(config, sort_keys=False, allow_unicode=True))

@@ -36,7 +36,7 @@ def comparison_pictures(title: str, grouped: GroupedRuns, objective: Criterion) 
     for criterion in drawn:
         if criterion.metric != STEPS_TO_TARGET:
             pictures[f"curves_{criterion.metric.replace('/', '_')}"] = _curves(title, grouped, criterion)
-    on_surface = [record for record in records if "x" in record.read(STEPS).columns]
+    on_surface = [record for record in records if "x" in record.table(STEPS).columns()]
     if on_surface and str(on_surface[0].landscape()["kind"]) in ("curve", "field"):
         pictures["paths"] = _paths(title, grouped, on_surface[0])
     return pictures
@@ -135,8 +135,8 @@ def _labelled_path(label: str, record: RunRecord, background: Background, *, div
 
 def _losses(record: RunRecord) -> np.ndarray:
     """The loss at each position, (steps + 1,): the loss of the next step, and the last evaluation at the end."""
-    steps, evaluations = record.read(STEPS), record.read(EVALUATIONS)
-    return np.append(steps.column("loss/step"), evaluations.column("loss/train")[-1])
+    losses = record.table(STEPS).values("loss/step")
+    return np.append(losses, record.table(EVALUATIONS).values("loss/train")[-1])
 
 
 def _background(record: RunRecord) -> Background:

@@ -1,11 +1,17 @@
 """Which values of a metric are better, and after how many steps a run reached one."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from descent.errors import UserError
-from descent.records.run import EVALUATIONS, STEPS, RunRecord, Table
+from descent.records.run import EVALUATIONS, STEPS, RunRecord
+from descent.records.tables import Table
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Direction = Literal["minimize", "maximize"]
 TRAIN_LOSS = "loss/train"
@@ -90,26 +96,21 @@ class Target:
         surface, every step counts.
         """
         evaluations = record.read(EVALUATIONS)
-        first = self._first(evaluations, self.criterion.metric)
-        if self.criterion.metric == TRAIN_LOSS:
-            steps = record.read(STEPS)
-            if _are_of_all_examples(steps, evaluations):
-                first = min(first, self._first(steps, "loss/step") - 1)  # which is the loss before the step
+        metric = self.criterion.metric
+        if metric not in evaluations.columns:
+            return math.inf
+        evaluated = list(zip(evaluations.column("step").tolist(), evaluations.column(metric).tolist(), strict=True))
+        first = next((step for step, value in evaluated if self.is_reached(value)), math.inf)
+        if metric == TRAIN_LOSS:
+            losses = record.table(STEPS).values("loss/step")[:, 0]  # each before its step
+            if _are_of_all_examples(losses, evaluated):
+                reached = self.criterion.sign * losses <= self.criterion.sign * self.value
+                first = min([first, *reached.nonzero()[0][:1].tolist()])
         return first
 
-    def _first(self, table: Table, metric: str) -> float:
-        """The step of the first row in which the metric reaches the target."""
-        if metric not in table.columns:
-            return math.inf
-        rows = zip(table.column(metric).tolist(), table.column("step").tolist(), strict=True)
-        return next((step for value, step in rows if self.is_reached(value)), math.inf)
 
-
-def _are_of_all_examples(steps: Table, evaluations: Table) -> bool:
-    """Whether the losses of the steps are those of the evaluations, which are of all training examples."""
-    if not steps.rows or TRAIN_LOSS not in evaluations.columns:
-        return False
-    before = dict(zip(steps.column("step").tolist(), steps.column("loss/step").tolist(), strict=True))
-    evaluated = zip(evaluations.column("step").tolist(), evaluations.column(TRAIN_LOSS).tolist(), strict=True)
-    pairs = [(before[step + 1], loss) for step, loss in evaluated if step + 1 in before]
-    return all(math.isclose(*pair, rel_tol=PRECISION) or not all(map(math.isfinite, pair)) for pair in pairs)
+def _are_of_all_examples(losses: "NDArray[np.float64]", evaluated: Sequence[tuple[float, float]]) -> bool:
+    """Whether the losses before each step are those of the evaluations, step and loss, of all training examples."""
+    pairs = [(float(losses[int(step)]), loss) for step, loss in evaluated if step < len(losses)]
+    is_equal = (math.isclose(*pair, rel_tol=PRECISION) or not all(map(math.isfinite, pair)) for pair in pairs)
+    return len(losses) > 0 and all(is_equal)

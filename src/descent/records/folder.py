@@ -2,48 +2,22 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from descent.errors import UserError
 
-if TYPE_CHECKING:  # importing NumPy takes a tenth of a second, and most commands do not need it
-    from numpy.typing import NDArray
-
 RECORD, VIEWS = "record", "views"
-FORMAT = 2
+FORMAT = 3
 """The version of the format of `record/`; the first version had neither a number nor that folder."""
+READABLE = (2, FORMAT)
+"""The versions that are read; the second has no digests of its files."""
 
 
 def now() -> int:
     """The current time in milliseconds since the epoch, as MLflow counts it."""
     return time.time_ns() // 1_000_000
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old content or the new one, never a part."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
-def write_arrays(path: Path, arrays: "Mapping[str, NDArray[Any]]") -> None:
-    """Write arrays by name, compressed, so that a reader sees the old file or the new one."""
-    import numpy as np
-
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    temporary.replace(path)
-
-
-def read_arrays(path: Path) -> "dict[str, NDArray[Any]]":
-    """Read the arrays of a file, by name."""
-    import numpy as np
-
-    with np.load(path) as arrays:
-        return dict(arrays)
 
 
 def read_header(folder: Path, name: str) -> dict[str, Any]:
@@ -54,9 +28,13 @@ def read_header(folder: Path, name: str) -> dict[str, Any]:
         UserError: if another version of Descent wrote the folder.
     """
     refuse_first_version(folder, name)
-    header: dict[str, Any] = json.loads((folder / RECORD / name).read_text(encoding="utf-8"))
-    version = header.get("format")
-    if version != FORMAT:
+    path = folder / RECORD / name
+    try:
+        header: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = header["format"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path} is damaged; restore it, or remove {folder} and train again") from error
+    if version not in READABLE:
         raise UserError(f"{folder} is of format {version}, and this Descent reads {FORMAT}; remove it and train again")
     return header
 

@@ -6,16 +6,18 @@
     evaluations.csv  a row for every evaluation
     trajectory.f32   snapshots of a network's parameters, in float32; removed when the run has ended
     landscape.npz    the loss around the path, for the pictures
-    committed.json   the length in bytes of each table that the last checkpoint covers; removed when the run has ended
+    committed.json   how much of each table the last checkpoint covers, and its SHA-256; removed when the run has ended
     checkpoint.ckpt  the last checkpoint, from which the run is resumed, and in the end its final state
+    checkpoint.previous.ckpt  the one before; removed when the run has ended
     metrics.json     the final metrics
-    result.json      how the run ended; written last, so that its presence means that the record is complete
+    result.json      how the run ended, and the SHA-256 of the other files; written last, so that its presence means
+                     that the record is complete
     traceback.txt    the error that stopped the run, if one did; removed when the run is resumed
 
 The views, which are drawn from the record, are beside it in `views/`.
 """
 
-import csv
+import hashlib
 import io
 import json
 import os
@@ -26,17 +28,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from descent.records.folder import (
-    FORMAT,
-    RECORD,
-    VIEWS,
-    folders_with,
-    now,
-    read_arrays,
-    read_header,
-    write_arrays,
-    write_atomically,
-)
+from descent.records.files import ASIDE, flush_folder, read_arrays, write_arrays, write_atomically
+from descent.records.folder import FORMAT, RECORD, VIEWS, folders_with, now, read_header
+from descent.records.tables import Extent, GrowingFile, Position, Table, TableFile, damaged, extent_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +46,9 @@ LANDSCAPE = "landscape.npz"
 COMMITTED = "committed.json"
 METRICS = "metrics.json"
 FAULT = "traceback.txt"
+CHECKPOINT, PREVIOUS = "checkpoint.ckpt", "checkpoint.previous.ckpt"
+TEMPORARY = (COMMITTED, PREVIOUS, TRAJECTORY)
+"""The files that are removed when the run has ended."""
 APPENDED = (".csv", ".f32")
 BEST = "best/"
 """The prefix of the best value of a metric: of a run's evaluations, or of a sweep's groups."""
@@ -71,8 +68,6 @@ Landscape = dict[str, "NDArray[Any]"]
 """The arrays of landscape.npz, by name; which ones depends on `kind` (`descent.core.training.landscape`)."""
 Result = Literal["converged", "finished", "diverged", "stopped"]
 """How a run ended; it was stopped where others of its sweep were better on their way (`halving`)."""
-Position = dict[str, int]
-"""The length in bytes of each file that rows are appended to, by its name."""
 
 
 @dataclass(frozen=True)
@@ -121,26 +116,19 @@ class Header:
 
 @dataclass(frozen=True)
 class Termination:
-    """The end of a run: its result, the number of steps it took, and the time in milliseconds since the epoch."""
+    """The end of a run.
+
+    Args:
+        result: how it ended.
+        step: the number of steps that it took.
+        ended: the time in milliseconds since the epoch.
+        sha256: the digests of the record's other files, by their names.
+    """
 
     result: Result
     step: int
     ended: int
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of metrics: the columns `step`, `timestamp` and one for each metric; None for a missing value."""
-
-    columns: list[str]
-    rows: list[list[float | None]]
-
-    def column(self, name: str) -> "NDArray[np.float64]":
-        """The values of a column, (rows,); nan for a missing value."""
-        import numpy as np
-
-        index = self.columns.index(name)
-        return np.array([row[index] for row in self.rows], dtype=np.float64)
+    sha256: dict[str, str] = field(default_factory=dict)
 
 
 class RunRecord:
@@ -158,7 +146,7 @@ class RunRecord:
         header = read_header(folder, HEADER)
         header["inputs"] = [Input(**source) for source in header["inputs"]]
         self.header = Header(**header)
-        self._files: dict[str, io.BufferedWriter] = {}
+        self._growing: dict[str, GrowingFile] = {}
         self._keeps_open = False
 
     @classmethod
@@ -166,8 +154,10 @@ class RunRecord:
         """Create a record in a folder; `config` is the resolved configuration as YAML."""
         files = folder / RECORD
         files.mkdir(parents=True, exist_ok=True)
-        (files / CONFIG).write_text(config, encoding="utf-8")
+        write_atomically(files / CONFIG, config)
         write_atomically(files / HEADER, json.dumps(asdict(header), indent=2, ensure_ascii=False) + "\n")
+        for changed in (files, folder, folder.parent):
+            flush_folder(changed)
         return cls(folder)
 
     def __enter__(self) -> Self:
@@ -183,49 +173,62 @@ class RunRecord:
 
     def close(self) -> None:
         """Flush and close the files."""
-        for file in self._files.values():
+        for file in self._growing.values():
             file.close()
-        self._files.clear()
 
     # Written by the run
 
     def append_bytes(self, name: str, data: bytes) -> None:
         """Append to a file of the record."""
-        if name not in self._files:
-            self._files[name] = (self.files / name).open("ab")
-        self._files[name].write(data)
+        self._growing_file(name).append(data)
         if not self._keeps_open:
             self.close()
+
+    def _growing_file(self, name: str) -> GrowingFile:
+        if name not in self._growing:
+            self._growing[name] = GrowingFile(self.files / name)
+        return self._growing[name]
 
     def append(self, table: str, rows: Sequence[Mapping[str, float | None]]) -> None:
         """Append rows to a table; they have the same keys, including `step` and `timestamp`."""
         if not rows:
             return
         lines = [",".join("" if value is None else repr(value) for value in row.values()) for row in rows]
-        if table not in self._files and not (self.files / table).exists():
+        if not (self.files / table).exists():
             lines.insert(0, ",".join(rows[0]))
         self.append_bytes(table, "".join(f"{line}\n" for line in lines).encode())
 
     def position(self) -> Position:
-        """The length of each file that rows are appended to, after a flush."""
-        for file in self._files.values():
-            file.flush()
-        return {path.name: path.stat().st_size for path in sorted(self.files.iterdir()) if path.suffix in APPENDED}
+        """How far each file that grows has come; the disk has all of that."""
+        names = [path.name for path in sorted(self.files.iterdir()) if path.suffix in APPENDED]
+        return {name: self._growing_file(name).flush() for name in names}
 
     def commit(self, position: Position) -> None:
         """Show readers the tables up to a position, from which a checkpoint on disk can resume the run."""
         write_atomically(self.files / COMMITTED, json.dumps(position))
 
+    def damage(self, position: Position) -> str | None:
+        """What is wrong with the files up to a position, in words; None if they are what the run wrote."""
+        for name, extent in position.items():
+            path = self.files / name
+            if not path.exists():
+                return f"{name} is missing"
+            if path.stat().st_size < extent.length:
+                return f"{name} ends before it"
+            if extent_of(path, extent.length) != extent:
+                return f"{name} is not what the run wrote"
+        return None
+
     def rewind(self, position: Position) -> None:
         """Remove everything that was appended after a position, and the error that stopped the run."""
         self.close()
+        self._growing.clear()
         (self.files / FAULT).unlink(missing_ok=True)
         for path in self.files.iterdir():
-            if path.suffix in APPENDED:
-                if path.name in position:
-                    os.truncate(path, position[path.name])
-                else:
-                    path.unlink()
+            if path.suffix in APPENDED and path.name in position:
+                os.truncate(path, position[path.name].length)
+            elif path.suffix in (*APPENDED, ASIDE):
+                path.unlink()
 
     def save_landscape(self, landscape: Landscape) -> None:
         """Write the loss around the path."""
@@ -238,17 +241,31 @@ class RunRecord:
 
     def finish(self, result: Result, step: int, metrics: Mapping[str, float]) -> None:
         """Write the final metrics and the result, which completes the record."""
+        self.position()
         self.close()
         write_atomically(self.files / METRICS, json.dumps(metrics, indent=2) + "\n")
-        (self.files / COMMITTED).unlink(missing_ok=True)
-        write_atomically(self.files / RESULT, json.dumps(asdict(Termination(result, step, now())), indent=2) + "\n")
+        paths = [path for path in sorted(self.files.iterdir()) if path.name not in TEMPORARY and path.suffix != ASIDE]
+        termination = Termination(result, step, now(), {path.name: extent_of(path).sha256 for path in paths})
+        flush_folder(self.files)
+        write_atomically(self.files / RESULT, json.dumps(asdict(termination), indent=2) + "\n")
+        self.remove_temporary()
+
+    def remove_temporary(self) -> None:
+        """Remove the files that only a run needs which has not ended."""
+        for name in TEMPORARY:
+            (self.files / name).unlink(missing_ok=True)
+        flush_folder(self.files)
 
     # Read by everything else
 
     def ending(self) -> Termination | None:
         """How the run ended; None if it has not."""
-        path = self.files / RESULT
-        return Termination(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        try:
+            return Termination(**json.loads((self.files / RESULT).read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError) as error:
+            raise damaged(self.files / RESULT) from error
 
     def failed(self) -> bool:
         """Whether an error stopped the run, and it has not been resumed."""
@@ -256,40 +273,58 @@ class RunRecord:
 
     def metrics(self) -> dict[str, float]:
         """The final metrics of an ended run."""
-        metrics: dict[str, float] = json.loads((self.files / METRICS).read_text(encoding="utf-8"))
+        metrics: dict[str, float] = json.loads(self.content(METRICS))
         return metrics
 
-    def read(self, table: str) -> Table:
+    def content(self, name: str) -> bytes:
+        """The content of a file of an ended run.
+
+        Raises:
+            UserError: if it is missing, or is not what the run wrote.
+        """
+        path, ending = self.files / name, self.ending()
+        expected = None if ending is None else ending.sha256.get(name)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            raise damaged(path) from error
+        if expected not in (None, hashlib.sha256(content).hexdigest()):
+            raise damaged(path)
+        return content
+
+    def table(self, name: str) -> TableFile:
         """The committed rows of a table: all rows of an ended run, else those that its last checkpoint covers."""
         # The committed length is read first, since the run may write more rows, or end, while the table is read.
-        committed = None if self.ending() else self.committed().get(table, 0)
-        path = self.files / table
-        if not path.exists():
-            return Table([], [])
-        lines = csv.reader(io.StringIO(path.read_bytes()[:committed].decode()))
-        columns = next(lines, [])
-        return Table(columns, [[float(value) if value else None for value in line] for line in lines])
+        ending = self.ending()
+        if ending is not None:
+            return TableFile(self.files / name, sha256=ending.sha256.get(name))
+        committed = self.committed()
+        return TableFile(self.files / name, committed[name].length if name in committed else 0)
+
+    def read(self, table: str) -> Table:
+        """All committed rows of a table, which are held in memory."""
+        return self.table(table).read()
 
     def landscape(self) -> Landscape:
         """The loss around the path of an ended run."""
-        return read_arrays(self.files / LANDSCAPE)
+        return read_arrays(io.BytesIO(self.content(LANDSCAPE)))
 
     def path(self) -> "NDArray[np.float64]":
         """The positions of a problem whose every step's is recorded, (steps + 1, components), from the start."""
         import numpy as np
 
-        evaluations, steps = self.read(EVALUATIONS), self.read(STEPS)
-        names = [name for name in steps.columns if COORDINATE.fullmatch(name)]
-        start, positions = (np.stack([table.column(name) for name in names], axis=1) for table in (evaluations, steps))
-        return np.concatenate([start[:1], positions])
+        steps = self.table(STEPS)
+        names = [name for name in steps.columns() if COORDINATE.fullmatch(name)]
+        return np.concatenate([self.table(EVALUATIONS).values(*names)[:1], steps.values(*names)])
 
     def committed(self) -> Position:
-        """The position up to which readers are shown the tables of a run that has not ended; its end while it ends."""
+        """The position up to which readers are shown the tables of a run that has not ended."""
         try:
-            position: Position = json.loads((self.files / COMMITTED).read_text(encoding="utf-8"))
+            position = json.loads((self.files / COMMITTED).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return self.position() if (self.files / METRICS).exists() else {}
-        return position
+            return {}
+        extents = {name: extent if isinstance(extent, list) else [extent, ""] for name, extent in position.items()}
+        return {name: Extent(*extent) for name, extent in extents.items()}  # of the second format, the lengths alone
 
 
 def run_folders(folders: Iterable[Path]) -> list[Path]:

@@ -22,17 +22,8 @@ import yaml
 
 from descent.project import project_root
 from descent.records.criterion import TRAIN_LOSS, Criterion, Target
-from descent.records.folder import (
-    FORMAT,
-    RECORD,
-    VIEWS,
-    folders_with,
-    now,
-    read_arrays,
-    read_header,
-    write_arrays,
-    write_atomically,
-)
+from descent.records.files import read_arrays, write_arrays, write_atomically
+from descent.records.folder import FORMAT, RECORD, VIEWS, folders_with, now, read_header
 from descent.records.lineage import NO_EFFECT, without
 from descent.records.outcomes import Outcome, outcomes_csv, read_outcomes
 from descent.records.run import CONFIG, HEADER, RunRecord

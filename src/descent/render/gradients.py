@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from descent.records.folder import RECORD, VIEWS, read_arrays
+from descent.records.files import read_arrays
+from descent.records.folder import RECORD, VIEWS
 from descent.render.style import BLUE, GREY, RED, new_figure
 from descent.render.trail import Array
 

@@ -60,8 +60,8 @@ def _descent(record: RunRecord) -> tuple[Any, Callable[[Any, Path, Path | None],
 
 
 def _player(record: RunRecord, descent: Any) -> str:
-    steps = record.read(STEPS)
-    return player(descent, StepSeries(steps.column("loss/step"), steps.column("grad_norm")))
+    losses, norms = record.table(STEPS).values("loss/step", "grad_norm").T
+    return player(descent, StepSeries(losses, norms))
 
 
 def title_of(record: RunRecord) -> str:
@@ -125,7 +125,8 @@ def field_of(landscape: Landscape) -> Field:
 
 def plane_descent(record: RunRecord, landscape: Landscape) -> PlaneDescent:
     """The path of many parameters in the plane that it spans, with its losses and accuracies."""
-    evaluations, steps = record.read(EVALUATIONS), record.read(STEPS)
+    evaluations = record.read(EVALUATIONS)
+    steps, losses = record.table(STEPS).values("step", "loss/step").T
 
     def curves(measure: str) -> dict[str, Curve]:
         names = [name for name in evaluations.columns if name.startswith(f"{measure}/")]
@@ -141,7 +142,7 @@ def plane_descent(record: RunRecord, landscape: Landscape) -> PlaneDescent:
         steps=landscape["steps"],
         explained=landscape["explained"],
         diverged=has_diverged(record),
-        loss={"step": (steps.column("step"), steps.column("loss/step")), **curves("loss")},
+        loss={"step": (steps, losses), **curves("loss")},
         accuracy=curves("accuracy"),
     )
 

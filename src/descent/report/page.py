@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from descent.articles.published_value import PublishedValue
-from descent.records.folder import write_atomically
+from descent.records.files import write_atomically
 from descent.records.run import Result
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from descent.core.build import problem_of
 from descent.core.config import TrainConfig
 from descent.core.own_modules import forget_outdated
 from descent.records.code import own_modules
-from descent.records.folder import write_atomically
+from descent.records.files import write_atomically
 from descent.records.run import coordinates
 from descent.records.sweep import SweepRecord
 from descent.render.basins import PICTURE, draw_basins

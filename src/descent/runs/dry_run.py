@@ -14,7 +14,7 @@ from torch.nn.utils import parameters_to_vector
 from descent.core.config import TrainConfig
 from descent.core.data.batch_sampler import BatchSampler
 from descent.core.training.callbacks import append_snapshot, rows_of
-from descent.core.training.checkpoint import TrainState, restore, save
+from descent.core.training.checkpoint import Checkpoint, TrainState, save
 from descent.core.training.evaluation import evaluate, result_of
 from descent.core.training.landscape import TrainedRun
 from descent.core.training.plan import Plan
@@ -23,7 +23,7 @@ from descent.core.training.training_run import RunComponents, TrainingRun, place
 from descent.errors import UserError, suggestion, user_errors
 from descent.records.code import code_of
 from descent.records.folder import now
-from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
+from descent.records.run import CHECKPOINT, EVALUATIONS, STEPS, Header, RunRecord
 from descent.render.run_views import player_of
 
 PLAN = Plan(1, (0, 1), (0, 1))
@@ -87,7 +87,8 @@ def _try(config: TrainConfig, components: RunComponents, folder: Path) -> None:
     _check_target(config, measured)
     with record, user_errors(no_checkpoint):
         save([(stepper.checkpoint(run, record.position()), record)])
-        copy = TrainingRun(replace(components, problem=deepcopy(components.problem)), restore([record])[0])
+        saved = Checkpoint.from_bytes((record.files / CHECKPOINT).read_bytes())
+        copy = TrainingRun(replace(components, problem=deepcopy(components.problem)), saved)
         resumed = _stepper(copy)
     with user_errors(no_step):
         _take_more_steps(stepper)

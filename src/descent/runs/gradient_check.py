@@ -20,7 +20,8 @@ from descent.core.data.examples import Minibatch
 from descent.core.optim.gradients import Autograd, losses_beside
 from descent.core.problems.problem import Problem
 from descent.project import project_root
-from descent.records.folder import RECORD, write_arrays
+from descent.records.files import write_arrays
+from descent.records.folder import RECORD
 from descent.render.gradients import GRADIENTS, draw_gradients
 
 DIFFERENCES = "differences.csv"

@@ -12,7 +12,6 @@ from threading import get_ident
 from descent.core.build import assemble
 from descent.core.config import TrainConfig
 from descent.core.own_modules import forget_outdated
-from descent.core.training.checkpoint import PREVIOUS
 from descent.core.training.evaluation import result_of
 from descent.core.training.landscape import TrainedRun
 from descent.core.training.training_run import RunComponents, TrainingRun
@@ -20,22 +19,13 @@ from descent.errors import UserError
 from descent.project import project_root
 from descent.records.code import code_of, own_modules
 from descent.records.criterion import STEPS_TO_TARGET, TRAIN_LOSS, Criterion
+from descent.records.files import flush_folder
 from descent.records.folder import RECORD, VIEWS, now
 from descent.records.lineage import dvc_tags, git_tags, hashed_examples, hashed_inputs, run_key
 from descent.records.listener import NullListener, RecordListener
 from descent.records.locks import folder_lock
-from descent.records.run import (
-    BEST,
-    EVALUATIONS,
-    HEADER,
-    STEPS,
-    SWEEP_OF,
-    TRAJECTORY,
-    Header,
-    Result,
-    RunRecord,
-    Table,
-)
+from descent.records.run import BEST, EVALUATIONS, HEADER, STEPS, SWEEP_OF, Header, Result, RunRecord
+from descent.records.tables import Table
 from descent.runs.dry_run import dry_run
 from descent.runs.identity import RunRequest, RunResult, finished, folder_of, params_of, result_of_record
 
@@ -123,8 +113,7 @@ def tracked_run(
             raise
         finally:
             _open.discard(thread_and_folder)
-        (unfinished / RECORD / TRAJECTORY).unlink(missing_ok=True)
-        _move(unfinished, folder)
+        _move(record, folder)
     listener.on_complete(folder)
     run.result = result_of_record(RunRecord(folder), was_begun=was_begun)
 
@@ -166,13 +155,16 @@ def _header(config: TrainConfig, components: RunComponents, request: RunRequest)
     )
 
 
-def _move(unfinished: Path, folder: Path) -> None:
+def _move(record: RunRecord, folder: Path) -> None:
     """Move a whole record to the run's folder; views that are there are of a run that was removed."""
+    record.remove_temporary()  # which a process that was killed may have left
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / VIEWS).exists():
         rmtree(folder / VIEWS)
-    (unfinished / RECORD).replace(folder / RECORD)
-    unfinished.rmdir()
+    record.files.replace(folder / RECORD)
+    record.folder.rmdir()
+    for changed in (folder, folder.parent):
+        flush_folder(changed)
 
 
 def _finish(training: TrainingRun, config: TrainConfig, record: RunRecord) -> None:
@@ -195,7 +187,6 @@ def _finish(training: TrainingRun, config: TrainConfig, record: RunRecord) -> No
         result = result_of(components.problem, components.data.train, config.tolerance, diverged=state.diverged)
     trained = TrainedRun(components.problem, components.data.train, components.sampler, components.plan, record)
     record.save_landscape(components.landscape(trained))
-    (record.files / PREVIOUS).unlink(missing_ok=True)
     record.finish(result, state.steps_taken, metrics)
 
 

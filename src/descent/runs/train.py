@@ -10,8 +10,8 @@ from descent.core.build import assemble, shared_settings
 from descent.core.config import TrainConfig
 from descent.core.training.batching import batches
 from descent.core.training.callbacks import Checkpointer, Evaluator, ProgressBar, StepLogger
-from descent.core.training.checkpoint import restore
 from descent.core.training.loop import fit
+from descent.core.training.resumption import restore
 from descent.core.training.stopping import Halving, Stopping, TargetStopping, rungs
 from descent.core.training.training_run import TrainingRun
 from descent.errors import UserError

@@ -49,7 +49,7 @@ class BackgroundSync:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Finish, and print to stderr what is not in MLflow; do not wait after Ctrl-C."""
-        if kind is not KeyboardInterrupt:
+        if kind is None or not issubclass(kind, KeyboardInterrupt):
             for reason in self.finish():
                 print(f"not in MLflow yet: {reason} (the run record is complete)", file=sys.stderr)
         elif self._process is not None:  # it ends with what it was sent

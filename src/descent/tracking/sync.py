@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from descent.records.folder import VIEWS
 from descent.records.locks import file_lock
-from descent.records.run import EVALUATIONS, FAULT, HEADER, STEPS, SWEEP_OF, RunRecord, Table, Termination
+from descent.records.run import EVALUATIONS, FAULT, HEADER, STEPS, SWEEP_OF, TEMPORARY, RunRecord, Termination
+from descent.records.tables import Table
 from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.thinning import rows_to_log
 
@@ -138,13 +139,14 @@ def _log_tables(client: "MlflowClient", run_id: str, record: RunRecord, synced: 
     metrics: list[Metric] = []
     logged_keys: set[str] = set()  # a position is in both tables, and only that of the steps is logged
     for name in (STEPS, EVALUATIONS):
-        table = record.read(name)
-        before, planned = synced.get(name, 0), record.header.rows[name]
+        file = record.table(name)
+        before, planned, length = synced.get(name, 0), record.header.rows[name], file.count()
         # While a run is ending, its table is empty for a moment.
-        lengths[name] = max(before, len(table.rows))
+        lengths[name] = max(before, length)
         logged_rows = set(rows_to_log(before, planned, synced["max_points"], ended=False))
-        rows = rows_to_log(len(table.rows), planned, synced["max_points"], ended)
-        metrics += _metrics(table, [row for row in rows if row not in logged_rows], logged_keys)
+        rows = rows_to_log(length, planned, synced["max_points"], ended)
+        table = file.read([row for row in rows if row not in logged_rows])
+        metrics += _metrics(table, logged_keys)
         logged_keys |= set(table.columns)
     for start in range(0, len(metrics), METRICS_A_BATCH):
         client.log_batch(run_id, metrics=metrics[start : start + METRICS_A_BATCH])
@@ -155,12 +157,12 @@ def _log_tables(client: "MlflowClient", run_id: str, record: RunRecord, synced: 
     return updated != synced
 
 
-def _metrics(table: Table, rows: list[int], skipped_keys: set[str]) -> "Iterator[Metric]":
-    """The metrics in some rows of a table, without some keys."""
+def _metrics(table: Table, skipped_keys: set[str]) -> "Iterator[Metric]":
+    """The metrics of a table, without some keys."""
     from mlflow.entities import Metric
 
-    for row in rows:
-        cells = dict(zip(table.columns, table.rows[row], strict=True))
+    for row in table.rows:
+        cells = dict(zip(table.columns, row, strict=True))
         step, timestamp = cells.pop("step"), cells.pop("timestamp")
         for key, value in cells.items():
             if key not in skipped_keys and value is not None and step is not None and timestamp is not None:
@@ -191,8 +193,9 @@ def _evaluated(table: Table, step: int) -> set[str]:
 
 
 def artifact_files(folder: Path) -> list[Path]:
-    """The files below a folder that are artifacts, sorted."""
-    return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in NOT_ARTIFACTS]
+    """The files below a folder that are artifacts, sorted; none that its run removes."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in NOT_ARTIFACTS]
+    return [path for path in paths if path.name not in TEMPORARY]
 
 
 def log_views(client: "MlflowClient", run: "Run", views: Path, *, is_new: bool = False) -> bool:

@@ -28,7 +28,7 @@ from descent.core.training.checkpoint import Checkpoint
 from descent.core.training.stepper import SingleStepper, Stepper
 from descent.core.training.training_run import TrainingRun
 from descent.errors import UserError
-from descent.records.run import EVALUATIONS, STEPS, RunRecord
+from descent.records.run import CHECKPOINT, EVALUATIONS, STEPS, RunRecord
 from descent.runs.dry_run import dry_run
 from descent.runs.identity import RunResult
 from descent.runs.train import train
@@ -275,7 +275,7 @@ def relayed(each: Sequence[TrainConfig], folder: Path) -> list[TrainingRun]:
             place = folder / str(number)
             place.mkdir(parents=True, exist_ok=True)
             stepper.checkpoint(run, {}).save(place)
-            checkpoints[number] = Checkpoint.load(place)
+            checkpoints[number] = Checkpoint.from_bytes((place / CHECKPOINT).read_bytes())
     return runs
 
 

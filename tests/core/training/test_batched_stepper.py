@@ -24,12 +24,12 @@ from descent.core.problems.problem import Problem
 from descent.core.problems.surface import Surface
 from descent.core.random_streams import generator
 from descent.core.training.batched_stepper import BatchedStepper
-from descent.core.training.checkpoint import CHECKPOINT, Checkpoint
+from descent.core.training.checkpoint import Checkpoint
 from descent.core.training.loop import fit
 from descent.core.training.plan import Plan
 from descent.core.training.training_run import RunComponents, TrainingRun
+from descent.records.run import CHECKPOINT, RunRecord
 from descent.records.run import STEPS as TABLE
-from descent.records.run import RunRecord
 
 STEPS = 40
 NONE = BatchSampler(0, None, shuffled, seed=0)
@@ -185,9 +185,8 @@ def test_the_state_of_a_shared_optimizer_is_to_each_what_its_own_would_be(tmp_pa
     fit_into({run: record_in(tmp_path / f"batch{index}", whole(STEPS)) for index, run in enumerate(batch)})
     for index, run in enumerate(runs()):
         alone(tmp_path / f"alone{index}", run)
-        ours, its = (Checkpoint.load(tmp_path / f"{where}{index}" / "record") for where in ("batch", "alone"))
-        assert ours is not None
-        assert its is not None
+        records = (RunRecord(tmp_path / f"{where}{index}") for where in ("batch", "alone"))
+        ours, its = (Checkpoint.from_bytes(record.content(CHECKPOINT)) for record in records)
         assert ours.optimizer["param_groups"] == its.optimizer["param_groups"]
         for name, value in its.optimizer["state"][0].items():
             torch.testing.assert_close(ours.optimizer["state"][0][name], value)

@@ -71,7 +71,8 @@ def test_readers_never_see_more_than_a_checkpoint_covers(tmp_path: Path) -> None
 
 def test_a_run_that_left_no_checkpoint_starts_anew(tmp_path: Path) -> None:
     network_descent(tmp_path)
-    (tmp_path / "record" / "checkpoint.ckpt").unlink()
+    for path in (tmp_path / "record").glob("checkpoint*"):
+        path.unlink()
     network_descent(tmp_path)
     assert [row[0] for row in RunRecord(tmp_path).read(STEPS).rows] == list(range(1, 61))
 

@@ -14,10 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from descent.core.problems import surfaces
 from descent.core.training.batched_stepper import BatchedStepper
-from descent.core.training.checkpoint import CHECKPOINT
 from descent.core.training.stepper import SingleStepper
 from descent.core.training.training_run import TrainingRun
-from descent.records.run import EVALUATIONS, STEPS, RunRecord
+from descent.records.run import CHECKPOINT, EVALUATIONS, STEPS, RunRecord
 
 SGD = partial(torch.optim.SGD, momentum=0.1)
 

@@ -20,7 +20,7 @@ from descent.core.training.checkpoint import BatchPlace, Checkpoint, OptimizerSt
 from descent.core.training.shared_optimizer import SharedOptimizer
 from descent.core.training.stepper import Columns, StepBlock, reading_waits
 from descent.core.training.training_run import TrainingRun
-from descent.records.run import Position
+from descent.records.tables import Position
 
 NO_POSITIONS = torch.empty(0)
 

@@ -47,11 +47,11 @@ def batches(runs: Sequence[TrainingRun], report: Callable[[str], None]) -> Itera
 
 def _resumed(runs: Sequence[TrainingRun], report: Callable[[str], None]) -> Iterator[list[TrainingRun]]:
     """The batches of runs that were interrupted, in their orders, and the runs that were alone."""
-    groups: dict[str, list[tuple[BatchPlace, TrainingRun]]] = {}
+    groups: dict[tuple[str, int], list[tuple[BatchPlace, TrainingRun]]] = {}
     for run in runs:
         place = None if run.restored_from is None else run.restored_from.place
         if place is not None and not run.is_over():
-            groups.setdefault(place.batch, []).append((place, run))
+            groups.setdefault((place.batch, place.steps_taken), []).append((place, run))
         elif run.restored_from is not None:
             yield [run]
     for places in groups.values():

@@ -1,19 +1,20 @@
 """A checkpoint: what training is resumed from, whether the run was trained alone or in a batch."""
 
+import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Self
+from zipfile import ZipFile
 
 import torch
 from torch import Tensor
 
-from descent.records.run import Position, RunRecord
-
-CHECKPOINT = "checkpoint.ckpt"
-PREVIOUS = "checkpoint.previous.ckpt"
+from descent.records.files import flush_folder, write_atomically
+from descent.records.run import CHECKPOINT, PREVIOUS, RunRecord
+from descent.records.tables import Extent, Position
 
 
 @dataclass
@@ -81,7 +82,7 @@ class Checkpoint:
         state_dict: the problem's.
         optimizer: the optimizer's state.
         schedule: the state of the learning-rate schedule; None for a constant one.
-        position: how long the files of the record were.
+        position: how far the files of the record were.
         place: the run's in its batch; None for a run that is trained alone.
     """
 
@@ -93,61 +94,36 @@ class Checkpoint:
     place: BatchPlace | None = None
 
     def save(self, folder: Path) -> None:
-        """Write it so that a reader sees the old checkpoint or this one.
-
-        Of a run of a batch the old one is kept: the process may be killed before the others of the batch have theirs.
-        """
-        aside, current = folder / f"{CHECKPOINT}.new", folder / CHECKPOINT
+        """Write it so that a reader sees the old checkpoint or this one, and keep the old one as the one before."""
         place = None if self.place is None else vars(self.place)
-        torch.save({**vars(self), "state": vars(self.state), "place": place}, aside)
-        if place is not None and current.exists():
-            current.replace(folder / PREVIOUS)
-        aside.replace(current)
+        position = {name: tuple(extent) for name, extent in self.position.items()}
+        content = io.BytesIO()
+        torch.save({**vars(self), "state": vars(self.state), "position": position, "place": place}, content)
+        write_atomically(folder / CHECKPOINT, content.getbuffer(), previous=folder / PREVIOUS)
+        flush_folder(folder)
 
     @classmethod
-    def load(cls, folder: Path) -> Self | None:
-        """The last in a folder, on the CPU; None where there is none.
+    def from_bytes(cls, content: bytes) -> Self:
+        """The checkpoint that is in a file of this content, on the CPU.
 
         Raises:
             TypeError: for one that holds objects, which loading could have run any code.
+            Exception: of any kind, for a damaged one.
         """
-        path = next((folder / name for name in (CHECKPOINT, PREVIOUS) if (folder / name).exists()), None)
-        if path is None:
-            return None
+        with ZipFile(io.BytesIO(content)) as archive:  # PyTorch does not check its checksums
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(f"the checksum of {damaged} differs")
         try:
-            saved = torch.load(path, map_location="cpu", weights_only=True)
+            saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         except UnpicklingError as error:
             foreign = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
             if foreign is None:
                 raise
             raise TypeError(f"it holds a {foreign[1]}, and a checkpoint only holds plain values and tensors") from error
         place = None if saved["place"] is None else BatchPlace(**saved["place"])
-        return cls(**{**saved, "state": TrainState(**saved["state"]), "place": place})
-
-
-def restore(records: Sequence[RunRecord]) -> list[Checkpoint | None]:
-    """The checkpoints to resume runs from, with their records cut back to these; None for a run that starts.
-
-    Runs of one batch are resumed from the same step of it: that of the last checkpoints which all of them have saved.
-    """
-    checkpoints = [Checkpoint.load(record.files) for record in records]
-    saved_by_all: dict[str, int] = {}
-    for checkpoint, record in zip(checkpoints, records, strict=True):
-        if checkpoint is not None and checkpoint.place and checkpoint.position == record.committed():
-            batch, steps = checkpoint.place.batch, checkpoint.place.steps_taken
-            saved_by_all[batch] = max(steps, saved_by_all.get(batch, 0))
-    return [_restore(checkpoint, record, saved_by_all) for checkpoint, record in zip(checkpoints, records, strict=True)]
-
-
-def _restore(checkpoint: Checkpoint | None, record: RunRecord, saved_by_all: Mapping[str, int]) -> Checkpoint | None:
-    place = None if checkpoint is None else checkpoint.place
-    if place is not None and place.steps_taken > saved_by_all.get(place.batch, 0):
-        (record.files / CHECKPOINT).unlink(missing_ok=True)
-        checkpoint = Checkpoint.load(record.files)
-    record.rewind({} if checkpoint is None else checkpoint.position)
-    if checkpoint is not None:
-        record.commit(checkpoint.position)
-    return checkpoint
+        position = {name: Extent(*extent) for name, extent in saved["position"].items()}
+        return cls(**{**saved, "state": TrainState(**saved["state"]), "position": position, "place": place})
 
 
 def save(checkpoints: Sequence[tuple[Checkpoint, RunRecord]]) -> None:

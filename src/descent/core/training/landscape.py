@@ -94,7 +94,7 @@ def plane(run: TrainedRun, examples: int = 0) -> Landscape:
         number of steps taken at each, `explained` (2,): the share of the path's extent along each direction, and
         `examples`: how many the loss is the mean over, 0 on a surface.
     """
-    steps_taken = len(run.record.read(STEPS).rows)
+    steps_taken = run.record.table(STEPS).count()
     snapshots = np.unique([*(step for step in run.plan.snapshots if step < steps_taken), steps_taken])
     if run.problem.is_small():
         positions = run.record.path()[snapshots]

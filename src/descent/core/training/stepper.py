@@ -19,7 +19,7 @@ from descent.core.random_streams import generator
 from descent.core.training.checkpoint import Checkpoint
 from descent.core.training.training_run import TrainingRun
 from descent.errors import UserError
-from descent.records.run import Position
+from descent.records.tables import Position
 
 
 @dataclass(frozen=True)

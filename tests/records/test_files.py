@@ -1,0 +1,69 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from descent.records.files import flush_folder, read_arrays, write_arrays, write_atomically
+
+
+class PowerCutError(Exception):
+    """What stands for a power cut."""
+
+
+def test_a_file_is_on_the_disk_before_it_takes_the_place_of_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: dict[int, bytes] = {}
+    fsync = os.fsync
+
+    def watched(handle: int) -> None:
+        fsync(handle)
+        flushed[os.fstat(handle).st_ino] = Path(f"/proc/self/fd/{handle}").read_bytes()
+
+    monkeypatch.setattr(os, "fsync", watched)
+    path = tmp_path / "a.json"
+    for content in ("old", "new, and longer"):
+        write_atomically(path, content)
+        assert flushed[path.stat().st_ino] == content.encode()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_old_file_stays_if_the_new_one_does_not_reach_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(_: int) -> None:
+        raise PowerCutError
+
+    path, previous = tmp_path / "a", tmp_path / "b"
+    write_atomically(path, b"old", previous)
+    monkeypatch.setattr(os, "fsync", cut)
+    with pytest.raises(PowerCutError):
+        write_atomically(path, b"new", previous)
+    assert path.read_bytes() == b"old"
+    assert not previous.exists()
+
+
+def test_the_old_file_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
+    path, previous = tmp_path / "a", tmp_path / "b"
+    for content in (b"1", b"2", b"3"):
+        write_atomically(path, content, previous)
+    assert (path.read_bytes(), previous.read_bytes()) == (b"3", b"2")
+
+
+def test_arrays_are_read_as_they_were_written_and_objects_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    write_arrays(path, {"kind": np.array("plane"), "grid": np.arange(3.0)})
+    arrays = read_arrays(path)
+    assert arrays["kind"] == "plane"
+    assert arrays["grid"].tolist() == [0, 1, 2]
+    np.savez(path, objects=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+        read_arrays(path)
+
+
+def test_a_folder_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_ino))
+    flush_folder(tmp_path)
+    assert flushed == [tmp_path.stat().st_ino]
