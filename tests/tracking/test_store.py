@@ -1,3 +1,4 @@
+import re
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -87,8 +88,15 @@ def test_a_server_that_closes_connections_is_asked_twice_and_nothing_is_logged(
     assert [record.getMessage() for record in caplog.records] == []
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:9", "somebody:secret@127.0.0.1:9"])
-def test_an_unreachable_server_is_an_error_without_the_password(address: str) -> None:
-    says = r"^MLflow store http://127\.0\.0\.1:9: .*Connection refused; `descent sync` tries again$"
+@pytest.mark.parametrize(
+    ("address", "again"),
+    [
+        ("127.0.0.1:9", "descent sync"),
+        ("somebody:secret@127.0.0.1:9", "descent sync --uri 'http://somebody:PASSWORD@127.0.0.1:9'"),
+    ],
+)
+def test_an_unreachable_server_is_an_error_without_the_password(address: str, again: str) -> None:
+    store = address.replace(":secret", "")
+    says = rf"^MLflow store http://{re.escape(store)}: .*Connection refused; `{re.escape(again)}` tries again$"
     with pytest.raises(UserError, match=says):
         connect(f"http://{address}")

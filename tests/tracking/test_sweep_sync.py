@@ -8,6 +8,7 @@ from tracking.failing_store import failing_after_each_call
 from tracking.runs import CREATED, contents, ended_record, new_store, rows, runs
 from tracking.two_at_once import two_at_once
 
+from descent.records.locks import folder_lock
 from descent.records.sweep import GROUPS, RUNS, JobState, Status, SweepHeader, SweepRecord, SweepState, sweep_folders
 from descent.tracking.saved_view import VIEW_TAG, saved_views, view_address
 from descent.tracking.store import connect
@@ -91,10 +92,20 @@ def test_the_status_of_a_failed_sweep_is_replaced_by_a_later_one(uri: str, tmp_p
     sync_sweep(sweep.folder, uri)
     assert rows(uri, "select status from runs") == [(status,)]
     better: tuple[Status, ...] = ("RUNNING", "FINISHED")
-    for later in better:
-        sweep.write_state(SweepState(later))
+    with folder_lock(sweep.folder, "", wait=False):
+        for later in better:
+            sweep.write_state(SweepState(later))
+            sync_sweep(sweep.folder, uri)
+            assert rows(uri, "select status from runs") == [(later,)]
+
+
+def test_a_sweep_that_no_process_runs_is_killed(uri: str, tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path, "a", status="RUNNING")
+    with folder_lock(sweep.folder, "", wait=False):
         sync_sweep(sweep.folder, uri)
-        assert rows(uri, "select status from runs") == [(later,)]
+        assert rows(uri, "select status from runs") == [("RUNNING",)]
+    assert [sync_sweep(sweep.folder, uri).change for _ in range(2)] == ["updated", "unchanged"]
+    assert rows(uri, "select status from runs") == [("KILLED",)]
 
 
 def test_sweeps_are_found_by_their_records(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import math
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from tracking.runs import (
 )
 from tracking.two_at_once import two_at_once
 
-from descent.records.run import EVALUATIONS, STEPS, RunRecord
+from descent.records.locks import folder_lock
+from descent.records.run import COMMITTED, EVALUATIONS, STEPS, RunRecord
 from descent.tracking.store import connect
 from descent.tracking.sync import SyncResult, sync
 
@@ -172,10 +174,11 @@ def test_a_run_that_is_killed_and_resumed_has_each_step_once(uri: str, tmp_path:
     assert connect(uri).get_run(first.run_id).data.tags["descent.result"] == "failed"
 
     record = RunRecord(tmp_path / "a")
-    record.rewind(position)
-    assert sync(tmp_path / "a", uri).change == "updated"
-    assert runs(uri) == [("a", "RUNNING")]
-    assert "descent.result" not in connect(uri).get_run(first.run_id).data.tags
+    with folder_lock(record.folder, "", wait=False):
+        record.rewind(position)
+        assert sync(tmp_path / "a", uri).change == "updated"
+        assert runs(uri) == [("a", "RUNNING")]
+        assert "descent.result" not in connect(uri).get_run(first.run_id).data.tags
     step(record, 10, 20, clock=CREATED + 1000)
     record.commit(record.position())
     assert sync(tmp_path / "a", uri) == SyncResult("updated", first.run_id)
@@ -186,6 +189,30 @@ def test_a_run_that_is_killed_and_resumed_has_each_step_once(uri: str, tmp_path:
     assert sync(tmp_path / "a", uri) == SyncResult("updated", first.run_id)
     assert points(uri) == list(range(30))
     assert points(uri, "loss/test") == [0, 30]
+    assert runs(uri) == [("a", "FINISHED")]
+
+
+def test_a_run_that_no_process_trains_is_killed_since_its_last_checkpoint_until_it_is_resumed(
+    uri: str, tmp_path: Path
+) -> None:
+    record = start(tmp_path / "a", 30)
+    with folder_lock(record.folder, "", wait=False):
+        run_id = sync(tmp_path / "a", uri).run_id
+        assert runs(uri) == [("a", "RUNNING")]
+    assert sync(tmp_path / "a", uri).change == "updated"
+    assert rows(uri, "select status, end_time from runs") == [("KILLED", CREATED)]
+    step(record, 0, 10)
+    record.commit(record.position())
+    os.utime(record.files / COMMITTED, (CREATED / 1000 + 60, CREATED / 1000 + 60))
+    assert [sync(tmp_path / "a", uri).change for _ in range(2)] == ["updated", "unchanged"]
+    with folder_lock(record.folder, "", wait=False):
+        assert sync(tmp_path / "a", uri) == SyncResult("updated", run_id)
+        assert runs(uri) == [("a", "RUNNING")]
+    assert sync(tmp_path / "a", uri).change == "updated"
+    assert rows(uri, "select status, end_time from runs") == [("KILLED", CREATED + 60_000)]
+    step(record, 10, 30)
+    record.finish("finished", 30, {})
+    assert sync(tmp_path / "a", uri) == SyncResult("updated", run_id)
     assert runs(uri) == [("a", "FINISHED")]
 
 

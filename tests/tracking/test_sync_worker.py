@@ -9,6 +9,7 @@ from pathlib import Path
 from tracking.runs import ended_record, points, runs, start, step
 from waiting import eventually
 
+from descent.records.locks import folder_lock
 from descent.tracking.store import connect
 from descent.tracking.sync_worker import process_records
 
@@ -33,7 +34,7 @@ def test_a_growing_record_is_synced_each_time_it_is_received(uri: str, tmp_path:
     snapshots = []
 
     def lines() -> Iterator[str]:
-        with start(tmp_path / "a", 30) as record:
+        with start(tmp_path / "a", 30) as record, folder_lock(record.folder, "", wait=False):
             for first in (0, 10, 20):
                 step(record, first, first + 10)
                 record.commit(record.position())
@@ -43,7 +44,7 @@ def test_a_growing_record_is_synced_each_time_it_is_received(uri: str, tmp_path:
 
     assert process_records(lines(), uri, 30) == []
     assert snapshots == [list(range(10)), list(range(20)), list(range(30))]
-    assert runs(uri) == [("a", "RUNNING")]
+    assert runs(uri) == [("a", "KILLED")]  # by whoever has closed the pipe before its end
 
 
 def is_synced(uri: str, steps: int) -> bool:
@@ -94,7 +95,7 @@ def test_a_broken_record_is_reported(uri: str, tmp_path: Path) -> None:
     (tmp_path / "broken" / "record" / "run.json").write_text("{")
     errors = process_records([f"{tmp_path}/broken\n"], uri, 10)
     assert len(errors) == 1
-    assert errors[0].startswith(f"{tmp_path}/broken: JSONDecodeError")
+    assert errors[0].startswith(f"{tmp_path}/broken/record/run.json is damaged; ")
     assert runs(uri) == []
 
 

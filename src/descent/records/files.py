@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from descent.records.secrets import redacted
+
 if TYPE_CHECKING:  # importing NumPy takes a tenth of a second, and most commands do not need it
     from numpy.typing import NDArray
 
@@ -20,13 +22,13 @@ def write_atomically(path: Path, content: "str | bytes | memoryview", previous: 
 
     Args:
         path: of the file.
-        content: text is written as UTF-8.
+        content: text is written as UTF-8, without the passwords of addresses.
         previous: where the old file is kept, in place of one that is there; between the two renames, there is no new
             one yet.
     """
     aside = path.with_name(path.name + ASIDE)
     with aside.open("wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(redacted(content).encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     if previous is not None and path.exists():

@@ -18,7 +18,7 @@ def folder_lock(folder: Path, message: str, *, wait: bool) -> Iterator[None]:
     If another process holds it, print the message and wait, or raise the message as a UserError.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    path = folder.with_name(f".{folder.name}.lock")
+    path = _lock_path(folder)
     lock = FileLock(path)
     try:
         lock.acquire(blocking=False)
@@ -32,6 +32,24 @@ def folder_lock(folder: Path, message: str, *, wait: bool) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)  # while it is locked: a waiting process opens the path again
         lock.release()
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a process holds the lock on a folder now."""
+    path = _lock_path(folder)
+    if not path.exists():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _lock_path(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
 
 
 @contextmanager

@@ -244,7 +244,8 @@ class RunRecord:
         self.position()
         self.close()
         write_atomically(self.files / METRICS, json.dumps(metrics, indent=2) + "\n")
-        paths = [path for path in sorted(self.files.iterdir()) if path.name not in TEMPORARY and path.suffix != ASIDE]
+        files = [path for path in sorted(self.files.iterdir()) if path.is_file()]
+        paths = [path for path in files if path.name not in TEMPORARY and path.suffix != ASIDE]
         termination = Termination(result, step, now(), {path.name: extent_of(path).sha256 for path in paths})
         flush_folder(self.files)
         write_atomically(self.files / RESULT, json.dumps(asdict(termination), indent=2) + "\n")

@@ -122,11 +122,12 @@ def _solve(name: str, config: BenchmarkConfig, benchmark: SweepRecord, listener:
         outcomes = train_outcomes(configs, rates, range(suite.seeds))
         sweep.write_outcomes(outcomes)
     solved = solved_problem(name, runs_of_outcomes(outcomes, sweep.header.problem))
-    sweep.write_state(SweepState("RUNNING"))
-    listener.on_complete(sweep.folder)
-    for optimizer, composition in compositions.items():
-        _track_best(solved, optimizer, composition, sweep, listener)
-    sweep.write_state(compare_sweep(sweep).state("FINISHED"))
+    with folder_lock(sweep.folder, f"another process is running this sweep ({sweep.folder})", wait=False):
+        sweep.write_state(SweepState("RUNNING"))
+        listener.on_complete(sweep.folder)
+        for optimizer, composition in compositions.items():
+            _track_best(solved, optimizer, composition, sweep, listener)
+        sweep.write_state(compare_sweep(sweep).state("FINISHED"))
     listener.on_complete(sweep.folder)
     return solved
 

@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from descent.errors import UserError
 from descent.project import shared_root
+from descent.records.secrets import redacted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -50,8 +51,9 @@ def as_user_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        store = re.sub("//[^/@]*@", "//", uri)  # without a password
-        raise UserError(f"MLflow store {store}: {_reason(error)}; `descent sync` tries again") from error
+        again = "" if redacted(uri) == uri else f" --uri '{redacted(uri, 'PASSWORD')}'"
+        reason = redacted(_reason(error))
+        raise UserError(f"MLflow store {redacted(uri)}: {reason}; `descent sync{again}` tries again") from error
 
 
 def client_class() -> type["MlflowClient"]:

@@ -3,12 +3,13 @@
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from descent.records.criterion import TRAIN_LOSS, Criterion
 from descent.records.folder import RECORD
-from descent.records.locks import file_lock
+from descent.records.locks import file_lock, is_locked
 from descent.records.run import BEST, SWEEP_OF
 from descent.records.sweep import GROUPS, RANKS, RUNS, SENSITIVITY, SWEEP, SweepRecord, SweepState
 from descent.tracking.saved_view import VIEW_TAG, view_address, view_tag_value
@@ -68,7 +69,7 @@ def _parent(client: "MlflowClient", sweep: SweepRecord) -> dict[str, str]:
 
 def _update(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
     """Update the MLflow run of a sweep; return whether anything was new."""
-    run_id, state = run.info.run_id, sweep.state()
+    run_id, state = run.info.run_id, _state(sweep)
     if is_logged(run.data.tags, sweep):  # only views may have changed
         return state.status != "RUNNING" and log_views(client, run, sweep.views)
     if STATE_TAG not in run.data.tags:
@@ -85,7 +86,14 @@ def _update(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
 
 def is_logged(tags: Mapping[str, str], sweep: SweepRecord) -> bool:
     """Whether a sweep's MLflow run has the sweep's state, by its tags; its views may differ."""
-    return tags.get(STATE_TAG) == _state_tag_value(sweep.state(), len(_records(sweep)))
+    return tags.get(STATE_TAG) == _state_tag_value(_state(sweep), len(_records(sweep)))
+
+
+def _state(sweep: SweepRecord) -> SweepState:
+    """The state of a sweep; it is KILLED if it was running, and no process runs it."""
+    state = sweep.state()
+    is_killed = state.status == "RUNNING" and not is_locked(sweep.folder)
+    return replace(state, status="KILLED") if is_killed else state
 
 
 def _state_tag_value(state: SweepState, runs: int) -> str:

@@ -8,8 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from descent.records.folder import VIEWS
-from descent.records.locks import file_lock
-from descent.records.run import EVALUATIONS, FAULT, HEADER, STEPS, SWEEP_OF, TEMPORARY, RunRecord, Termination
+from descent.records.locks import file_lock, is_locked
+from descent.records.run import (
+    COMMITTED,
+    EVALUATIONS,
+    FAULT,
+    HEADER,
+    RESULT,
+    STEPS,
+    SWEEP_OF,
+    TEMPORARY,
+    RunRecord,
+    Termination,
+)
 from descent.records.tables import Table
 from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.thinning import rows_to_log
@@ -82,13 +93,14 @@ def _create(client: "MlflowClient", experiment: str, record: RunRecord) -> "Run"
 
 def _update(client: "MlflowClient", run: "Run", record: RunRecord, max_points: int) -> bool:
     """Update the MLflow run of a record; return whether anything was new."""
-    status, run_id = run.info.status, run.info.run_id
-    if status == "FINISHED":  # only views may have changed
+    before, run_id = run.info.status, run.info.run_id
+    if before == "FINISHED":  # only views may have changed
         return log_views(client, run, record.views)
     # The result is read before the tables, so that the tables of an ended run are complete.
-    ending, failed = record.ending(), record.failed()
-    if status == "FAILED" and not failed:
-        client.update_run(run_id, status="RUNNING")
+    ending = record.ending()
+    status = "FINISHED" if ending else _status(record)
+    if status == "RUNNING" != before:
+        client.update_run(run_id, status=status)
     if SYNCED_TAG not in run.data.tags:
         _describe(client, run_id, record)
     # max_points stays as it was in the first sync: other rows would be chosen, and added to the first ones.
@@ -96,13 +108,33 @@ def _update(client: "MlflowClient", run: "Run", record: RunRecord, max_points: i
     has_new_rows = _log_tables(client, run_id, record, synced, ending is not None)
     if ending:
         _end(client, run, record, ending)
-    elif failed:
+        return True
+    if status == "FAILED":
         client.set_tag(run_id, RESULT_TAG, "failed")
         client.log_artifact(run_id, str(record.files / FAULT))
-        client.set_terminated(run_id, "FAILED", int((record.files / FAULT).stat().st_mtime * 1000))
+        client.set_terminated(run_id, status, _time_of(record.files / FAULT))
     elif RESULT_TAG in run.data.tags:
         client.delete_tag(run_id, RESULT_TAG)
-    return has_new_rows or ending is not None or failed != (status == "FAILED")
+    if status == "KILLED" != before:
+        committed = record.files / COMMITTED
+        client.set_terminated(run_id, status, _time_of(committed) if committed.exists() else record.header.created)
+    return has_new_rows or status != before
+
+
+def _status(record: RunRecord) -> str:
+    """MLflow's status of a run that has not ended: KILLED if no process trains it."""
+    if record.failed():
+        return "FAILED"
+    if is_locked(record.folder):
+        return "RUNNING"
+    # It may have ended, or be resumed, since it was looked at: the next sync tells.
+    has_changed = not record.files.exists() or (record.files / RESULT).exists()
+    return "RUNNING" if has_changed else "KILLED"
+
+
+def _time_of(path: Path) -> int:
+    """When a file was written, in milliseconds since the epoch."""
+    return int(path.stat().st_mtime * 1000)
 
 
 def _describe(client: "MlflowClient", run_id: str, record: RunRecord) -> None:

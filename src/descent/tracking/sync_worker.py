@@ -15,6 +15,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from descent.records.folder import RECORD
+from descent.records.run import RESULT
+from descent.records.sweep import STATE
 from descent.tracking.drawing import Drawer, drawing_error, error_of
 from descent.tracking.store import client_class
 from descent.tracking.sweep_sync import sync_record
@@ -37,9 +40,16 @@ def process_records(lines: Iterable[str], uri: str | None, max_points: int) -> l
             for folder, error in zip(folders, drawer.draw(folders), strict=True):
                 errors[folder] = _sync(folder, uri, max_points) or error
     # A folder that no longer exists was moved, and has been received again under its new name.
-    failed = [folder for folder, error in errors.items() if error is not None and folder.exists()]
-    remaining = [drawing_error(folder) or _sync(folder, uri, max_points) for folder in failed]
+    # A run that has not ended by now has no process any more, which is synced as well.
+    again = [
+        folder for folder, error in errors.items() if folder.exists() and (error is not None or not _has_ended(folder))
+    ]
+    remaining = [drawing_error(folder) or _sync(folder, uri, max_points) for folder in again]
     return list(dict.fromkeys(error for error in remaining if error is not None))
+
+
+def _has_ended(folder: Path) -> bool:
+    return (folder / RECORD / RESULT).exists() or (folder / RECORD / STATE).exists()
 
 
 def _read(lines: Iterable[str], queue: Queue) -> None:
