@@ -1,6 +1,7 @@
 """Every imported package is declared in pyproject.toml, and not only a dependency of another one."""
 
 import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -45,3 +46,14 @@ def test_what_is_imported_is_declared(folders: Sequence[str], declared: Sequence
         and not {canonicalize_name(name) for name in distributions[package]} & {*names, "descent"}
     }
     assert undeclared == set()
+
+
+def test_every_tested_version_is_installed_by_its_hashes_and_no_registry_is_named() -> None:
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    installed = {canonicalize_name(line.partition("==")[0]): line.split()[0].partition("==")[2] for line in lines}
+    pins = (line.partition("==") for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").split())
+    tested = {canonicalize_name(name): version for name, _, version in pins}
+    assert {name: installed.get(name) for name in tested} == tested, "make hashes"
+    assert all(re.search(r"( +--hash=sha256:[0-9a-f]{64})+$", line) for line in lines)
+    assert "://" not in text
