@@ -96,6 +96,15 @@ def test_the_file_of_a_record_is_what_hydra_composes_resolved(project: Path, tmp
     assert TrainConfig.read(tmp_path / "config.yaml").to_dict() == config.to_dict()
 
 
+@pytest.mark.parametrize("value", ["${oc.env:HOME}", '"\\x24{oc.env:HOME}"', "[a, {b: '${name}'}]"])
+def test_the_file_of_a_record_is_not_resolved(project: Path, tmp_path: Path, value: str) -> None:
+    path = tmp_path / "config.yaml"
+    text = OmegaConf.to_yaml(composition_in(project, "experiment=ackley"), resolve=True)
+    path.write_text(re.sub(r"^description: .*", lambda _: f"description: {value}", text, flags=re.MULTILINE))
+    with pytest.raises(UserError, match=rf"^{path} has a \$\{{\.\.\.\}}, .+; write the value in its place$"):
+        TrainConfig.read(path)
+
+
 def test_each_of_many_values_gives_what_replacing_it_gives(composed: Composed) -> None:
     config = composed("experiment=noisy_polynomial", "data=fresh_noisy_points")
     for seed, of_seed in zip((3, 5), config.with_each("seed", (3, 5)), strict=True):

@@ -257,9 +257,15 @@ class TrainConfig(Section):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read the configuration from config.yaml in a record."""
+        """Read the configuration from config.yaml in a record.
+
+        Raises:
+            UserError: if a value of it is still to be resolved, by which another person's could read the environment.
+        """
         composed = OmegaConf.load(path)
         assert isinstance(composed, DictConfig)
+        if "${" in str(OmegaConf.to_container(composed)):
+            raise UserError(f"{path} has a ${{...}}, and a run's holds values alone; write the value in its place")
         return cls.of(composed)
 
     def replaced(self, key: str, value: Any) -> Self:
