@@ -1,4 +1,5 @@
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,7 +7,8 @@ from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 from PIL import Image
 
-from descent.render.gradients import Gradients, gradients_picture
+from descent.records.folder import RECORD, VIEWS, write_arrays
+from descent.render.gradients import GRADIENTS, PICTURE, Gradients, draw_gradients, gradients_picture
 from descent.render.style import BLUE, RED
 from descent.render.trail import Array
 
@@ -54,3 +56,19 @@ def test_zero_and_non_finite_gradients_are_drawn_too(components: list[float]) ->
         pixels = np.asarray(image.convert("RGBA"))
     assert (pixels[..., 3] == 255).all()
     assert (pixels[0, 0] == 255).all()
+
+
+def test_a_link_in_place_of_the_picture_is_replaced(tmp_path: Path) -> None:
+    own = tmp_path / "own.txt"
+    own.write_text("mine")
+    for name in (RECORD, VIEWS):
+        (tmp_path / name).mkdir()
+    (tmp_path / VIEWS / PICTURE).symlink_to(own)
+    write_arrays(
+        tmp_path / RECORD / GRADIENTS,
+        {"title": np.array("a"), "agrees": np.array([True]), "w": np.array([[1.0], [1.0]])},
+    )
+    draw_gradients(tmp_path)
+    assert own.read_text() == "mine"
+    with Image.open(tmp_path / VIEWS / PICTURE) as image:
+        assert image.format == "PNG"

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from descent.errors import UserError
 from descent.render.stamp import STAMP, drawing, is_current, source_hash, stamp_of
 
 
@@ -42,3 +43,28 @@ def test_a_drawing_that_fails_leaves_the_views_as_they_were(tmp_path: Path) -> N
 
 def test_the_source_is_that_of_one_package() -> None:
     assert source_hash("render") != source_hash("comparisons")
+
+
+def test_a_file_that_a_stamp_names_but_is_no_view_stays(tmp_path: Path) -> None:
+    views, own = tmp_path / "a" / "views", tmp_path / "own.txt"
+    views.mkdir(parents=True)
+    own.touch()
+    (views / "old.png").touch()
+    (views / STAMP).write_text(f"his\n\n../../own.txt\n{own}\n..\n\nold.png\n")
+    draw(views, "ours", "a.png")
+    assert own.exists()
+    assert sorted(path.name for path in views.iterdir()) == ["a.png", STAMP]
+
+
+def test_views_are_drawn_through_no_link(tmp_path: Path) -> None:
+    own, views, linked = tmp_path / "own.txt", tmp_path / "views", tmp_path / "linked"
+    own.write_text("mine")
+    views.mkdir()
+    for name in ("a.png", STAMP):
+        (views / name).symlink_to(own)
+    draw(views, "ours", "a.png")
+    assert own.read_text() == "mine"
+    linked.symlink_to(views)
+    with pytest.raises(UserError, match=r"linked is a link, .+; remove it, and draw again$"):
+        draw(linked, "ours", "b.png")
+    assert sorted(path.name for path in views.iterdir()) == ["a.png", STAMP]

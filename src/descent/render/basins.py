@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from descent.records.sweep import SweepRecord
+from descent.render.stamp import new_views
 from descent.render.style import BLUE, GREEN, ORANGE, new_figure
 from descent.render.trail import Array
 
@@ -25,8 +26,8 @@ def draw_basins(sweep: SweepRecord) -> None:
     """Draw the map of basins of a sweep into its views."""
     arrays = sweep.basins()
     assert arrays is not None
-    sweep.views.mkdir(exist_ok=True)
-    basins_picture(arrays).savefig(sweep.views / PICTURE)
+    with new_views(sweep.views) as folder:
+        basins_picture(arrays).savefig(folder / PICTURE)
 
 
 def basins_picture(arrays: Mapping[str, NDArray[Any]]) -> Figure:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from descent.records.files import read_arrays
 from descent.records.folder import RECORD, VIEWS
+from descent.render.stamp import new_views
 from descent.render.style import BLUE, GREY, RED, new_figure
 from descent.render.trail import Array
 
@@ -63,5 +64,5 @@ def draw_gradients(folder: Path) -> None:
         Gradients(parameter, backpropagation, difference, agreement)
         for (parameter, (backpropagation, difference)), agreement in zip(arrays.items(), agrees, strict=True)
     ]
-    (folder / VIEWS).mkdir(exist_ok=True)
-    gradients_picture(title, panels).savefig(folder / VIEWS / PICTURE)
+    with new_views(folder / VIEWS) as drawn:
+        gradients_picture(title, panels).savefig(drawn / PICTURE)

@@ -46,16 +46,32 @@ def is_current(views: Path, stamp: str, required: Sequence[str] = ()) -> bool:
 @contextmanager
 def drawing(views: Path, stamp: str) -> Iterator[Path]:
     """A folder to draw in, whose files then replace the earlier views, one by one and each as a whole."""
-    views.mkdir(exist_ok=True)
-    with TemporaryDirectory(prefix=".drawing-", dir=views) as name:
-        folder = Path(name)
+    with new_views(views) as folder:
         yield folder
         names = sorted(path.name for path in folder.iterdir())
-        for outdated in {*_read(views)[1]} - {*names}:
-            (views / outdated).unlink(missing_ok=True)
+        outdated = {*_read(views)[1]} - {*names}
+        for path in views.iterdir():  # whatever else a stranger's stamp names is no view
+            if path.name in outdated:
+                path.unlink()
         (folder / STAMP).write_text("\n".join([stamp, "", *names, ""]), encoding="utf-8")
-        for view in (*names, STAMP):
-            (folder / view).replace(views / view)
+
+
+@contextmanager
+def new_views(views: Path) -> Iterator[Path]:
+    """A folder to draw in, whose files then replace the views of their names, the stamp last.
+
+    Nothing else is written, since a stranger's folder may hold links to files that are not his.
+
+    Raises:
+        UserError: if the folder of the views is a link itself.
+    """
+    if views.is_symlink():
+        raise UserError(f"{views} is a link, and views are drawn into a folder; remove it, and draw again")
+    views.mkdir(exist_ok=True)
+    with TemporaryDirectory(prefix=".drawing-", dir=views) as name:
+        yield Path(name)
+        for path in sorted(Path(name).iterdir(), key=lambda path: (path.name == STAMP, path.name)):
+            path.replace(views / path.name)
 
 
 def _read(views: Path) -> tuple[str, list[str]]:

@@ -10,6 +10,7 @@ from descent.comparisons.benchmark_pictures import benchmark_pictures
 from descent.comparisons.benchmark_views import BenchmarkResult, read_benchmark
 from descent.comparisons.benchmarks import rank_rows
 from descent.records.sweep import SweepRecord
+from descent.render.stamp import new_views
 from descent.report.page import Section, SectionTable, picture_of, render_page
 
 PAGE = "index.html"
@@ -31,10 +32,10 @@ def benchmark_sections(benchmark: SweepRecord) -> list[Section]:
 
 def write_benchmark_page(benchmark: SweepRecord) -> Path:
     """Write the page of a benchmark, among its views."""
-    path = benchmark.views / PAGE
-    title = f"Benchmark: {benchmark.header.params['suite.name']}"
-    render_page("benchmark.html.j2", path, title=title, sections=benchmark_sections(benchmark))
-    return path
+    title, sections = f"Benchmark: {benchmark.header.params['suite.name']}", benchmark_sections(benchmark)
+    with new_views(benchmark.views) as folder:
+        render_page("benchmark.html.j2", folder / PAGE, title=title, sections=sections)
+    return benchmark.views / PAGE
 
 
 def _ranks(name: str, description: str, result: BenchmarkResult, profile: Figure) -> Section:
