@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from conftest import Composed
 from PIL import Image
-from tracking.runs import start
+from tracking.runs import ended_record, start
 
 from descent.errors import UserError
-from descent.records.run import RunRecord
+from descent.records.run import EVALUATIONS, RunRecord
 from descent.render import stamp
 from descent.render.animation import MAX_FRAMES
-from descent.render.run_views import curve_descent, draw, field_of, plane_descent
+from descent.render.run_views import curve_descent, draw, field_of, plane_descent, player_of
 from descent.runs.train import train
 
 
@@ -109,3 +109,10 @@ def test_descents_are_read_from_the_record(composed: Composed) -> None:
     assert plane.losses_of == "loss over 600 training examples"
     assert {*plane.loss} == {"step", "train", "test"}
     assert {*plane.accuracy} == {"train", "test"}
+
+
+def test_the_name_of_a_column_is_a_text_in_the_player(tmp_path: Path) -> None:
+    record = ended_record(tmp_path / "run")
+    path = record.files / EVALUATIONS
+    path.write_text(path.read_text().replace("loss/test", '"loss/""><b>his"'))
+    assert "<b>" not in player_of(record)
