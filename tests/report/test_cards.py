@@ -51,3 +51,11 @@ def test_cards_keep_the_order_of_the_runs(composed: Composed) -> None:
         draw(run.folder)
     assert [card.name for card in cards(runs, {})] == ["b", "a"]
     assert cards([], {}) == []
+
+
+def test_a_command_runs_nothing_else(composed: Composed) -> None:
+    overrides = ("experiment=noisy_polynomial", "trainer.max_steps=2", "name=$(ls);ls")
+    result = train(composed("experiment=noisy_polynomial", "trainer.max_steps=2"), RunRequest(overrides))
+    draw(result.folder)
+    (card,) = cards([RunRecord(result.folder)], {})
+    assert card.command == "descent train experiment=noisy_polynomial trainer.max_steps=2 'name=$(ls);ls'"

@@ -4,11 +4,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from report.parsed import Parsed
 
 from descent.articles.published_value import PublishedValue, not_compared
-from descent.report.page import Card, Picture, Section, SectionTable, write_page
+from descent.report.page import Card, Picture, Section, SectionTable, embed_image, write_page
 
 FIGURES = [
     PublishedValue("004", "gradient at (3, 4)", "6, 8", "6, 8", "0", "reproduced"),
@@ -153,3 +153,10 @@ def test_a_page_may_have_only_figures(tmp_path: Path) -> None:
     write_page(tmp_path / "index.html", [], FIGURES, [], [])
     assert "Experiments behind them: 0," in Parsed(tmp_path / "index.html").text
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_a_picture_is_a_png_and_is_read_as_no_program(tmp_path: Path) -> None:
+    for kind in ("EPS", "GIF"):  # an EPS file is a program, which Pillow has Ghostscript run
+        Image.new("RGB", (2, 2)).save(tmp_path / "descent.png", format=kind)
+        with pytest.raises(UnidentifiedImageError):
+            embed_image(tmp_path / "descent.png")

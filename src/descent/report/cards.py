@@ -1,5 +1,6 @@
 """Makes the cards of the report from run records."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 import yaml
@@ -62,5 +63,6 @@ def _alt(record: RunRecord, ending: Termination) -> str:
 
 
 def _command(overrides: str) -> str:
-    """The command that repeats a run, without its folder."""
-    return " ".join(["descent train", *(word for word in overrides.split() if not word.startswith("run_dir="))])
+    """The command that repeats a run, without its folder, as a shell takes it that runs nothing else."""
+    words = (word for word in overrides.split() if not word.startswith("run_dir="))
+    return shlex.join(["descent", "train", *words])

@@ -107,7 +107,7 @@ ARTICLES = {
 
 @dataclass(frozen=True)
 class EmbeddedImage:
-    """An image as a data URI, with its size in pixels, for which the page reserves space."""
+    """A PNG picture as a data URI, with its size in pixels, for which the page reserves space."""
 
     uri: str
     width: int
@@ -115,11 +115,10 @@ class EmbeddedImage:
 
 
 def embed_image(file: Path | bytes) -> EmbeddedImage:
-    """Read an image, from a path or from the bytes of a file, into a data URI."""
+    """Read a PNG picture, from a path or from the bytes of a file, into a data URI."""
     data = file if isinstance(file, bytes) else file.read_bytes()
-    with Image.open(io.BytesIO(data)) as image:
-        mime_type = Image.MIME[image.format or ""]
-        return EmbeddedImage(f"data:{mime_type};base64,{b64encode(data).decode()}", *image.size)
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        return EmbeddedImage(f"data:image/png;base64,{b64encode(data).decode()}", *image.size)
 
 
 def write_page(
