@@ -30,6 +30,15 @@ def test_an_experiment_is_created_once_with_its_artifacts_beside_the_store(uri: 
     assert location == (tmp_path / "mlartifacts" / "surface-x-squared").as_uri()
 
 
+@pytest.mark.parametrize("name", [".", "..", "../../away", "...."])
+def test_artifacts_are_beside_the_store_whatever_the_name_of_their_experiment(
+    uri: str, tmp_path: Path, name: str
+) -> None:
+    client = connect(uri)
+    location = client.get_experiment(experiment_id(client, name)).artifact_location
+    assert Path(location.removeprefix("file://")).resolve().parent == tmp_path / "mlartifacts"
+
+
 def test_a_deleted_experiment_is_an_error(uri: str) -> None:
     client = connect(uri)
     client.delete_experiment(experiment_id(client, "gone"))

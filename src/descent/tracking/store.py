@@ -109,7 +109,7 @@ def _schema_lock(path: Path) -> Iterator[None]:
 def _artifact_location(uri: str, experiment: str) -> str | None:
     """The folder of an experiment's artifacts beside a SQLite store; None for any other store, which has a default."""
     path = sqlite_path(uri)
-    return (path.parent / "mlartifacts" / re.sub(r"[^\w.-]+", "-", experiment)).as_uri() if path else None
+    return (path.parent / "mlartifacts" / re.sub(r"^\.+|[^\w.-]+", "-", experiment)).as_uri() if path else None
 
 
 def _reason(error: BaseException) -> str:
