@@ -7,7 +7,7 @@ import sys
 from types import ModuleType
 
 from descent import commands
-from descent.errors import Terminated, UserError, terminate
+from descent.errors import Terminated, UserError, printable, terminate
 from descent.project import find_project
 
 INTERRUPTED = 130
@@ -46,7 +46,7 @@ def main() -> None:
             try:
                 _module(command).main(arguments)
             except UserError as error:
-                sys.exit(f"descent {command}: {error}")
+                sys.exit(f"descent {command}: {printable(str(error))}")
             except Terminated as error:
                 print(f"descent {command}: {error}", file=sys.stderr)
                 sys.exit(error.exit_code)

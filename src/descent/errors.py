@@ -40,6 +40,11 @@ def user_errors(failure: str) -> Iterator[None]:
         raise UserError(f"{failure}: {reason}") from error
 
 
+def printable(text: str) -> str:
+    r"""A text in one line: control characters, which a terminal would obey, are shown as `\n` or `\x1b`."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def suggestion(word: str, choices: Iterable[str], prefix: str = "") -> str:
     """The end of a message about a word that is none of the choices: the nearest choice, or all if none is near.
 

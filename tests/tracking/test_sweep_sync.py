@@ -157,6 +157,14 @@ def test_the_table_of_a_sweep_is_in_the_format_that_mlflow_shows(
     assert json.loads(listed) == [{"path": "runs.json", "type": "table"}]
 
 
+def test_the_description_of_a_sweep_shows_names_as_they_are(uri: str, tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path)
+    sweep.write_state(SweepState("FINISHED", conclusions=["best: [a](https://b.example)\n<img src=c> x_1*2 `d` \\[e"]))
+    tags = connect(uri).get_run(sync_sweep(sweep.folder, uri).run_id).data.tags
+    note, _, _ = tags["mlflow.note.content"].partition("\n\n")
+    assert note == r"best: \[a\](https://b.example)\\n&lt;img src=c> x\_1\*2 \`d\` \\\[e"
+
+
 def test_the_conclusions_of_a_sweep_are_its_description_and_its_groups_a_table(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path)
     for name in (RUNS, GROUPS):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from descent.api.run import Run
+from descent.errors import printable
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -104,7 +105,7 @@ class ComparedRuns:
     def __repr__(self) -> str:
         failed = f", {len(self.failed)} failed" if self.failed else ""
         where = os.path.relpath(self.folder)
-        return f"<ComparedRuns {self.name}: {len(self.runs)} runs{failed}{self._best_line()}  {where}>"
+        return printable(f"<ComparedRuns {self.name}: {len(self.runs)} runs{failed}{self._best_line()}  {where}>")
 
     def _repr_html_(self) -> str:
         from descent.api.html import picture

@@ -5,6 +5,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from descent.errors import printable
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -108,6 +110,8 @@ class Run:
         gives the loss on a minibatch; a network is its `network`. If the code here is not the code that the run was
         trained with, a warning says what differs.
 
+        This alone runs what a record names, so that it is for runs that you trust.
+
         Returns:
             The module, on the CPU.
 
@@ -136,7 +140,7 @@ class Run:
 
     def __repr__(self) -> str:
         name, result, values, where = self._summary()
-        return f"<Run {name}: {result}  {values}  {where}>"
+        return printable(f"<Run {name}: {result}  {values}  {where}>")
 
     def _repr_html_(self) -> str:
         from descent.api.html import player_frame

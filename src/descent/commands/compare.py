@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Sequence
 
+from descent.errors import printable
 from descent.tracking.store import DEFAULT_URI
 
 
@@ -31,7 +32,7 @@ def main(words: Sequence[str]) -> None:
     record, comparison = compare_selected(runs, arguments.target)
     where = os.path.relpath(record.folder)
     results = ", ".join(f"{count} {result}" for result, count in sorted(comparison.results.items()))
-    print(f"{record.header.name}: {len(runs)} runs: {results}")
+    print(printable(f"{record.header.name}: {len(runs)} runs: {results}"))
     print(*comparison.conclusions, sep="\n", end="\n" if comparison.conclusions else "")
     print(f"tables {where}/views/*.csv  pictures {where}/views/*.png")
     print(f"MLflow run {sync_sweep(record.folder, arguments.uri).run_id}")

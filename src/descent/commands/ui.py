@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from descent.errors import printable
 from descent.tracking.store import DEFAULT_URI, as_user_errors, connect, resolve_uri
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def main(words: Sequence[str]) -> None:
         links = pages(client)
     width = max(len(name) for name, _ in links)
     for name, page in links:
-        print(f"{name:<{width}}  {server}/{page}")
+        print(printable(f"{name:<{width}}  {server}/{page}"))
     sys.stdout.flush()
     if not is_served:
         serve = [

@@ -13,6 +13,7 @@ from descent.comparisons.grouping import EndedRun, ended_runs, group_runs, runs_
 from descent.comparisons.ranking import SELECTED_ON_TEST, conclusions, rank_groups
 from descent.comparisons.table import group_rows, table_rows, write_csv
 from descent.comparisons.targets import STEPS, reached_conclusion, target_conclusions
+from descent.errors import printable
 from descent.records.criterion import TRAIN_LOSS, Criterion, Target
 from descent.records.run import BEST
 from descent.records.sweep import GROUPS, RUNS, SENSITIVITY, Status, SweepRecord, SweepState
@@ -80,7 +81,7 @@ def compare_runs(
     """
     if not runs:
         return Comparison(Counter(), objective.metric)
-    grouped = group_runs(runs)
+    title, grouped = printable(title), group_runs(runs)
     ended = grouped.without_stopped()
     # Losses of different problems can't be compared.
     are_comparable = len({run.problem for run in runs}) == 1 and len(ended.groups) > 0

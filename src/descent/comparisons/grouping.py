@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from descent.comparisons.differences import RATE, SEED, differing_params
+from descent.errors import printable
 from descent.records.criterion import STEPS_TO_TARGET, Criterion, Target
 from descent.records.outcomes import Outcome
 from descent.records.run import EVALUATIONS, Result, RunRecord
@@ -87,7 +88,8 @@ def ended_runs(records: Sequence[RunRecord], target: Target | None = None) -> li
         metrics = record.metrics()
         if target is not None:
             metrics |= _to_target(record, target, metrics)
-        described = header.id, header.name, header.problem, header.params | code
+        params = {printable(name): printable(value) for name, value in (header.params | code).items()}
+        described = header.id, printable(header.name), printable(header.problem), params
         runs.append(EndedRun(*described, ending.result, ending.step, metrics, record))
     return runs
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from descent.errors import UserError
+from descent.errors import UserError, printable
 from descent.records.run import EVALUATIONS, STEPS, Landscape, RunRecord
 from descent.render.animation import frame_indices
 from descent.render.curve import CurveDescent, LossCurve, curve_pictures
@@ -69,7 +69,7 @@ def title_of(record: RunRecord) -> str:
     params, ending = record.header.params, record.ending()
     assert ending is not None
     rate = f", lr {float(params['optimizer.lr']):g}" if "optimizer.lr" in params else ""
-    return f"{params.get('name', record.header.name)}: {ending.result} after {ending.step:,} steps{rate}"
+    return printable(f"{params.get('name', record.header.name)}: {ending.result} after {ending.step:,} steps{rate}")
 
 
 def has_diverged(record: RunRecord) -> bool:

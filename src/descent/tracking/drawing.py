@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-from descent.errors import UserError
+from descent.errors import UserError, printable
 from descent.records.folder import RECORD
 from descent.records.run import RESULT
 from descent.records.sweep import SWEEP
@@ -62,7 +62,7 @@ def error_of(task: Callable[[], object], folder: Path) -> str | None:
     try:
         task()
     except UserError as error:
-        return str(error)
+        return printable(str(error))
     except Exception as error:  # for example, if the record was moved meanwhile; the next line has its new folder
         return f"{folder}: {type(error).__name__}: {' '.join(str(error).split())}"
     return None

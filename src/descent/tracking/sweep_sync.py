@@ -2,11 +2,13 @@
 
 import csv
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from descent.errors import printable
 from descent.records.criterion import TRAIN_LOSS, Criterion
 from descent.records.folder import RECORD
 from descent.records.locks import file_lock, is_locked
@@ -142,10 +144,15 @@ def _close(
     _log_tables(client, run_id, [sweep.views / name for name in (RUNS, GROUPS, SENSITIVITY, RANKS)])
     log_views(client, run, sweep.views)
     links = [_save_view(client, run, sweep, state, children)] if children else _sweeps_below(client, run_id)
-    if note := "\n\n".join([*state.conclusions, *links]):
+    if note := "\n\n".join([*map(_plain, state.conclusions), *links]):
         client.set_tag(run_id, MLFLOW_RUN_NOTE, note)
     client.set_tag(run_id, RESULT_TAG, state.status.lower())
     client.set_terminated(run_id, state.status, state.when)
+
+
+def _plain(text: str) -> str:
+    """A text as Markdown that shows it as it is: names and values are whatever the runs' have, links included."""
+    return re.sub(r"([\\`*_\[\]])", r"\\\1", printable(text)).replace("<", "&lt;")
 
 
 def _sweeps_below(client: "MlflowClient", run_id: str) -> list[str]:
@@ -157,7 +164,8 @@ def _sweeps_below(client: "MlflowClient", run_id: str) -> list[str]:
         experiments, f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'", order_by=["attributes.start_time ASC"]
     )
     return [
-        f"[{sweep.info.run_name}](#/experiments/{sweep.info.experiment_id}/runs/{sweep.info.run_id})" for sweep in below
+        f"[{_plain(sweep.info.run_name)}](#/experiments/{sweep.info.experiment_id}/runs/{sweep.info.run_id})"
+        for sweep in below
     ]
 
 
