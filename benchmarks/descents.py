@@ -14,7 +14,8 @@ from descent.core.build import assemble
 from descent.core.config import TrainConfig
 from descent.project import project_root
 from descent.records.folder import now
-from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
+from descent.records.header import Header
+from descent.records.run import EVALUATIONS, STEPS, RunRecord
 from descent.runs.composition import typed
 from descent.runs.tracked_run import TrackedRun
 from descent.runs.train import train_runs

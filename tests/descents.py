@@ -28,8 +28,9 @@ from descent.core.training.loop import fit
 from descent.core.training.plan import Plan, plan
 from descent.core.training.resumption import restore
 from descent.core.training.training_run import RunComponents, TrainingRun
+from descent.records.header import Header
 from descent.records.listener import NullListener, RecordListener
-from descent.records.run import EVALUATIONS, STEPS, Header, Landscape, RunRecord
+from descent.records.run import EVALUATIONS, STEPS, Landscape, RunRecord
 from descent.runs.identity import RunResult
 from descent.runs.tracked_run import TrackedRun, tracked_run
 from descent.runs.train import train_batch, train_runs

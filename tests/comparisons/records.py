@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tracking.runs import start
 
-from descent.records.run import EVALUATIONS, STEPS, Result, RunRecord
+from descent.records.header import Result
+from descent.records.run import EVALUATIONS, STEPS, RunRecord
 
 
 def ended_run(

@@ -7,7 +7,7 @@ import pytest
 from descent.comparisons.advantages import ALL, Speedup, advantage_conclusions, advantages, speedup
 from descent.comparisons.benchmarks import SolvedProblem, benchmark_conclusions, rank_rows, solved_problem
 from descent.comparisons.grouping import EndedRun
-from descent.records.run import Result
+from descent.records.header import Result
 
 
 def run(

@@ -13,7 +13,8 @@ from descent.comparisons.comparison import compare_runs
 from descent.comparisons.grouping import GroupedRuns, ended_runs, group_runs
 from descent.comparisons.pictures import comparison_pictures
 from descent.records.criterion import Criterion, Direction, Target
-from descent.records.run import Result, RunRecord
+from descent.records.header import Result
+from descent.records.run import RunRecord
 from descent.records.sweep import SweepState
 from descent.render import stamp
 from descent.runs.identity import RunRequest

@@ -7,7 +7,7 @@ from tracking.runs import evaluate, start
 
 from descent.comparisons.grouping import GroupedRuns, ended_runs, group_runs, run_label
 from descent.records.criterion import Criterion
-from descent.records.run import Result
+from descent.records.header import Result
 
 METRICS = {"loss/train": 0.5, "accuracy/test": 0.9}
 

@@ -11,7 +11,7 @@ from descent.comparisons.grouping import ended_runs, group_runs
 from descent.comparisons.pictures import comparison_pictures
 from descent.comparisons.statistics import interval
 from descent.records.criterion import Criterion
-from descent.records.run import Result
+from descent.records.header import Result
 
 RATES, STEPS = ("0.1", "0.01"), (0, 5, 10)
 ACCURACY = Criterion("accuracy/validation", "maximize")

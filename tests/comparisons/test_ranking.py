@@ -9,7 +9,8 @@ from benchmarks.simulations import claimed_of_equal, found
 from descent.comparisons.grouping import ended_runs, group_runs
 from descent.comparisons.ranking import RankedGroup, conclusions, rank_groups
 from descent.records.criterion import Criterion, Direction
-from descent.records.run import Result, RunRecord
+from descent.records.header import Result
+from descent.records.run import RunRecord
 
 METRIC = "loss/train"
 

@@ -18,7 +18,7 @@ from tracking.runs import rows
 import descent
 from descent.articles.summary import Summary
 from descent.articles.table import write_table
-from descent.records.folder import read_arrays
+from descent.records.files import read_arrays
 from descent.report import sections
 
 pytestmark = pytest.mark.services

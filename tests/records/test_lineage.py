@@ -10,8 +10,8 @@ from conftest import Composed
 
 import descent
 from descent.records import lineage
+from descent.records.header import Input
 from descent.records.lineage import dvc_tags, flattened, git_tags, hashed_inputs, run_key
-from descent.records.run import Input
 
 CANNOT_CHANGE_A_RESULT = {
     "description",  # describes the run

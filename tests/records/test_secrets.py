@@ -16,6 +16,7 @@ SECRET = "s3cr%20t!"
             f"postgresql://host/db?user=u&password={SECRET}&sslmode=on",
             "postgresql://host/db?user=u&password=&sslmode=on",
         ),
+        (rf"tracking.uri=http\://ann\:{SECRET}@host lr=0.1", r"tracking.uri=http\://ann@host lr=0.1"),
         (f"https://a:{SECRET}@x and https://b:{SECRET}@y", "https://a@x and https://b@y"),
         ("sqlite:////home/user/mlflow.db", "sqlite:////home/user/mlflow.db"),
         ("http://127.0.0.1:5000/a?b=c", "http://127.0.0.1:5000/a?b=c"),

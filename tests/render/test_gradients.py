@@ -7,7 +7,8 @@ from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 from PIL import Image
 
-from descent.records.folder import RECORD, VIEWS, write_arrays
+from descent.records.files import write_arrays
+from descent.records.folder import RECORD, VIEWS
 from descent.render.gradients import GRADIENTS, PICTURE, Gradients, draw_gradients, gradients_picture
 from descent.render.style import BLUE, RED
 from descent.render.trail import Array

@@ -14,8 +14,9 @@ from waiting import eventually
 from descent.core.build import data_of
 from descent.core.config import TrainConfig
 from descent.errors import UserError
+from descent.records.header import Header
 from descent.records.lineage import flattened, run_key
-from descent.records.run import EVALUATIONS, STEPS, Header, RunRecord
+from descent.records.run import EVALUATIONS, STEPS, RunRecord
 from descent.render.run_views import draw
 from descent.runs.identity import RunRequest
 from descent.runs.tracked_run import tracked_run

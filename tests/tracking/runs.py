@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from descent.records.run import EVALUATIONS, STEPS, Header, Input, Landscape, RunRecord
+from descent.records.header import Header, Input
+from descent.records.run import EVALUATIONS, STEPS, Landscape, RunRecord
 
 CREATED = 1_700_000_000_000
 RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")

@@ -101,6 +101,7 @@ def test_the_status_of_a_failed_sweep_is_replaced_by_a_later_one(uri: str, tmp_p
 
 def test_a_sweep_that_no_process_runs_is_killed(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, "a", status="RUNNING")
+    sync(tmp_path / "a", uri)
     with folder_lock(sweep.folder, "", wait=False):
         sync_sweep(sweep.folder, uri)
         assert rows(uri, "select status from runs") == [("RUNNING",)]

@@ -13,8 +13,9 @@ from typing import Self
 from descent.comparisons.differences import RATE, SEED, differing_params
 from descent.errors import printable
 from descent.records.criterion import STEPS_TO_TARGET, Criterion, Target
+from descent.records.header import Result
 from descent.records.outcomes import Outcome
-from descent.records.run import EVALUATIONS, Result, RunRecord
+from descent.records.run import EVALUATIONS, RunRecord
 
 CODE = "code."
 """What the names of modules and packages begin with, as parameters."""

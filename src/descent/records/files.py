@@ -27,7 +27,8 @@ def write_atomically(path: Path, content: "str | bytes | memoryview", previous: 
             one yet.
     """
     aside = path.with_name(path.name + ASIDE)
-    with aside.open("wb") as file:
+    aside.unlink(missing_ok=True)  # one that a killed process left, or a stranger's link
+    with aside.open("xb") as file:
         file.write(redacted(content).encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())

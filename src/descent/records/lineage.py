@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from descent.records.run import Input
+from descent.records.header import Input
 
 DESCRIPTIVE = ("description", "article", "data.classes", "data.features", "optimizer.sharing", "optimizer.rates")
 """Keys of a configuration that only describe it."""

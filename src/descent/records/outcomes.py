@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from descent.records.run import Result
+from descent.records.header import Result
 
 RESULT, STEPS = "result", "steps"
 """The columns between the parameters and the metrics."""

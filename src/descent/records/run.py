@@ -23,13 +23,15 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
+from zipfile import BadZipFile
 
 from descent.records.files import ASIDE, flush_folder, read_arrays, write_arrays, write_atomically
-from descent.records.folder import FORMAT, RECORD, VIEWS, folders_with, now, read_header
+from descent.records.folder import RECORD, VIEWS, folders_with, now, read_header
+from descent.records.header import Header, Input, Result, Termination
 from descent.records.tables import Extent, GrowingFile, Position, Table, TableFile, damaged, extent_of
 
 if TYPE_CHECKING:
@@ -66,69 +68,6 @@ def coordinates(count: int) -> list[str]:
 
 Landscape = dict[str, "NDArray[Any]"]
 """The arrays of landscape.npz, by name; which ones depends on `kind` (`descent.core.training.landscape`)."""
-Result = Literal["converged", "finished", "diverged", "stopped"]
-"""How a run ended; it was stopped where others of its sweep were better on their way (`halving`)."""
-
-
-@dataclass(frozen=True)
-class Input:
-    """A data file of a run: its name, its path in the project, or an absolute one, and its MD5, DVC's hash of it.
-
-    The path is empty for the MD5 of the examples themselves, where files do not tell whether they have changed.
-    """
-
-    name: str
-    path: str
-    digest: str
-
-
-@dataclass(frozen=True)
-class Header:
-    """The identity of a run.
-
-    Args:
-        id: unique among all runs.
-        key: equal for runs that compute the same (`descent.records.lineage.run_key`).
-        name: of the experiment.
-        problem: the name of the problem, and of the MLflow experiment.
-        created: milliseconds since the epoch.
-        params: the resolved configuration, flat.
-        tags: the lineage and other descriptions.
-        inputs: the data files.
-        rows: the number of rows that each table will have if the run takes all of its steps.
-        code: the versions of the packages and the SHA-256 of the user's modules that it runs
-            (`descent.records.code`).
-        format: the version of the record.
-    """
-
-    id: str
-    key: str
-    name: str
-    problem: str
-    created: int
-    params: dict[str, str]
-    tags: dict[str, str]
-    inputs: list[Input]
-    rows: dict[str, int]
-    code: dict[str, str] = field(default_factory=dict)
-    format: int = FORMAT
-
-
-@dataclass(frozen=True)
-class Termination:
-    """The end of a run.
-
-    Args:
-        result: how it ended.
-        step: the number of steps that it took.
-        ended: the time in milliseconds since the epoch.
-        sha256: the digests of the record's other files, by their names.
-    """
-
-    result: Result
-    step: int
-    ended: int
-    sha256: dict[str, str] = field(default_factory=dict)
 
 
 class RunRecord:
@@ -144,8 +83,11 @@ class RunRecord:
         """Open an existing record; raise FileNotFoundError if there is none, UserError if its format is another."""
         self.folder, self.files, self.views = folder, folder / RECORD, folder / VIEWS
         header = read_header(folder, HEADER)
-        header["inputs"] = [Input(**source) for source in header["inputs"]]
-        self.header = Header(**header)
+        try:
+            header["inputs"] = [Input(**source) for source in header["inputs"]]
+            self.header = Header(**header)
+        except (TypeError, KeyError) as error:
+            raise damaged(self.files / HEADER) from error
         self._growing: dict[str, GrowingFile] = {}
         self._keeps_open = False
 
@@ -262,11 +204,14 @@ class RunRecord:
     def ending(self) -> Termination | None:
         """How the run ended; None if it has not."""
         try:
-            return Termination(**json.loads((self.files / RESULT).read_text(encoding="utf-8")))
+            termination = Termination(**json.loads((self.files / RESULT).read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError) as error:
             raise damaged(self.files / RESULT) from error
+        if termination.result not in get_args(Result):
+            raise damaged(self.files / RESULT)
+        return termination
 
     def failed(self) -> bool:
         """Whether an error stopped the run, and it has not been resumed."""
@@ -274,7 +219,10 @@ class RunRecord:
 
     def metrics(self) -> dict[str, float]:
         """The final metrics of an ended run."""
-        metrics: dict[str, float] = json.loads(self.content(METRICS))
+        try:
+            metrics: dict[str, float] = json.loads(self.content(METRICS))
+        except ValueError as error:
+            raise damaged(self.files / METRICS) from error
         return metrics
 
     def content(self, name: str) -> bytes:
@@ -308,7 +256,10 @@ class RunRecord:
 
     def landscape(self) -> Landscape:
         """The loss around the path of an ended run."""
-        return read_arrays(io.BytesIO(self.content(LANDSCAPE)))
+        try:
+            return read_arrays(io.BytesIO(self.content(LANDSCAPE)))
+        except (ValueError, BadZipFile) as error:
+            raise damaged(self.files / LANDSCAPE) from error
 
     def path(self) -> "NDArray[np.float64]":
         """The positions of a problem whose every step's is recorded, (steps + 1, components), from the start."""

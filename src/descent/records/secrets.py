@@ -2,8 +2,8 @@
 
 import re
 
-IN_ADDRESS = re.compile(r"(?<=://)([^/?#\s:@'\"]*):[^\s'\"]*@")
-"""The user and the password of an address, which ends at a space or a quotation mark."""
+IN_ADDRESS = re.compile(r"(//[^/?#\s:@'\"\\]*)\\?:[^\s'\"]*@")
+"""An address up to its user, and the password, which ends at a space or a quotation mark; Hydra escapes colons."""
 IN_QUERY = re.compile(r"([?&](?:password|passwd|token|sslpassword)=)[^&\s'\"]*", re.IGNORECASE)
 
 

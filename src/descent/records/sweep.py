@@ -27,6 +27,7 @@ from descent.records.folder import FORMAT, RECORD, VIEWS, folders_with, now, rea
 from descent.records.lineage import NO_EFFECT, without
 from descent.records.outcomes import Outcome, outcomes_csv, read_outcomes
 from descent.records.run import CONFIG, HEADER, RunRecord
+from descent.records.tables import damaged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -164,7 +165,10 @@ class SweepRecord:
 
     def _config(self) -> dict[str, Any]:
         """What its jobs have in common."""
-        return yaml.safe_load((self.files / CONFIG).read_text(encoding="utf-8")) or {}
+        try:
+            return yaml.safe_load((self.files / CONFIG).read_text(encoding="utf-8")) or {}
+        except yaml.YAMLError as error:
+            raise damaged(self.files / CONFIG) from error
 
     def write_job(self, job: JobState) -> None:
         """Write the state of a job, in place of its earlier one; overrides without effect make no other job."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 from descent.errors import UserError
-from descent.records.run import CONFIG, RunRecord, Termination
+from descent.records.header import Termination
+from descent.records.run import CONFIG, RunRecord
 from descent.render.run_views import PLAYER, STILL
 from descent.report.page import Card
 

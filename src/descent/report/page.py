@@ -13,7 +13,7 @@ from PIL import Image
 
 from descent.articles.published_value import PublishedValue
 from descent.records.files import write_atomically
-from descent.records.run import Result
+from descent.records.header import Result
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -23,7 +23,8 @@ from descent.core.training.training_run import RunComponents, TrainingRun, place
 from descent.errors import UserError, suggestion, user_errors
 from descent.records.code import code_of
 from descent.records.folder import now
-from descent.records.run import CHECKPOINT, EVALUATIONS, STEPS, Header, RunRecord
+from descent.records.header import Header
+from descent.records.run import CHECKPOINT, EVALUATIONS, STEPS, RunRecord
 from descent.render.run_views import player_of
 
 PLAN = Plan(1, (0, 1), (0, 1))

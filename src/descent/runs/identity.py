@@ -13,8 +13,9 @@ from descent.errors import UserError
 from descent.project import project_root
 from descent.records.code import code_of
 from descent.records.folder import RECORD, VIEWS, refuse_first_version
+from descent.records.header import Header, Result
 from descent.records.lineage import DESCRIPTIVE, effective_params, flattened, hashed_inputs, run_key, without
-from descent.records.run import HEADER, RESULT, Header, Result, RunRecord
+from descent.records.run import HEADER, RESULT, RunRecord
 from descent.runs.trial import may_be_pruned
 
 LEFT_BY_DVC = {VIEWS, ".gitignore"}

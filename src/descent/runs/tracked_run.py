@@ -21,10 +21,11 @@ from descent.records.code import code_of, own_modules
 from descent.records.criterion import STEPS_TO_TARGET, TRAIN_LOSS, Criterion
 from descent.records.files import flush_folder
 from descent.records.folder import RECORD, VIEWS, now
+from descent.records.header import Header, Result
 from descent.records.lineage import dvc_tags, git_tags, hashed_examples, hashed_inputs, run_key
 from descent.records.listener import NullListener, RecordListener
 from descent.records.locks import folder_lock
-from descent.records.run import BEST, EVALUATIONS, HEADER, STEPS, SWEEP_OF, Header, Result, RunRecord
+from descent.records.run import BEST, EVALUATIONS, HEADER, STEPS, SWEEP_OF, RunRecord
 from descent.records.tables import Table
 from descent.runs.dry_run import dry_run
 from descent.runs.identity import RunRequest, RunResult, finished, folder_of, params_of, result_of_record

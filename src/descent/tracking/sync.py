@@ -7,20 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from descent.errors import UserError
 from descent.records.folder import VIEWS
+from descent.records.header import Termination
 from descent.records.locks import file_lock, is_locked
-from descent.records.run import (
-    COMMITTED,
-    EVALUATIONS,
-    FAULT,
-    HEADER,
-    RESULT,
-    STEPS,
-    SWEEP_OF,
-    TEMPORARY,
-    RunRecord,
-    Termination,
-)
+from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, RESULT, STEPS, SWEEP_OF, TEMPORARY, RunRecord
 from descent.records.tables import Table
 from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.thinning import rows_to_log
@@ -225,8 +216,15 @@ def _evaluated(table: Table, step: int) -> set[str]:
 
 
 def artifact_files(folder: Path) -> list[Path]:
-    """The files below a folder that are artifacts, sorted; none that its run removes."""
+    """The files below a folder that are artifacts, sorted; none that its run removes.
+
+    Raises:
+        UserError: for a link to a file elsewhere, which a stranger may have made.
+    """
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in NOT_ARTIFACTS]
+    for path in paths:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"{path} is a link to a file elsewhere, which is not uploaded; put a copy of it there")
     return [path for path in paths if path.name not in TEMPORARY]
 
 
@@ -282,7 +280,7 @@ def _log_image(client: "MlflowClient", run_id: str, picture: Path) -> None:
     """Log a picture as an image of its own name."""
     from PIL import Image
 
-    with Image.open(picture) as image:
+    with Image.open(picture, formats=["PNG"]) as image:  # for an EPS file, Pillow would start Ghostscript
         client.log_image(run_id, image, key=picture.stem, step=0)
 
 

@@ -117,7 +117,7 @@ class Checkpoint:
         try:
             saved = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         except UnpicklingError as error:
-            foreign = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+            foreign = re.search(r"(?:Unsupported global: |unsupported )GLOBAL (\S+)", str(error))
             if foreign is None:
                 raise
             raise TypeError(f"it holds a {foreign[1]}, and a checkpoint only holds plain values and tensors") from error

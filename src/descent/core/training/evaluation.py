@@ -8,7 +8,8 @@ from torch.nn.utils import get_total_norm
 
 from descent.core.data.examples import Data, Examples
 from descent.core.problems.problem import Problem
-from descent.records.run import Result, coordinates
+from descent.records.header import Result
+from descent.records.run import coordinates
 
 SLICE = 1_000
 """Examples evaluated at once; the same for every run, since sums depend on it in the last bits."""
