@@ -13,7 +13,7 @@ from descent.records.sweep import GROUPS, RUNS, JobState, Status, SweepHeader, S
 from descent.tracking.saved_view import VIEW_TAG, saved_views, view_address
 from descent.tracking.store import connect
 from descent.tracking.sweep_sync import STATE_TAG, sync_record, sync_sweep
-from descent.tracking.sync import SyncResult
+from descent.tracking.sync import SyncResult, sync
 from descent.tracking.sync_worker import process_records
 
 PARENTS = (
@@ -102,11 +102,12 @@ def test_the_status_of_a_failed_sweep_is_replaced_by_a_later_one(uri: str, tmp_p
 def test_a_sweep_that_no_process_runs_is_killed(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path, "a", status="RUNNING")
     sync(tmp_path / "a", uri)
+    status = "select status from runs where name = 'a sweep'"
     with folder_lock(sweep.folder, "", wait=False):
         sync_sweep(sweep.folder, uri)
-        assert rows(uri, "select status from runs") == [("RUNNING",)]
+        assert rows(uri, status) == [("RUNNING",)]
     assert [sync_sweep(sweep.folder, uri).change for _ in range(2)] == ["updated", "unchanged"]
-    assert rows(uri, "select status from runs") == [("KILLED",)]
+    assert rows(uri, status) == [("KILLED",)]
 
 
 def test_sweeps_are_found_by_their_records(tmp_path: Path) -> None:

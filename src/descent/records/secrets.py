@@ -2,7 +2,7 @@
 
 import re
 
-IN_ADDRESS = re.compile(r"(//[^/?#\s:@'\"\\]*)\\?:[^\s'\"]*@")
+IN_ADDRESS = re.compile(r"(//[^/?#\s:@'\"\\]*)\\?:([^\s'\"]*)@")
 """An address up to its user, and the password, which ends at a space or a quotation mark; Hydra escapes colons."""
 IN_QUERY = re.compile(r"([?&](?:password|passwd|token|sslpassword)=)[^&\s'\"]*", re.IGNORECASE)
 

@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from descent.errors import UserError, suggestion
 from descent.project import PACKAGE_CONF, project_root
 from descent.runs.hydra_errors import as_user_errors, one_line
-from descent.runs.overrides import first_job, parsed
+from descent.runs.overrides import first_job, parsed, without_passwords
 from descent.runs.sweep_loader import SweepLoader
 from descent.schema import Section, check_keys
 
@@ -50,6 +50,7 @@ class CommandLine(Generic[Schema]):
         self.schema = schema
         self.parser = get_args_parser()
         self.options = self.parser.parse_intermixed_args(words)
+        self.options.overrides = without_passwords(self.options.overrides)
         self.config_name = self.options.config_name or config_name
         self.config_path = self.options.config_path or _config_path()
 

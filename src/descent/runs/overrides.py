@@ -1,11 +1,35 @@
 """Overrides of a command line, as Hydra parses them."""
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
+
+from descent.records.secrets import IN_ADDRESS
+
+PASSWORD = "DESCENT_PASSWORD"
+"""The environment variable that holds the password of an address in an override; of a second address, it ends in 2."""
+
+
+def without_passwords(overrides: Sequence[str]) -> list[str]:
+    """The overrides with references to environment variables for the passwords of addresses.
+
+    Hydra writes overrides into files, and errors quote them. The variables are set, and processes inherit them.
+    """
+    names: list[str] = []
+
+    def moved(match: re.Match[str]) -> str:
+        if "${" in match[2]:
+            return match[0]
+        names.append(PASSWORD if not names else f"{PASSWORD}_{len(names) + 1}")
+        os.environ[names[-1]] = match[2]
+        return f"{match[1]}:${{oc.env:{names[-1]}}}@"
+
+    return [IN_ADDRESS.sub(moved, override) for override in overrides]
 
 
 def parsed(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
