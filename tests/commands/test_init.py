@@ -20,9 +20,9 @@ def test_a_project_has_the_starters_files_and_is_a_dvc_repository(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    main(["lessons/valleys"])
-    assert capsys.readouterr().out.endswith("cd lessons/valleys && dvc repro\n")
-    made = tmp_path / "lessons" / "valleys"
+    main(["lessons/my valleys"])
+    assert capsys.readouterr().out.endswith("cd 'lessons/my valleys' && dvc repro\n")
+    made = tmp_path / "lessons" / "my valleys"
     assert files(STARTER).items() <= files(made).items()
     with Repo(str(made)) as repo:
         assert {stage.name for stage in repo.index.stages} == {"train", "optimizers"}

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ def main(words: Sequence[str]) -> None:
     make_project(folder)
     where = os.path.relpath(folder)
     print(f"a project is in {where}; its README.md says what it has")
-    print("dvc repro" if where == "." else f"cd {where} && dvc repro")
+    print("dvc repro" if where == "." else f"cd {shlex.quote(where)} && dvc repro")
 
 
 def make_project(folder: Path) -> None:
