@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import composed_in, make_project
+from tracking.test_sqlite_store import ODD
 
 from descent.articles import article_000, article_001, article_002, article_003, article_004, summarize
 from descent.articles.published_value import PublishedValue, not_compared
@@ -41,7 +42,7 @@ def experiments(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> P
 @pytest.fixture
 def trained(experiments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project, the current folder; what articles' figures and sections come to is said above."""
-    project = shutil.copytree(experiments, tmp_path / "project")
+    project = shutil.copytree(experiments, tmp_path / ODD)  # a report may be in a folder of any name
     monkeypatch.chdir(project)
     for article in (article_000, article_001, article_002, article_003, article_004):
         own = [figure for figure in FIGURES if figure.article == article.ARTICLE]

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from descent.tracking.store import as_user_errors, connect, sqlite_path
+from descent.tracking.sqlite_store import sqlite_path
+from descent.tracking.store import as_user_errors, connect
 from descent.tracking.sync import RECORD_TAG
 
 

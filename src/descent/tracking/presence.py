@@ -8,7 +8,7 @@ from descent.records.folder import RECORD
 from descent.records.run import RESULT, RunRecord
 from descent.records.sweep import SWEEP, SweepRecord
 from descent.render.stamp import is_current, run_stamp
-from descent.tracking.store import sqlite_path
+from descent.tracking.sqlite_store import sqlite_path
 from descent.tracking.sweep_sync import is_logged
 from descent.tracking.sync import RECORD_TAG, new_views
 

@@ -5,21 +5,17 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
-from pathlib import Path
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
 from descent.errors import UserError
-from descent.project import shared_root
 from descent.records.secrets import redacted
+from descent.tracking.sqlite_store import ARTIFACTS, locked_store, sqlite_path, sqlite_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 DEFAULT_URI = "sqlite:///mlflow.db"
-SQLITE = "sqlite:///"
 ENVIRONMENT = {
     # Report an unreachable server within seconds; the next sync tries again.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -34,12 +30,7 @@ ENVIRONMENT = {
 def resolve_uri(uri: str) -> str:
     """The URI with an absolute SQLite path; a relative one is relative to the project's root."""
     path = sqlite_path(uri)
-    return f"{SQLITE}{path}" if path else uri
-
-
-def sqlite_path(uri: str) -> Path | None:
-    """The file of a SQLite store; None for any other store."""
-    return shared_root() / uri.removeprefix(SQLITE) if uri.startswith(SQLITE) else None
+    return sqlite_uri(path) if path else uri
 
 
 @contextmanager
@@ -71,7 +62,7 @@ def connect(uri: str) -> "MlflowClient":
     client_type = client_class()
     uri = resolve_uri(uri)
     path = sqlite_path(uri)
-    with as_user_errors(uri), _schema_lock(path) if path else nullcontext():
+    with as_user_errors(uri), locked_store(path) if path else nullcontext():
         client = client_type(uri)
         client.search_experiments(max_results=1)
         return client
@@ -95,21 +86,10 @@ def experiment_id(client: "MlflowClient", name: str) -> str:
     return str(experiment.experiment_id)
 
 
-@contextmanager
-def _schema_lock(path: Path) -> Iterator[None]:
-    """Let only one process at a time open a SQLite store, since the first one creates the schema."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(path.name + ".lock")):
-        # Fail at once for a file that is not a database, which MLflow would try to open for minutes.
-        with closing(sqlite3.connect(path)) as probe:
-            probe.execute("PRAGMA schema_version")
-        yield
-
-
 def _artifact_location(uri: str, experiment: str) -> str | None:
     """The folder of an experiment's artifacts beside a SQLite store; None for any other store, which has a default."""
     path = sqlite_path(uri)
-    return (path.parent / "mlartifacts" / re.sub(r"^\.+|[^\w.-]+", "-", experiment)).as_uri() if path else None
+    return (path.parent / ARTIFACTS / re.sub(r"^\.+|[^\w.-]+", "-", experiment)).as_uri() if path else None
 
 
 def _reason(error: BaseException) -> str:
