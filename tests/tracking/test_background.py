@@ -1,7 +1,10 @@
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Timer
 from types import SimpleNamespace
@@ -11,6 +14,7 @@ from tracking.runs import ended_record, evaluate, plane, points, runs, start, st
 from tracking.test_sweep_sync import sweep_of
 from waiting import eventually
 
+from descent.records.locks import file_lock
 from descent.records.sweep import SweepState
 from descent.render import run_views
 from descent.tracking.background import BackgroundSync
@@ -132,11 +136,64 @@ def test_a_stopped_process_costs_the_trainer_no_more_than_the_timeout(tmp_path: 
     for _ in range(10_000):  # more than a pipe holds
         background.on_progress(tmp_path / "a")
     background.on_complete(tmp_path / "a")
-    assert background.finish() == ["the sync was not complete after 0.1 s, and continues in the background"]
+    assert background.finish() == ["the sync made no progress for 0.1 s, and continues in the background"]
     assert process.poll() is None
     rescue.cancel()
     process.send_signal(signal.SIGCONT)
     assert process.wait(PATIENCE) == 1  # the store is unreachable
+
+
+BUSY = "import os; os.sched_setaffinity(0, {core}); os.nice(15)\nwhile True: pass"
+
+
+def test_a_process_that_gets_little_of_a_core_is_waited_for(uri: str, tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path, "a", "b")  # whose runs another process draws
+    core = min(os.sched_getaffinity(0))
+    background = BackgroundSync(uri, 100, flush_timeout=5)
+    busy = subprocess.Popen([sys.executable, "-c", BUSY.format(core={core})])
+    try:
+        os.sched_setaffinity(background.start().pid, {core})
+        for folder in (sweep.folder, tmp_path / "a", tmp_path / "b"):
+            background.on_complete(folder)
+        assert background.finish() == []
+    finally:
+        busy.kill()
+        busy.wait()
+    assert runs(uri) == [("a", "FINISHED"), ("a sweep", "FINISHED"), ("b", "FINISHED")]
+
+
+def test_a_process_that_syncs_one_record_after_the_other_is_waited_for(uri: str, tmp_path: Path) -> None:
+    background = BackgroundSync(uri, 100, flush_timeout=6)
+    background.on_complete(ended_record(tmp_path / "first").folder)
+    assert eventually(lambda: runs(uri) == [("first", "FINISHED")], PATIENCE)
+    for number, name in enumerate("abc", 1):
+        lock = ExitStack()
+        lock.enter_context(file_lock(ended_record(tmp_path / name).files / "run.json"))
+        Timer(3 * number, lock.close).start()
+        background.on_complete(tmp_path / name)
+    start = time.monotonic()
+    assert background.finish() == []
+    assert time.monotonic() - start > 6
+    assert runs(uri) == [*((name, "FINISHED") for name in "abc"), ("first", "FINISHED")]
+
+
+def test_a_server_that_does_not_answer_costs_no_more_than_the_timeout(tmp_path: Path) -> None:
+    for name in "abc":
+        ended_record(tmp_path / name)
+        run_views.draw(tmp_path / name)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        background = BackgroundSync(f"http://127.0.0.1:{server.getsockname()[1]}", 100, flush_timeout=3)
+        process = background.start()
+        for name in "abc":
+            background.on_complete(tmp_path / name)
+        server.settimeout(PATIENCE)
+        connection, _ = server.accept()
+        start = time.monotonic()
+        with connection:
+            assert background.finish() == ["the sync made no progress for 3 s, and continues in the background"]
+            assert 2 < time.monotonic() - start < 8
+    process.kill()
+    process.wait()
 
 
 def test_nothing_is_raised_if_the_process_has_died(tmp_path: Path) -> None:

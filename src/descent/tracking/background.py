@@ -13,11 +13,14 @@ from typing import Self
 
 from descent.records.folder import RECORD
 from descent.records.run import RESULT
+from descent.tracking.patience import Patience
 from descent.tracking.presence import is_settled
 from descent.tracking.store import resolve_uri
 
 SYNC_INTERVAL = 20.0
 """Seconds before the first sync, and between two."""
+ENVIRONMENT = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:surrogateescape"}
+"""Makes the process read and write UTF-8 whatever the locale, and understand every path."""
 
 
 class BackgroundSync:
@@ -26,7 +29,7 @@ class BackgroundSync:
     Args:
         uri: the store; None only to draw.
         max_points: the most points of a metric.
-        flush_timeout: seconds to wait in `finish`.
+        flush_timeout: seconds to wait in `finish` while the process makes no progress.
         interval: seconds before the first sync, and between two.
     """
 
@@ -53,8 +56,8 @@ class BackgroundSync:
             for reason in self.finish():
                 print(f"not in MLflow yet: {reason} (the run record is complete)", file=sys.stderr)
         elif self._process is not None:  # it ends with what it was sent
-            self._stdin.close()
-            self._stderr.close()
+            for file in (self._stdin, self._stdout, self._stderr):
+                file.close()
             self._process.returncode = self._process.poll() or 0  # nobody will wait for it
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -63,13 +66,15 @@ class BackgroundSync:
         It takes seconds to import MLflow, while training continues.
         """
         if self._process is None:
-            self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  (a pipe that is not read could fill up)
+            self._stdout = tempfile.TemporaryFile()  # noqa: SIM115  (a pipe that is not read could fill up)
+            self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
             self._process = subprocess.Popen(
                 self._command,
                 bufsize=0,
                 stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
+                stdout=self._stdout,
                 stderr=self._stderr,
+                env=os.environ | ENVIRONMENT,
                 # Ctrl-C in the terminal must reach only the trainer. A session of its own would do as well, but Linux
                 # shares the cores equally between sessions, regardless of their niceness.
                 process_group=0,
@@ -104,23 +109,26 @@ class BackgroundSync:
             return []
         if not self._has_sent:
             self._process.terminate()
-        deadline = time.monotonic() + self._flush_timeout
-        while not self._send_unsent() and time.monotonic() < deadline:
+        patience = Patience(self._flush_timeout, self._process.pid)
+        while not self._send_unsent() and not patience.is_over(self._progress()):
             time.sleep(0.01)
         self._stdin.close()
-        with self._stderr:
-            try:
-                timeout = max(0.0, deadline - time.monotonic())
-                code = self._process.wait(timeout if timeout < math.inf else None)
-            except subprocess.TimeoutExpired:
-                self._draw()
-                return [f"the sync was not complete after {self._flush_timeout:g} s, and continues in the background"]
+        with self._stdout, self._stderr:
+            while (code := self._process.poll()) is None:
+                if patience.is_over(self._progress()):
+                    self._draw()
+                    return [f"the sync made no progress for {self._flush_timeout:g} s, and continues in the background"]
+                time.sleep(0.02)
             self._stderr.seek(0)
             lines = self._stderr.read().decode(errors="replace").splitlines()
         if code == 0 or not self._has_sent:
             return []
         self._draw()
         return lines or [f"the background sync died ({code}); run `descent sync`"]
+
+    def _progress(self) -> int:
+        """A number that grows with every record that the process has synced."""
+        return os.fstat(self._stdout.fileno()).st_size
 
     def _draw(self) -> None:
         """Draw the views that the process has not drawn."""
@@ -140,5 +148,5 @@ class BackgroundSync:
         """Write a folder to the process's stdin; return False if the pipe is full."""
         self._has_sent = True
         with suppress(BrokenPipeError):  # the process has died, and `finish` says why
-            return self._stdin.write(f"{folder.absolute()}\n".encode()) is not None
+            return self._stdin.write(os.fsencode(folder.absolute()) + b"\n") is not None
         return True

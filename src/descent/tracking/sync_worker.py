@@ -3,7 +3,8 @@
 Each line of stdin is the folder of a run or a sweep whose record has changed. The worker draws the views of a run that
 has ended, and then syncs record and views to the store, if one is given. What fails is tried again when the folder is
 received again, and at the end of stdin. Then the worker exits: with 0 if all is done, else with 1 and a line on stderr
-for each record that is not complete in MLflow.
+for each record that is not complete in MLflow. It prints the folder of each record that it has synced, which shows
+whoever waits for it that it makes progress.
 """
 
 import os
@@ -69,7 +70,13 @@ def _drain(queue: Queue) -> list[Path | None]:
 
 
 def _sync(folder: Path, uri: str | None, max_points: int) -> str | None:
-    return None if uri is None else error_of(partial(sync_record, folder, uri, max_points), folder)
+    """Sync a record, and print its folder; return the error, if there was one."""
+    if uri is None:
+        return None
+    error = error_of(partial(sync_record, folder, uri, max_points), folder)
+    if error is None:
+        print(folder, flush=True)
+    return error
 
 
 def main() -> None:
