@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 import sys
@@ -5,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from end_to_end.commands import here
+from permissions import unreadable
 from tracking.runs import ended_record, runs
+from tracking.test_sweep_sync import sweep_of
 
 from descent.commands.sync import main, sync_all
 from descent.errors import UserError
@@ -44,6 +47,41 @@ def test_every_record_under_runs_is_synced(
     with pytest.raises(UserError, match="3 of 3 records are not in MLflow"):
         sync_all([project / "runs" / name for name in ("a", "sweep/b", "c")], uri)
     assert capsys.readouterr().out.count("was deleted") == 3
+
+
+def test_damaged_records_are_reported_and_all_others_are_synced(project: Path, empty_store: Path) -> None:
+    shutil.copy(empty_store, project / "mlflow.db")
+    (project / "runs" / "first_version").mkdir(parents=True)
+    (project / "runs" / "first_version" / "run.json").write_text("{}")
+    for name in ("header", "locked", "no_table", "result", "sound", "z_sound"):
+        ended_record(project / "runs" / name)
+    (project / "runs" / "header" / "record" / "run.json").write_text("{")
+    (project / "runs" / "no_table" / "record" / "steps.csv").unlink()
+    (project / "runs" / "result" / "record" / "result.json").write_bytes(bytes(20))
+    for name in ("a", "b"):
+        sweep_of(project / "sweeps", identity=name)
+    (project / "sweeps" / "a" / "record" / "sweep.json").write_text("[]")
+    with unreadable(project / "runs" / "locked"):
+        done = here("descent", "sync", cwd=project)
+    *lines, total = (line.removeprefix(f"{project}/") for line in done.stdout.splitlines())
+    says = [
+        r"runs/first_version: not synced: .*/runs/first_version was written by the first version of Descent; .*",
+        r"runs/header: not synced: JSONDecodeError: Expecting property name .*",
+        r"runs/locked: not synced: .*[Pp]ermission denied.*",
+        r"runs/no_table: not synced: .*/runs/no_table/record/steps\.csv has no rows; restore it, or .*",
+        r"runs/result: not synced: JSONDecodeError: Expecting value: .*",
+        r"runs/sound: new, run \w+",
+        r"runs/z_sound: new, run \w+",
+        r"sweeps/a: not synced: AttributeError: .*",
+        r"sweeps/b: new, run \w+",
+    ]
+    for line, pattern in zip(lines, says, strict=True):
+        assert re.fullmatch(pattern, line), line
+    assert total == "records: 3 new, 0 updated, 0 unchanged"
+    assert done.stderr == "descent sync: 6 of 9 records are not in MLflow, as said above\n"
+    assert done.returncode == 1
+    finished = {name for name, status in runs(f"sqlite:///{project}/mlflow.db") if status == "FINISHED"}
+    assert finished == {"sound", "z_sound", "a b"}
 
 
 @pytest.mark.usefixtures("project")

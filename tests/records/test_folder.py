@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+from permissions import unreadable
 from tracking.runs import ended_record
 
 from descent.errors import UserError
@@ -23,8 +24,7 @@ def test_a_folder_of_the_first_version_is_refused_with_advice(tmp_path: Path, na
     reason = r"old was written by the first version of Descent; remove it and train again$"
     with pytest.raises(UserError, match=reason):
         (RunRecord if name == HEADER else SweepRecord)(folder)
-    with pytest.raises(UserError, match=reason):
-        folders_with(name, [tmp_path])
+    assert folders_with(name, [tmp_path]) == [folder]
 
 
 def test_a_record_of_another_format_is_refused(tmp_path: Path) -> None:
@@ -33,6 +33,17 @@ def test_a_record_of_another_format_is_refused(tmp_path: Path) -> None:
     header.write_text(json.dumps({**json.loads(header.read_text()), "format": 4}))
     with pytest.raises(UserError, match=r"run is of format 4, and this Descent reads 3; remove it and train again$"):
         RunRecord(record.folder)
+
+
+def test_a_folder_that_can_not_be_read_is_found_and_refused(tmp_path: Path) -> None:
+    for name in "abc":
+        ended_record(tmp_path / name)
+    with unreadable(tmp_path / "a", tmp_path / "b" / "record"):
+        assert run_folders([tmp_path]) == [tmp_path / name for name in "abc"]
+        for name in "ab":
+            with pytest.raises(UserError, match=rf"^{tmp_path}/{name}.* can't be read: permission denied$"):
+                RunRecord(tmp_path / name)
+        assert RunRecord(tmp_path / "c").header.name == "c"
 
 
 def test_records_are_found_by_the_folders_that_hold_them(tmp_path: Path) -> None:

@@ -248,6 +248,7 @@ def test_no_batch_is_larger_than_mlflow_allows(uri: str, tmp_path: Path, monkeyp
 
 def test_max_points_of_the_first_sync_stays_in_force(uri: str, tmp_path: Path) -> None:
     record = start(tmp_path / "a", 100)
+    evaluate(record, 0)
     step(record, 0, 50)
     record.commit(record.position())
     sync(tmp_path / "a", uri, max_points=10)
@@ -259,6 +260,7 @@ def test_max_points_of_the_first_sync_stays_in_force(uri: str, tmp_path: Path) -
 
 def test_the_last_step_of_a_run_that_diverged_early_is_logged(uri: str, tmp_path: Path) -> None:
     record = start(tmp_path / "a", 10_000)
+    evaluate(record, 0)
     step(record, 0, 122)
     record.append(STEPS, [{"step": 122, "timestamp": CREATED, "loss/step": math.nan, "grad_norm": math.nan}])
     record.commit(record.position())
@@ -313,6 +315,7 @@ def test_the_traceback_of_a_failed_run_is_an_artifact(uri: str, tmp_path: Path) 
 
 def test_final_metrics_without_an_evaluation_are_logged_at_the_last_step(uri: str, tmp_path: Path) -> None:
     with start(tmp_path / "a", 20) as record:
+        step(record, 0, 20)
         evaluate(record, 10)
         record.finish("finished", 20, {"loss/test": 0.5})
     sync(tmp_path / "a", uri)

@@ -15,7 +15,11 @@ from descent.tracking.sync import MAX_POINTS
 
 
 def sync_all(folders: list[Path], uri: str, max_points: int = MAX_POINTS) -> None:
-    """Sync records to MLflow, and print for each whether it was new, updated or unchanged."""
+    """Sync records to MLflow, and print for each whether it was new, updated or unchanged, or why it was not synced.
+
+    Raises:
+        UserError: if the store does not answer, or some records were not synced.
+    """
     connect(uri)
     changes: Counter[str] = Counter()
     for folder in folders:
@@ -23,12 +27,12 @@ def sync_all(folders: list[Path], uri: str, max_points: int = MAX_POINTS) -> Non
             synced = sync_record(folder, uri, max_points)
             changes[synced.change] += 1
             print(f"{folder}: {synced.change}, run {synced.run_id}")
-        except UserError as error:
-            changes["missing"] += 1
-            print(f"{folder}: {error}")
-    if changes["missing"]:
-        raise UserError(f"{changes['missing']} of {len(folders)} records are not in MLflow, as said above")
+        except Exception as error:  # whatever a damaged record raises; the others are synced
+            changes["failed"] += 1
+            print(f"{folder}: not synced: {_reason(error)}")
     print(f"records: {changes['new']} new, {changes['updated']} updated, {changes['unchanged']} unchanged")
+    if changes["failed"]:
+        raise UserError(f"{changes['failed']} of {len(folders)} records are not in MLflow, as said above")
 
 
 def main(words: Sequence[str]) -> None:
@@ -55,4 +59,9 @@ def main(words: Sequence[str]) -> None:
 
 def _record_folders(folders: list[Path]) -> list[Path]:
     """The folders of all records at or below some folders; sweeps come after the runs that become their children."""
-    return [*run_folders(folders), *sweep_folders(folders)]
+    return list(dict.fromkeys([*run_folders(folders), *sweep_folders(folders)]))
+
+
+def _reason(error: Exception) -> str:
+    """An error in one line."""
+    return str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {' '.join(str(error).split())}"

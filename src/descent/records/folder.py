@@ -1,6 +1,7 @@
 """The folder of a run or a sweep: `record/` is the truth; `views/` are drawn from it and may be deleted at any time."""
 
 import json
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,13 +26,15 @@ def read_header(folder: Path, name: str) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: if there is none.
-        UserError: if another version of Descent wrote the folder.
+        UserError: if another version of Descent wrote the folder, or it can't be read.
     """
-    refuse_first_version(folder, name)
-    path = folder / RECORD / name
     try:
+        refuse_first_version(folder, name)
+        path = folder / RECORD / name
         header: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = header["format"]
+    except PermissionError as error:
+        raise UserError(f"{error.filename} can't be read: permission denied") from error
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path} is damaged; restore it, or remove {folder} and train again") from error
     if version not in READABLE:
@@ -48,11 +51,23 @@ def refuse_first_version(folder: Path, name: str) -> None:
 def folders_with(name: str, roots: Iterable[Path]) -> list[Path]:
     """The folders at or below the roots whose record has a header of that name, sorted.
 
-    Raises:
-        UserError: for a folder that the first version of Descent wrote.
+    Among them are those that the first version of Descent wrote, and those that can't be read: `read_header` refuses
+    them.
     """
-    headers = [path for root in roots for path in root.rglob(name)]
-    for path in headers:
-        if path.parent.name != RECORD:
-            refuse_first_version(path.parent, name)
-    return sorted({path.parent.parent for path in headers if path.parent.name == RECORD})
+    folders: set[Path] = set()
+
+    def add_unreadable(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            folders.add(_folder_of(Path(error.filename)))
+
+    for root in roots:
+        for path, _, files in os.walk(root, onerror=add_unreadable):
+            folder = Path(path)
+            if name in files and (folder.name == RECORD or not (folder / RECORD).exists()):
+                folders.add(_folder_of(folder))
+    return sorted(folders)
+
+
+def _folder_of(path: Path) -> Path:
+    """The folder of a run or a sweep, of which a path is the record or the whole."""
+    return path.parent if path.name == RECORD else path

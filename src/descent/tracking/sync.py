@@ -164,6 +164,8 @@ def _log_tables(client: "MlflowClient", run_id: str, record: RunRecord, synced: 
     for name in (STEPS, EVALUATIONS):
         file = record.table(name)
         before, planned, length = synced.get(name, 0), record.header.rows[name], file.count()
+        if ended and not length:
+            raise UserError(f"{file.path} has no rows; restore it, or remove the run and train it again")
         # While a run is ending, its table is empty for a moment.
         lengths[name] = max(before, length)
         logged_rows = set(rows_to_log(before, planned, synced["max_points"], ended=False))
