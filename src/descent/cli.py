@@ -1,6 +1,8 @@
 """The console command: `descent COMMAND WORD ...` runs `descent.commands.COMMAND.main([WORD, ...])`."""
 
 import importlib
+import io
+import os
 import pkgutil
 import signal
 import sys
@@ -34,6 +36,7 @@ def _module(command: str) -> ModuleType:
 
 def main() -> None:
     """Run the command that the command line names; exit with 1 and one line on a user's error."""
+    _print_anything()
     match sys.argv[1:]:
         case [] | ["-h" | "--help", *_]:
             print(usage())
@@ -50,8 +53,21 @@ def main() -> None:
             except Terminated as error:
                 print(f"descent {command}: {error}", file=sys.stderr)
                 sys.exit(error.exit_code)
+            except UnicodeEncodeError as error:
+                characters = ascii(error.object[error.start : error.end])
+                sys.exit(
+                    f"descent {command}: {characters} can't be written in {error.encoding}; "
+                    "use names in UTF-8, and a UTF-8 locale or PYTHONUTF8=1"
+                )
             except KeyboardInterrupt:
                 print(f"descent {command}: interrupted", file=sys.stderr)
                 sys.exit(INTERRUPTED)
         case [command, *_]:
             sys.exit(f"descent: there is no command {command!r}; choose one of {', '.join(names())}")
+
+
+def _print_anything() -> None:
+    """Let this process, and those that it starts, print escapes for characters that the locale's encoding lacks."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does
+        os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:backslashreplace"

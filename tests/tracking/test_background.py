@@ -10,7 +10,8 @@ from threading import Timer
 from types import SimpleNamespace
 
 import pytest
-from tracking.runs import ended_record, evaluate, plane, points, runs, start, step
+from tracking.runs import ended_record, evaluate, new_store, plane, points, runs, start, step
+from tracking.test_sqlite_store import ODD
 from tracking.test_sweep_sync import sweep_of
 from waiting import eventually
 
@@ -18,6 +19,7 @@ from descent.records.locks import file_lock
 from descent.records.sweep import SweepState
 from descent.render import run_views
 from descent.tracking.background import BackgroundSync
+from descent.tracking.sqlite_store import sqlite_uri
 from descent.tracking.sweep_sync import sync_sweep
 from descent.tracking.sync import sync
 
@@ -95,6 +97,23 @@ def test_each_record_that_was_not_synced_is_reported(
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(": ")[1] for line in lines] == [f"{tmp_path}/a", f"{tmp_path}/c"]
     assert runs(uri) == [("b", "FINISHED")]
+
+
+def test_folders_of_any_name_are_synced_in_any_locale(
+    empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}.items():
+        monkeypatch.setenv(name, value)
+    new_store(empty_store, tmp_path / ODD)
+    uri = sqlite_uri(tmp_path / ODD / "mlflow.db")
+    broken = ended_record(tmp_path / "broken").folder.rename(tmp_path / "latin-1 \udcfc")
+    (broken / "record" / "run.json").write_text("{")
+    background = BackgroundSync(uri, 100, flush_timeout=PATIENCE)
+    background.on_complete(ended_record(tmp_path / ODD / "größe").folder)
+    background._send(broken)
+    (error,) = background.finish()
+    assert error.startswith(rf"{tmp_path}/latin-1 \udcfc: JSONDecodeError")
+    assert runs(f"sqlite:///{tmp_path / ODD}/mlflow.db") == [("größe", "FINISHED")]
 
 
 def test_without_a_run_there_is_no_process(tmp_path: Path) -> None:

@@ -49,3 +49,20 @@ def test_runs_are_drawn_although_the_other_process_is_killed(tmp_path: Path) -> 
         drawer._process.wait()
         assert list(drawer.draw(folders[2:])) == [None, None]
     assert [views_of(folder) for folder in folders] == [VIEWS] * 4
+
+
+def test_the_other_process_draws_folders_of_any_name_in_any_locale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}.items():
+        monkeypatch.setenv(name, value)
+    sound = ended_record(tmp_path / "größe").folder
+    broken = ended_record(tmp_path / "broken").folder.rename(tmp_path / "latin-1 \udcfc")
+    (broken / "record" / "landscape.npz").write_bytes(b"PK half")
+    monkeypatch.delattr(run_views, "draw")
+    with Drawer() as drawer:
+        nothing, error = drawer.draw([sound, broken])
+    assert nothing is None
+    assert error is not None
+    assert error.startswith(rf"{tmp_path}/latin-1 \udcfc: ")
+    assert views_of(sound) == VIEWS

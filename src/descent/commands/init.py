@@ -59,7 +59,7 @@ def _init_dvc(folder: Path) -> None:
 def _git_root(folder: Path) -> Path | None:
     """The root of the git work tree that has a folder, if there is one."""
     try:
-        git = subprocess.run(["git", "-C", folder, "rev-parse", "--show-toplevel"], capture_output=True, text=True)
+        git = subprocess.run(["git", "-C", folder, "rev-parse", "--show-toplevel"], capture_output=True)
     except FileNotFoundError:
         return None
-    return Path(git.stdout.strip()).resolve() if git.returncode == 0 else None
+    return Path(os.fsdecode(git.stdout.rstrip(b"\n"))).resolve() if git.returncode == 0 else None

@@ -1,8 +1,9 @@
 """Draws the views of runs beside their sync: `python -m descent.tracking.drawing` draws the runs that stdin names."""
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -18,7 +19,7 @@ class Drawer:
     """Draws a run in this process, and the runs of a sweep in a second one, which draws while this one syncs."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -35,16 +36,16 @@ class Drawer:
                 yield from map(drawing_error, folders)
                 return
             command = [sys.executable, "-m", "descent.tracking.drawing"]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
         with suppress(BrokenPipeError):  # it has died
-            stdin.writelines(f"{folder}\n" for folder in folders)
+            stdin.writelines(os.fsencode(folder) + b"\n" for folder in folders)
             stdin.flush()
         for folder in folders:
             answer = stdout.readline()
-            yield (answer.rstrip("\n") or None) if answer else drawing_error(folder)
+            yield (answer.decode().rstrip("\n") or None) if answer else drawing_error(folder)
 
 
 def drawing_error(folder: Path) -> str | None:
@@ -68,11 +69,13 @@ def error_of(task: Callable[[], object], folder: Path) -> str | None:
     return None
 
 
-def main(lines: Iterable[str]) -> None:
-    """Draw the run of each line, and answer with a line: its error, or nothing."""
-    for line in lines:
-        print(drawing_error(Path(line.rstrip("\n"))) or "", flush=True)
+def main() -> None:
+    """Draw the run of each line of stdin, and answer with a line: its error, or nothing."""
+    for line in sys.stdin.buffer:
+        error = drawing_error(Path(os.fsdecode(line.rstrip(b"\n")))) or ""
+        sys.stdout.buffer.write(f"{error}\n".encode(errors="backslashreplace"))
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":
-    main(sys.stdin)
+    main()
