@@ -9,7 +9,7 @@ import sys
 from types import ModuleType
 
 from descent import commands
-from descent.errors import Terminated, UserError, printable, terminate
+from descent.errors import Terminated, UserError, machine_error, printable, terminate
 from descent.project import find_project
 
 INTERRUPTED = 130
@@ -46,24 +46,36 @@ def main() -> None:
             for number in (signal.SIGTERM, signal.SIGHUP):
                 if signal.getsignal(number) is signal.SIG_DFL:  # else whoever started the command has it ignored
                     signal.signal(number, terminate)
-            try:
-                _module(command).main(arguments)
-            except UserError as error:
-                sys.exit(f"descent {command}: {printable(str(error))}")
-            except Terminated as error:
-                print(f"descent {command}: {error}", file=sys.stderr)
-                sys.exit(error.exit_code)
-            except UnicodeEncodeError as error:
-                characters = ascii(error.object[error.start : error.end])
-                sys.exit(
-                    f"descent {command}: {characters} can't be written in {error.encoding}; "
-                    "use names in UTF-8, and a UTF-8 locale or PYTHONUTF8=1"
-                )
-            except KeyboardInterrupt:
-                print(f"descent {command}: interrupted", file=sys.stderr)
-                sys.exit(INTERRUPTED)
+            if code := _run(command, arguments):
+                sys.exit(code)
         case [command, *_]:
             sys.exit(f"descent: there is no command {command!r}; choose one of {', '.join(names())}")
+
+
+def _run(command: str, arguments: list[str]) -> int | str | None:
+    """Run a command; return its exit code, or what to print before exiting with 1."""
+    try:
+        _module(command).main(arguments)
+    except UserError as error:
+        return f"descent {command}: {printable(str(error))}"
+    except UnicodeEncodeError as error:
+        characters = ascii(error.object[error.start : error.end])
+        return (
+            f"descent {command}: {characters} can't be written in {error.encoding}; "
+            "use names in UTF-8, and a UTF-8 locale or PYTHONUTF8=1"
+        )
+    except OSError as error:
+        reason = machine_error(error)
+        if reason is None:
+            raise
+        return f"descent {command}: {printable(reason)}"
+    except Terminated as error:
+        print(f"descent {command}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"descent {command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return None
 
 
 def _print_anything() -> None:

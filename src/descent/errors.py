@@ -1,5 +1,7 @@
 """The error that is printed as one line, without a traceback."""
 
+import errno
+import os
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,29 @@ class UserError(Exception):
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows in place of a traceback."""
         return [f"{type(self).__name__}: {self}"]
+
+
+ADVICE = {
+    errno.ENOSPC: "free some space, and repeat the command",
+    errno.EDQUOT: "free some space, and repeat the command",
+    errno.EFBIG: "allow larger files (ulimit -f), and repeat the command",
+    errno.EROFS: "choose a folder that can be written",
+    errno.EACCES: "allow it, or choose another folder",
+    errno.EPERM: "allow it, or choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EIO: "see whether the disk fails, and repeat the command",
+    errno.EMFILE: "allow more open files (ulimit -n), and repeat the command",
+    errno.ENFILE: "close what has files open, and repeat the command",
+}
+"""What to do about errors that are of the machine, and not of a program."""
+
+
+def machine_error(error: OSError) -> str | None:
+    """An error of the machine, such as a full disk, in one line; None for any other."""
+    if error.errno not in ADVICE:
+        return None
+    where = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+    return f"{where}{(error.strerror or '').lower()}; {ADVICE[error.errno]}"
 
 
 class Terminated(KeyboardInterrupt):

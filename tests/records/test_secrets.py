@@ -1,6 +1,6 @@
 import pytest
 
-from descent.records.secrets import redacted
+from descent.records.secrets import redacted, with_placeholder
 
 SECRET = "s3cr%20t!"
 
@@ -28,6 +28,7 @@ def test_addresses_have_no_passwords(text: str, expected: str) -> None:
     assert redacted(expected) == expected
 
 
-def test_a_password_may_be_named_instead() -> None:
-    assert redacted(f"postgresql://user:{SECRET}@host/db", "PASSWORD") == "postgresql://user:PASSWORD@host/db"
-    assert redacted("http://host/db", "PASSWORD") == "http://host/db"
+@pytest.mark.parametrize("uri", [f"postgresql://user:{SECRET}@host/db", "postgresql://user@host/db"])
+def test_an_address_of_a_user_has_a_place_for_the_password(uri: str) -> None:
+    assert with_placeholder(uri) == "postgresql://user:PASSWORD@host/db"
+    assert with_placeholder("http://host/a@b") == "http://host/a@b"

@@ -7,24 +7,31 @@ from pathlib import Path
 
 from descent.errors import UserError
 from descent.project import project_root
-from descent.records.run import run_folders
-from descent.records.sweep import sweep_folders
+from descent.records.folder import RECORD
+from descent.records.run import RunRecord, run_folders
+from descent.records.sweep import SWEEP, SweepRecord, sweep_folders
 from descent.tracking.store import DEFAULT_URI, connect
 from descent.tracking.sweep_sync import sync_record
 from descent.tracking.sync import MAX_POINTS
 
 
-def sync_all(folders: list[Path], uri: str, max_points: int = MAX_POINTS) -> None:
+def sync_all(folders: list[Path], uri: str | None, max_points: int = MAX_POINTS) -> None:
     """Sync records to MLflow, and print for each whether it was new, updated or unchanged, or why it was not synced.
+
+    Args:
+        folders: of the records.
+        uri: of the store; None for each record's own.
+        max_points: of a metric a run.
 
     Raises:
         UserError: if the store does not answer, or some records were not synced.
     """
-    connect(uri)
+    if uri is not None:
+        connect(uri)
     changes: Counter[str] = Counter()
     for folder in folders:
         try:
-            synced = sync_record(folder, uri, max_points)
+            synced = sync_record(folder, uri or _own_store(folder), max_points)
             changes[synced.change] += 1
             print(f"{folder}: {synced.change}, run {synced.run_id}")
         except Exception as error:  # whatever a damaged record raises; the others are synced
@@ -45,7 +52,7 @@ def main(words: Sequence[str]) -> None:
         type=Path,
         help="default: all under runs, sweeps and suites",
     )
-    parser.add_argument("--uri", default=DEFAULT_URI, help="the MLflow store (default: %(default)s)")
+    parser.add_argument("--uri", help=f"the MLflow store (default: of each record its own, else {DEFAULT_URI})")
     parser.add_argument(
         "--max-points", type=int, default=MAX_POINTS, help="of a metric a run, at most (default: %(default)s)"
     )
@@ -60,6 +67,13 @@ def main(words: Sequence[str]) -> None:
 def _record_folders(folders: list[Path]) -> list[Path]:
     """The folders of all records at or below some folders; sweeps come after the runs that become their children."""
     return list(dict.fromkeys([*run_folders(folders), *sweep_folders(folders)]))
+
+
+def _own_store(folder: Path) -> str:
+    """The store that a record of this project names; the default one for a record that others may have made."""
+    record = SweepRecord(folder) if (folder / RECORD / SWEEP).exists() else RunRecord(folder)
+    is_own = folder.resolve().is_relative_to(project_root().resolve())
+    return (record.store if is_own else None) or DEFAULT_URI
 
 
 def _reason(error: Exception) -> str:

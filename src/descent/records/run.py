@@ -201,6 +201,12 @@ class RunRecord:
 
     # Read by everything else
 
+    @property
+    def store(self) -> str | None:
+        """The MLflow store that the run was to be synced to, without a password; None for none."""
+        uri = self.header.params.get("tracking.uri")
+        return None if uri == "null" else uri
+
     def ending(self) -> Termination | None:
         """How the run ended; None if it has not."""
         try:

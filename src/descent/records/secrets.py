@@ -7,7 +7,15 @@ IN_ADDRESS = re.compile(r"(//[^/?#\s:@'\"\\]*)\\?:([^\s'\"]*)@")
 IN_QUERY = re.compile(r"([?&](?:password|passwd|token|sslpassword)=)[^&\s'\"]*", re.IGNORECASE)
 
 
-def redacted(text: str, password: str = "") -> str:
-    """A text in which addresses such as `postgresql://user:password@host` have no passwords, or this one instead."""
-    text = IN_ADDRESS.sub(lambda match: f"{match[1]}:{password}@" if password else f"{match[1]}@", text)
-    return IN_QUERY.sub(rf"\g<1>{password}", text)
+OF_USER = re.compile(r"(?<=//)([^/?#\s:@'\"]+)@")
+"""The user of an address without a password."""
+
+
+def redacted(text: str) -> str:
+    """A text in which addresses such as `postgresql://user:password@host` have no passwords."""
+    return IN_QUERY.sub(r"\1", IN_ADDRESS.sub(r"\1@", text))
+
+
+def with_placeholder(uri: str) -> str:
+    """An address that has a user, with the word PASSWORD for the password; any other as it is."""
+    return OF_USER.sub(r"\1:PASSWORD@", redacted(uri))

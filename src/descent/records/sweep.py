@@ -27,6 +27,7 @@ from descent.records.folder import FORMAT, RECORD, VIEWS, folders_with, now, rea
 from descent.records.lineage import NO_EFFECT, without
 from descent.records.outcomes import Outcome, outcomes_csv, read_outcomes
 from descent.records.run import CONFIG, HEADER, RunRecord
+from descent.records.secrets import redacted
 from descent.records.tables import damaged
 
 if TYPE_CHECKING:
@@ -158,6 +159,12 @@ class SweepRecord:
             return None
         objective = self.objective()
         return Target(objective.of(target.get("metric") or objective.metric), target["value"])
+
+    @property
+    def store(self) -> str | None:
+        """The MLflow store that the sweep was to be synced to, without a password; None for none."""
+        uri = (self._config().get("tracking") or {}).get("uri")
+        return None if uri is None else redacted(uri)  # which may refer to a variable with the password
 
     def stops_at_target(self) -> bool:
         """Whether its runs end at their target."""

@@ -6,7 +6,6 @@ from functools import partial
 from omegaconf import DictConfig, flag_override
 
 from descent.core.config import SweepConfig, TrainConfig
-from descent.records.folder import VIEWS
 from descent.records.sweep import SweepRecord
 from descent.runs.composition import CommandLine, typed, without_hydra
 from descent.runs.identity import RunResult, finished_run
@@ -16,7 +15,7 @@ from descent.runs.validation import with_validation
 
 
 def run_tracked(config: TrainConfig, until_synced: ExitStack) -> RunResult:
-    """Train a run as a job of Hydra's, unless it is finished already; then draw it if it has no views.
+    """Train a run as a job of Hydra's, unless it is finished already; have what lacks drawn and synced in any case.
 
     Args:
         config: of the run.
@@ -25,18 +24,11 @@ def run_tracked(config: TrainConfig, until_synced: ExitStack) -> RunResult:
     Raises:
         UserError: for a configuration that can't be trained.
     """
-    result = finished_run(config)
-    if result is None:
-        return _trained(config, until_synced)
-    if not (result.folder / VIEWS).exists():
-        from descent.render import run_views
-
-        run_views.draw(result.folder)
-    return result
-
-
-def _trained(config: TrainConfig, until_synced: ExitStack) -> RunResult:
     listener = until_synced.enter_context(background_sync(config.tracking))
+    result = finished_run(config)
+    if result is not None:
+        listener.on_complete(result.folder)
+        return result
     listener.start()  # so that it imports MLflow while this process imports Lightning
     # Lightning takes seconds to import, which a configuration that doesn't compose should not wait for.
     from descent.core import numerics

@@ -15,7 +15,7 @@ from descent.records.folder import RECORD
 from descent.records.run import RESULT
 from descent.tracking.patience import Patience
 from descent.tracking.presence import is_settled
-from descent.tracking.store import resolve_uri
+from descent.tracking.store import STORE, resolve_uri
 
 SYNC_INTERVAL = 20.0
 """Seconds before the first sync, and between two."""
@@ -36,8 +36,8 @@ class BackgroundSync:
     def __init__(self, uri: str | None, max_points: int, flush_timeout: float, interval: float = SYNC_INTERVAL) -> None:
         self._uri = uri
         self._command = [sys.executable, "-m", "descent.tracking.sync_worker", str(max_points)]
-        if uri is not None:
-            self._command.append(resolve_uri(uri))
+        # Every user of the machine sees the words of a command, and the URI may have a password.
+        self._environment = ENVIRONMENT | {STORE: "" if uri is None else resolve_uri(uri)}
         self._flush_timeout, self._interval = math.inf if uri is None else flush_timeout, interval
         self._next_sync = time.monotonic() + interval
         self._process: subprocess.Popen[bytes] | None = None
@@ -74,7 +74,7 @@ class BackgroundSync:
                 stdin=subprocess.PIPE,
                 stdout=self._stdout,
                 stderr=self._stderr,
-                env=os.environ | ENVIRONMENT,
+                env=os.environ | self._environment,
                 # Ctrl-C in the terminal must reach only the trainer. A session of its own would do as well, but Linux
                 # shares the cores equally between sessions, regardless of their niceness.
                 process_group=0,

@@ -9,12 +9,14 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from descent.errors import UserError
-from descent.records.secrets import redacted
+from descent.records.secrets import redacted, with_placeholder
 from descent.tracking.sqlite_store import ARTIFACTS, locked_store, sqlite_path, sqlite_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+STORE = "DESCENT_STORE"
+"""The environment variable of the sync's process that holds the URI of its store, if it has one."""
 DEFAULT_URI = "sqlite:///mlflow.db"
 ENVIRONMENT = {
     # Report an unreachable server within seconds; the next sync tries again.
@@ -42,7 +44,7 @@ def as_user_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        again = "" if redacted(uri) == uri else f" --uri '{redacted(uri, 'PASSWORD')}'"
+        again = "" if with_placeholder(uri) == uri else f" --uri '{with_placeholder(uri)}'"
         reason = redacted(_reason(error))
         raise UserError(f"MLflow store {redacted(uri)}: {reason}; `descent sync{again}` tries again") from error
 

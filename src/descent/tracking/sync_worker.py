@@ -1,10 +1,10 @@
-"""`python -m descent.tracking.sync_worker MAX_POINTS [URI]`: draw runs and sync them to MLflow, beside training.
+"""`python -m descent.tracking.sync_worker MAX_POINTS`: draw runs and sync them to MLflow, beside training.
 
 Each line of stdin is the folder of a run or a sweep whose record has changed. The worker draws the views of a run that
-has ended, and then syncs record and views to the store, if one is given. What fails is tried again when the folder is
-received again, and at the end of stdin. Then the worker exits: with 0 if all is done, else with 1 and a line on stderr
-for each record that is not complete in MLflow. It prints the folder of each record that it has synced, which shows
-whoever waits for it that it makes progress.
+has ended, and then syncs record and views to the store that the environment names, if it does. What fails is tried
+again when the folder is received again, and at the end of stdin. Then the worker exits: with 0 if all is done, else
+with 1 and a line on stderr for each record that is not complete in MLflow. It prints the folder of each record that it
+has synced, which shows whoever waits for it that it makes progress.
 """
 
 import os
@@ -20,7 +20,7 @@ from descent.records.folder import RECORD
 from descent.records.run import RESULT
 from descent.records.sweep import STATE
 from descent.tracking.drawing import Drawer, drawing_error, error_of
-from descent.tracking.store import client_class
+from descent.tracking.store import STORE, client_class
 from descent.tracking.sweep_sync import sync_record
 
 Queue = SimpleQueue[Path | None]  # None marks the end
@@ -82,11 +82,10 @@ def _sync(folder: Path, uri: str | None, max_points: int) -> str | None:
 def main() -> None:
     """Process the records that stdin names."""
     os.nice(19)
-    max_points, *uris = sys.argv[1:]
-    uri = uris[0] if uris else None
+    max_points, uri = int(sys.argv[1]), os.environ.get(STORE) or None
     if uri is not None:
         client_class()  # import it before the first record arrives
-    errors = process_records(sys.stdin, uri, int(max_points))
+    errors = process_records(sys.stdin, uri, max_points)
     for error in errors:
         print(error, file=sys.stderr)
     sys.exit(bool(errors))
