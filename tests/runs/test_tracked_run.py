@@ -209,6 +209,26 @@ def test_a_folder_that_holds_another_run_is_left_alone(composed: Composed, proje
         train(composed(*SMALL, "run_dir=mine"))
 
 
+def test_a_finished_run_is_replaced_where_that_is_asked_for_and_not_before_the_other_is_finished(
+    composed: Composed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("problem=bowl", "trainer.max_steps=5", "run_dir=runs/here", "replace=true")
+    first = train(composed(*words))
+    kept = (first.folder / "record" / "run.json").read_bytes()
+    (first.folder / "views").mkdir()
+    assert train(composed(*words)).was_finished
+    with monkeypatch.context() as patch:
+        patch.setattr(RunRecord, "finish", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(composed(*words, "seed=1"))
+    assert (first.folder / "record" / "run.json").read_bytes() == kept
+    second = train(composed(*words, "seed=1"))
+    assert (second.folder, second.was_begun) == (first.folder, True)
+    assert RunRecord(first.folder).header.params["seed"] == "1"
+    assert not (first.folder / "views").exists()
+    assert list(first.folder.parent.iterdir()) == [first.folder]
+
+
 def test_pictures_of_a_run_whose_record_was_removed_do_not_stay_beside_another(
     composed: Composed, project: Path
 ) -> None:

@@ -205,6 +205,7 @@ class TrainConfig(Section):
     seed: int = Field(ge=0)
     divergence_threshold: float = Field(gt=0, examples=[math.inf])
     run_dir: str | None
+    replace: bool
     tolerance: float = Field(ge=0, allow_inf_nan=False)
     objective: Objective
     target: TargetConfig = TargetConfig()

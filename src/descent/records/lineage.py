@@ -14,7 +14,9 @@ DESCRIPTIVE = ("description", "article", "data.classes", "data.features", "optim
 """Keys of a configuration that only describe it."""
 RANKING = ("objective", "target")
 """Keys of a configuration that say how runs are compared; they change no result unless a run ends early by them."""
-NO_EFFECT = (*DESCRIPTIVE, *RANKING, "run_dir", "tracking", "trainer.chunk_size", "trainer.checkpoint_seconds")
+NO_EFFECT = (
+    *DESCRIPTIVE, *RANKING, "run_dir", "replace", "tracking", "trainer.chunk_size", "trainer.checkpoint_seconds",
+)  # fmt: skip
 """Keys of a configuration that cannot change a result."""
 
 

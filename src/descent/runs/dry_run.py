@@ -30,7 +30,9 @@ from descent.render.run_views import player_of
 PLAN = Plan(1, (0, 1), (0, 1))
 STEPS_RESUMED = 4
 """The number of steps after which a run and its resumed copy are compared."""
-UNTRIED = ("name", "description", "article", "seed", "run_dir", "objective", "evaluation", "trainer", "tracking")
+UNTRIED = (
+    "name", "description", "article", "seed", "run_dir", "replace", "objective", "evaluation", "trainer", "tracking",
+)  # fmt: skip
 """Keys of a configuration that a dry run does not depend on, besides the start and the learning rate."""
 
 _tried: set[str] = set()

@@ -96,8 +96,13 @@ def folder_of(config: TrainConfig, key: str) -> Path:
     return project_root() / (config.run_dir or f"runs/{config.name}-{key[:8]}")
 
 
-def finished(folder: Path, key: str) -> RunRecord | None:
+def finished(folder: Path, key: str, *, replace: bool = False) -> RunRecord | None:
     """The complete record in a folder, if its run has this key; None if the folder has no record.
+
+    Args:
+        folder: of the run.
+        key: of the run.
+        replace: whether the complete record of another run counts as none, which it will take the place of.
 
     Raises:
         UserError: if the folder holds anything else.
@@ -109,6 +114,8 @@ def finished(folder: Path, key: str) -> RunRecord | None:
         record = RunRecord(folder)
         if record.header.key == key:
             return record
+        if replace:
+            return None
         raise UserError(
             f"{folder} holds another run (key {record.header.key[:8]}); remove it or choose another run_dir"
         )

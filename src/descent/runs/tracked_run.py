@@ -77,7 +77,7 @@ def tracked_run(
     header = _header(config, components, request)
     folder = folder_of(config, header.key)
     unfinished = folder.with_name(f"{folder.name}.{header.key[:8]}.unfinished")
-    record = finished(folder, header.key)
+    record = finished(folder, header.key, replace=config.replace)
     if record is not None:
         with suppress(OSError):  # which is empty where a process was killed between its last two changes
             unfinished.rmdir()
@@ -89,7 +89,7 @@ def tracked_run(
         return
     message = f"another process is training this run in {unfinished}; waiting for it"
     with folder_lock(unfinished, message, wait=True):
-        record = finished(folder, header.key)
+        record = finished(folder, header.key, replace=config.replace)
         if record is not None:  # by the process that was waited for
             yield TrackedRun(config, record, listener, result=result_of_record(record, was_finished=True))
             return
@@ -114,7 +114,7 @@ def tracked_run(
             raise
         finally:
             _open.discard(thread_and_folder)
-        _move(record, folder)
+        _move(record, folder, replace=config.replace)
     listener.on_complete(folder)
     run.result = result_of_record(RunRecord(folder), was_begun=was_begun)
 
@@ -156,12 +156,13 @@ def _header(config: TrainConfig, components: RunComponents, request: RunRequest)
     )
 
 
-def _move(record: RunRecord, folder: Path) -> None:
-    """Move a whole record to the run's folder; views that are there are of a run that was removed."""
+def _move(record: RunRecord, folder: Path, *, replace: bool) -> None:
+    """Move a whole record to the run's folder; views that are there are of a run that was removed, or is replaced."""
     record.remove_temporary()  # which a process that was killed may have left
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / VIEWS).exists():
-        rmtree(folder / VIEWS)
+    for outdated in (VIEWS, RECORD) if replace else (VIEWS,):
+        if (folder / outdated).exists():
+            rmtree(folder / outdated)
     record.files.replace(folder / RECORD)
     record.folder.rmdir()
     for changed in (folder, folder.parent):
