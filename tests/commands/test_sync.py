@@ -66,13 +66,13 @@ def test_damaged_records_are_reported_and_all_others_are_synced(project: Path, e
     *lines, total = (line.removeprefix(f"{project}/") for line in done.stdout.splitlines())
     says = [
         r"runs/first_version: not synced: .*/runs/first_version was written by the first version of Descent; .*",
-        r"runs/header: not synced: JSONDecodeError: Expecting property name .*",
+        r"runs/header: not synced: .*/run\.json is damaged; restore it, or .*",
         r"runs/locked: not synced: .*[Pp]ermission denied.*",
-        r"runs/no_table: not synced: .*/runs/no_table/record/steps\.csv has no rows; restore it, or .*",
-        r"runs/result: not synced: JSONDecodeError: Expecting value: .*",
+        r"runs/no_table: not synced: .*/runs/no_table/record/steps\.csv is damaged: .*",
+        r"runs/result: not synced: .*/result\.json is damaged: .*",
         r"runs/sound: new, run \w+",
         r"runs/z_sound: new, run \w+",
-        r"sweeps/a: not synced: AttributeError: .*",
+        r"sweeps/a: not synced: .*/sweep\.json is damaged; .*",
         r"sweeps/b: new, run \w+",
     ]
     for line, pattern in zip(lines, says, strict=True):

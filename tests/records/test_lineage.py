@@ -22,6 +22,7 @@ CANNOT_CHANGE_A_RESULT = {
     "data.features",  # which are checked, and are in a network's own settings if it takes its sizes from them
     "data.classes",
     "run_dir",  # where the record goes
+    "replace",  # what the record takes the place of
     "tracking.uri",  # where the record is shown
     "tracking.max_points",  # how many points are shown
     "tracking.flush_timeout",  # how long the run waits for the sync after its end

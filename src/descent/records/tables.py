@@ -157,6 +157,8 @@ class TableFile:
             UserError: at the end, if the file is not the one that the run wrote.
         """
         if not self.path.exists():
+            if self.sha256 is not None:
+                raise damaged(self.path)
             return
         digest, left, line = hashlib.sha256(), self.length, b""
         with self.path.open("rb") as file:
