@@ -6,6 +6,8 @@ import os
 import pkgutil
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 
 from descent import commands
@@ -46,16 +48,16 @@ def main() -> None:
             for number in (signal.SIGTERM, signal.SIGHUP):
                 if signal.getsignal(number) is signal.SIG_DFL:  # else whoever started the command has it ignored
                     signal.signal(number, terminate)
-            if code := _run(command, arguments):
+            if code := exit_code(command, partial(_module(command).main, arguments)):
                 sys.exit(code)
         case [command, *_]:
             sys.exit(f"descent: there is no command {command!r}; choose one of {', '.join(names())}")
 
 
-def _run(command: str, arguments: list[str]) -> int | str | None:
+def exit_code(command: str, main: Callable[[], object]) -> int | str | None:
     """Run a command; return its exit code, or what to print before exiting with 1."""
     try:
-        _module(command).main(arguments)
+        main()
     except UserError as error:
         return f"descent {command}: {printable(str(error))}"
     except UnicodeEncodeError as error:

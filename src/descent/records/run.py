@@ -195,7 +195,7 @@ class RunRecord:
 
     def remove_temporary(self) -> None:
         """Remove the files that only a run needs which has not ended."""
-        for name in TEMPORARY:
+        for name in (*TEMPORARY, FAULT):
             (self.files / name).unlink(missing_ok=True)
         flush_folder(self.files)
 

@@ -1,0 +1,48 @@
+"""`python -m fault_injection`: try every fault in every call of each task, and print the table of docs/reliability.md."""
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from descent.tracking.store import connect
+from fault_injection.tasks import TASKS
+from fault_injection.trials import FAULTS, Trial, trials
+
+
+def table(every: Iterable[Trial]) -> str:
+    """How many trials of each task under each fault there were, and what became of them, in Markdown."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for trial in every:
+        outcomes = ["tries", {0: "no harm", 1: "one line"}.get(int(trial.first.code), "killed")]
+        for outcome in [*outcomes, *(["wrong"] if trial.wrong else [])]:
+            counts[trial.task, trial.fault.name, outcome] += 1
+    columns = ("tries", "no harm", "one line", "killed", "wrong")
+    lines = [f"| task | fault | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
+    for task, fault in dict.fromkeys((task, fault) for task, fault, _ in counts):
+        cells = " | ".join(str(counts[task, fault, column]) for column in columns)
+        lines.append(f"| {task} | {fault} | {cells} |")
+    totals = (sum(count for (_, _, outcome), count in counts.items() if outcome == column) for column in columns)
+    return "\n".join([*lines, f"| all | | {' | '.join(map(str, totals))} |"])
+
+
+def main() -> None:
+    """Try all, print what is wrong, and then the table."""
+    every: list[Trial] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        connect(f"sqlite:///{folder}/store.db")
+        with trials(folder, folder / "store.db") as attempts:
+            for task in TASKS:
+                for fault in FAULTS:
+                    for trial in attempts.of(task, fault):
+                        every.append(trial)
+                        if trial.wrong:
+                            print(f"{task}, {fault.name}, call {trial.n}: {trial.wrong}", flush=True)
+    print(table(every))
+    sys.exit(any(trial.wrong for trial in every))
+
+
+if __name__ == "__main__":
+    main()
