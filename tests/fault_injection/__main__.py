@@ -1,4 +1,4 @@
-"""`python -m fault_injection`: try every fault in every call of each task, and print the table of docs/reliability.md."""
+"""`python -m fault_injection`: try every fault in every call of each task; print the table of docs/reliability.md."""
 
 import sys
 import tempfile

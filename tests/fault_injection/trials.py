@@ -41,6 +41,8 @@ FAULTS = (
     Fault("the disk is full from then on (ENOSPC)", errno.ENOSPC, lasting=True),
 )
 NONE = Fault("none", 0)
+HOW = ("seconds_per_step", "runs_in_batch")
+"""Metrics that say how a run was trained: after an error in a batch, alone."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def left(project: Path) -> dict[str, Any]:
     everything: dict[str, Any] = {"store": contents(f"sqlite:///{project}/mlflow.db")}
     for path in sorted(project.glob("*/*/record/result.json")):
         files = path.parent
-        metrics = {name: value for name, value in _json(files / "metrics.json").items() if name != "seconds_per_step"}
+        metrics = {name: value for name, value in _json(files / "metrics.json").items() if name not in HOW}
         tables = [_timeless(files / name) for name in ("steps.csv", "evaluations.csv")]
         names = sorted(str(file.relative_to(files.parent)) for file in files.parent.rglob("*"))
         everything[files.parent.name] = metrics, tables, _json(path)["result"], names
