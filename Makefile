@@ -6,6 +6,7 @@
 # make hashes  write requirements.txt anew, after constraints.txt or a dependency in pyproject.toml has changed
 # make bench  set up, run the main job and measure Descent against others, in some half an hour
 # make mutants  set up and count what the tests notice of 400 faults put into the code, one at a time, in some 30 minutes
+# make faults  set up and try faults in every call that changes a file, which takes hours
 # make ui     the MLflow UI on the runs so far
 # make notebook  open the notebooks in JupyterLab
 # make clean  remove everything that these and training made, the runs and the MLflow store included
@@ -15,7 +16,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MLFLOW_DISABLE_TELEMETRY := true
 READY := .venv/ready
 
-.PHONY: all test bench mutants lint audit hashes ui notebook clean
+.PHONY: all test bench mutants faults lint audit hashes ui notebook clean
 
 all: $(READY)
 	$(if $(IMAGES),echo 'images: $(IMAGES)' > conf/main_job.yaml)
@@ -41,6 +42,9 @@ bench: all
 
 mutants: $(READY)
 	OMP_NUM_THREADS=1 python -m mutants
+
+faults: $(READY)
+	PYTHONPATH=tests python -m fault_injection
 
 lint: $(READY)
 	ruff check .

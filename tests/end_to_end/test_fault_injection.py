@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from fault_injection.trials import FAULTS, Fault, Trials, trials
 
+KILLED, _, FAILS, FULL = FAULTS
+
 pytestmark = pytest.mark.services
 
 
@@ -15,10 +17,18 @@ def attempts(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Ite
         yield attempts
 
 
-@pytest.mark.parametrize(("task", "step"), [("run", 23), ("sweep", 90), ("sync", 150), ("worker", 70)])
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    ("task", "fault", "step"),
+    [
+        *(("run", fault, 40) for fault in FAULTS),
+        *(("sweep", fault, 120) for fault in (KILLED, FULL)),
+        *(("sync", fault, 600) for fault in (KILLED, FAILS)),
+        ("worker", KILLED, 110),
+    ],
+    ids=lambda value: value.name if isinstance(value, Fault) else str(value),
+)
 def test_what_a_fault_interrupts_is_told_in_a_line_and_whole_after_the_same_again(
-    attempts: Trials, task: str, step: int, fault: Fault
+    attempts: Trials, task: str, fault: Fault, step: int
 ) -> None:
     tried = list(attempts.of(task, fault, step))
     assert len(tried) > 1

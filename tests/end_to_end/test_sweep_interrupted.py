@@ -12,6 +12,7 @@ from descent.records.sweep import SweepRecord
 
 LENGTH = 4000
 SWEEP = (*COMMAND, f"trainer.max_steps={LENGTH}", "trainer.checkpoint_seconds=0", *JOBS)
+KILLED = "select name from runs where status = 'KILLED'"
 
 
 def unfinished(project: Path) -> list[int]:
@@ -72,4 +73,6 @@ def test_a_sweep_that_is_running_is_refused_again_and_ctrl_c_ends_it_in_seconds_
     assert SweepRecord(folder).state().status == "KILLED"
     synced = here("descent", "sync", cwd=project)
     assert synced.returncode == 0, synced.stderr
-    assert rows(f"sqlite:///{project}/mlflow.db", "select count(*) from runs where status = 'KILLED'") == [(1,)]
+    killed = {str(name) for (name,) in rows(f"sqlite:///{project}/mlflow.db", KILLED)}
+    assert SweepRecord(folder).header.name in killed
+    assert killed <= {SweepRecord(folder).header.name, *(job.name for job in SweepRecord(folder).jobs())}

@@ -45,9 +45,13 @@ def test_an_unreachable_server_does_not_fail_the_run_and_sync_logs_it_later(proj
     away = here(*train, "tracking.uri=http://127.0.0.1:9", cwd=project)
     assert away.returncode == 0, away.stderr
     assert "Connection refused; `descent sync` tries again (the run record is complete)" in away.stderr
-    later = here("descent", "sync", cwd=project)
-    assert later.returncode == 0, later.stderr
+    still_away = here("descent", "sync", cwd=project)
+    assert still_away.returncode == 1
+    assert "not synced: MLflow store http://127.0.0.1:9: [Errno 111] Connection refused" in still_away.stdout
     store = f"sqlite:///{project}/mlflow.db"
+    assert rows(store, "select name from runs") == []
+    elsewhere = here("descent", "sync", "--uri", store, cwd=project)
+    assert elsewhere.returncode == 0, elsewhere.stderr
     assert rows(store, "select name, status from runs") == [("noisy_polynomial", "FINISHED")]
 
 

@@ -1,5 +1,6 @@
 """`python -m fault_injection`: try every fault in every call of each task; print the table of docs/reliability.md."""
 
+import argparse
 import sys
 import tempfile
 from collections import Counter
@@ -29,14 +30,18 @@ def table(every: Iterable[Trial]) -> str:
 
 def main() -> None:
     """Try all, print what is wrong, and then the table."""
+    parser = argparse.ArgumentParser("python -m fault_injection", description=__doc__)
+    parser.add_argument("--step", type=int, default=1, help="try one of so many calls (default: %(default)s)")
+    parser.add_argument("--task", choices=TASKS, action="append", help="default: all")
+    arguments = parser.parse_args()
     every: list[Trial] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         connect(f"sqlite:///{folder}/store.db")
         with trials(folder, folder / "store.db") as attempts:
-            for task in TASKS:
+            for task in arguments.task or TASKS:
                 for fault in FAULTS:
-                    for trial in attempts.of(task, fault):
+                    for trial in attempts.of(task, fault, arguments.step):
                         every.append(trial)
                         if trial.wrong:
                             print(f"{task}, {fault.name}, call {trial.n}: {trial.wrong}", flush=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import Composed
 from PIL import Image
-from tracking.runs import ended_record, start
+from tracking.runs import plane, start, step
 
 from descent.errors import UserError
 from descent.records.run import EVALUATIONS, RunRecord
@@ -112,7 +112,9 @@ def test_descents_are_read_from_the_record(composed: Composed) -> None:
 
 
 def test_the_name_of_a_column_is_a_text_in_the_player(tmp_path: Path) -> None:
-    record = ended_record(tmp_path / "run")
-    path = record.files / EVALUATIONS
-    path.write_text(path.read_text().replace("loss/test", '"loss/""><b>his"'))
+    record = start(tmp_path / "run", 3)
+    record.append(EVALUATIONS, [{"step": 0, "timestamp": 0, 'loss/"><b>his': 1.0}])
+    step(record, 0, 3)
+    record.save_landscape(plane(3))
+    record.finish("finished", 3, {})
     assert "<b>" not in player_of(record)

@@ -35,7 +35,7 @@ def test_a_run_that_has_not_ended_is_not_drawn_and_one_that_can_not_be_drawn_has
         nothing, error = drawer.draw([growing, broken])
     assert nothing is None
     assert error is not None
-    assert error.startswith(f"{broken}: ")
+    assert error.startswith(f"{broken}/record/landscape.npz is damaged: ")
     assert error == drawing_error(broken)
     assert not (growing / "views").exists()
 
@@ -64,5 +64,5 @@ def test_the_other_process_draws_folders_of_any_name_in_any_locale(
         nothing, error = drawer.draw([sound, broken])
     assert nothing is None
     assert error is not None
-    assert error.startswith(rf"{tmp_path}/latin-1 \udcfc: ")
+    assert error.startswith(rf"{tmp_path}/latin-1 \udcfc/record/landscape.npz is damaged: ")
     assert views_of(sound) == VIEWS

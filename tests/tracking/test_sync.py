@@ -211,6 +211,7 @@ def test_a_run_that_no_process_trains_is_killed_since_its_last_checkpoint_until_
     assert sync(tmp_path / "a", uri).change == "updated"
     assert rows(uri, "select status, end_time from runs") == [("KILLED", CREATED + 60_000)]
     step(record, 10, 30)
+    evaluate(record, 30)
     record.finish("finished", 30, {})
     assert sync(tmp_path / "a", uri) == SyncResult("updated", run_id)
     assert runs(uri) == [("a", "FINISHED")]
