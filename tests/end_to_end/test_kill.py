@@ -61,7 +61,7 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(project: Path, training:
     synced = here("descent", "sync", cwd=project)
     assert synced.returncode == 0, synced.stderr
     ((run_id, status),) = rows(store, "select run_uuid, status from runs")
-    assert status == "RUNNING"
+    assert status == "KILLED"
 
     resumed = here(*TRAIN, "run_dir=runs/killed", cwd=project)
     assert resumed.returncode == 0, resumed.stderr
