@@ -1,5 +1,6 @@
 """A stranger's runs: to show them runs nothing of his, reads no secret, and writes into no folder but of views."""
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -18,6 +19,7 @@ from tracking.runs import rows
 import descent
 from descent.articles.summary import Summary
 from descent.articles.table import write_table
+from descent.errors import UserError
 from descent.records.files import read_arrays
 from descent.report import sections
 
@@ -128,10 +130,14 @@ def test_what_a_strangers_record_pickles_or_tags_is_not_made(house: House) -> No
 
 @pytest.mark.parametrize("save", [torch.save, lambda saved, path: path.write_bytes(pickle.dumps(saved, 2))])
 def test_a_strangers_checkpoint_is_weights_alone(house: House, save: Callable[[object, Path], None]) -> None:
-    save({"state": {}, "state_dict": Pickled(house.ran)}, house.run / "record" / "checkpoint.ckpt")
+    files = house.run / "record"
+    save({"state": {}, "state_dict": Pickled(house.ran)}, files / "checkpoint.ckpt")
+    result = json.loads((files / "result.json").read_text())
+    result["sha256"]["checkpoint.ckpt"] = hashlib.sha256((files / "checkpoint.ckpt").read_bytes()).hexdigest()
+    (files / "result.json").write_text(json.dumps(result))
     loaded = descent.load(house.run)
     assert isinstance(loaded, descent.Run)
-    with house.untouched(), pytest.raises((TypeError, pickle.UnpicklingError)):
+    with house.untouched(), pytest.raises(UserError, match="its checkpoint can't be read: "):
         loaded.problem()
 
 

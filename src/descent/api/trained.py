@@ -32,7 +32,9 @@ def trained_problem(record: RunRecord) -> Problem:
         if differences:
             warnings.warn(f"{where} was trained with other code than is here: {differences}", stacklevel=3)
         forget_outdated(own_modules(config.to_dict()))
-        checkpoint = Checkpoint.from_bytes(record.content(CHECKPOINT))
+        content = record.content(CHECKPOINT)
+        with user_errors(f"{where}: its checkpoint can't be read"):
+            checkpoint = Checkpoint.from_bytes(content)
         check_arguments(config)
         problem = problem_of(config)
         with user_errors(f"{where}: the problem here is not the one that was trained"):
