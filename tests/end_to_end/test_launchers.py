@@ -105,6 +105,19 @@ def test_jobs_that_run_elsewhere_end_with_their_sweep(project: Path) -> None:
         assert [row[0] for row in record.read(STEPS).rows] == list(range(1, len(record.read(STEPS).rows) + 1))
 
 
+def test_workers_of_joblib_end_when_their_sweep_is_killed(project: Path) -> None:
+    long = ("trainer.max_steps=1000000", "trainer.checkpoint_seconds=0.5", "tracking=none")
+    with started(*SWEEP[:4], RATES, *long, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", cwd=project) as sweep:
+        assert eventually(lambda: len(list(project.glob("runs/*.unfinished/record/checkpoint.ckpt"))) == 2, seconds=120)
+        children = Path(f"/proc/{sweep.pid}/task/{sweep.pid}/children").read_text().split()
+        assert len(children) >= 2
+        sweep.kill()
+    assert eventually(lambda: not any(Path(f"/proc/{child}").exists() for child in children), seconds=15)
+    for left in (project / "runs").iterdir():
+        assert RunRecord(left).ending() is None
+        assert not RunRecord(left).failed()
+
+
 def test_a_job_that_does_not_see_its_sweep_syncs_its_run_as_a_child_of_it(
     project: Path,
     tmp_path_factory: pytest.TempPathFactory,

@@ -3,6 +3,7 @@
 import os
 import sys
 from contextlib import ExitStack
+from multiprocessing import parent_process
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -16,12 +17,16 @@ from descent.records.sweep import SWEEP, SweepRecord
 from descent.runs.ending import print_ending
 from descent.runs.identity import RunResult
 from descent.runs.job import OpenJob, open_job, sweep_job_request
+from descent.runs.parent_watch import end_with
 from descent.runs.request import hydra_request
 from descent.runs.syncing import background_sync
 
 
 class SweepTask:
     """The task that Hydra calls for each job of a sweep, in any process and on any machine."""
+
+    def __init__(self) -> None:
+        self.sweep_process = os.getpid()
 
     def __call__(self, composed: DictConfig) -> float | None:
         """Train the job's run alone; return the value of the objective."""
@@ -31,6 +36,9 @@ class SweepTask:
 
     def open(self, composed: DictConfig) -> OpenJob:
         """The job, as a context in which its run is trained."""
+        parent = parent_process()
+        if parent is not None and parent.pid == self.sweep_process:  # as in joblib's; not on clusters
+            end_with(self.sweep_process)
         hydra = HydraConfig.get()
         if Path(hydra.runtime.cwd).is_dir():
             os.chdir(hydra.runtime.cwd)  # the node of a cluster starts jobs in its own working directory
