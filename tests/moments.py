@@ -1,4 +1,4 @@
-"""What a process that is killed leaves on the disk, for every moment at which it could be killed."""
+"""What a process does to the disk, and what it leaves there for every moment at which it could be killed."""
 
 import os
 import shutil
@@ -19,6 +19,22 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_audit)  # which Python never lets go of
+
+
+@contextmanager
+def paths_of(event: str) -> Iterator[list[Path]]:
+    """The paths of all audit events of a kind in the context: the files of `open`, the folders of `os.scandir`."""
+    paths: list[Path] = []
+
+    def listen(kind: str, arguments: tuple[Any, ...]) -> None:
+        if kind == event and not isinstance(arguments[0], int):
+            paths.append(Path(os.fsdecode(arguments[0])))
+
+    _listeners.append(listen)
+    try:
+        yield paths
+    finally:
+        _listeners.remove(listen)
 
 
 @contextmanager

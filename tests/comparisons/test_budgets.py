@@ -30,6 +30,15 @@ def test_the_expected_best_is_the_mean_over_all_choices() -> None:
     assert_allclose(expected_best(COSTS), brute_force, rtol=1e-12)
 
 
+def test_the_best_of_thousands_of_settings_is_known_in_seconds() -> None:
+    count = 3000
+    choices = np.arange(1, count + 1)
+    # The mean of the lowest of k of the numbers from 0 to n - 1 is (n - k) / (k + 1).
+    assert_allclose(expected_best(np.arange(count)), (count - choices) / (choices + 1), rtol=1e-9, atol=1e-9)
+    quartiles = best_quantile(np.arange(count), 0.25)
+    assert (quartiles[0], quartiles[-1]) == (count / 4 - 1, 0)
+
+
 @pytest.mark.parametrize("level", [0.0, 0.25, 0.5, 0.75, 1.0])
 def test_the_quantile_of_the_best_is_that_of_all_choices(level: float) -> None:
     brute_force = [

@@ -1,5 +1,6 @@
 """The lineage of a run in its key and its tags."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -7,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from conftest import Composed
+from moments import paths_of
 
 import descent
 from descent.records import lineage
 from descent.records.header import Input
-from descent.records.lineage import dvc_tags, flattened, git_tags, hashed_inputs, run_key
+from descent.records.lineage import canonical, dvc_tags, flattened, git_tags, hashed_inputs, run_key
 
 CANNOT_CHANGE_A_RESULT = {
     "description",  # describes the run
@@ -91,6 +93,29 @@ def test_an_input_has_its_path_in_the_project_and_the_md5_of_its_content(tmp_pat
     path.write_bytes(b"hullo")
     after = hashed_inputs([path], tmp_path)
     assert len({run_key({}, data, {}) for data in ([], before, after, before + after, after + before)}) == 5
+
+
+def test_a_data_file_is_read_once_while_it_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"hello")
+    monkeypatch.setattr(lineage, "SETTLED", 0)
+    with paths_of("open") as opened:
+        before = [hashed_inputs([path], tmp_path) for _ in range(3)]
+        assert opened == [path]
+        times = path.stat()
+        path.with_name("b.csv").write_bytes(b"hullo")
+        path.with_name("b.csv").replace(path)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # as a copy that keeps times
+        assert hashed_inputs([path], tmp_path) != before[0]
+    assert before[0] == before[1] == before[2]
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("1e-1", "0.1"), (".1", "0.1"), ("1", "1.0"), ("'sgd'", "sgd"), ('"sgd"', "sgd"), ("sgd", "sgd"), ("'", "'")],
+)
+def test_a_value_is_the_same_however_it_is_written(written: str, value: str) -> None:
+    assert canonical(written) == value
 
 
 def test_a_run_of_a_dvc_experiment_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,6 +245,15 @@ def test_a_work_tree_is_dirty_if_anything_but_dvc_lock_differs_from_the_commit(
 def test_a_removed_file_makes_the_work_tree_dirty(checkout: Path) -> None:
     (checkout / "dvc.yaml").unlink()
     assert git_tags(checkout)["git.dirty"] == "true"
+
+
+def test_git_is_not_asked_for_each_of_many_jobs(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.monotonic_ns", lambda: 0)
+    tags = git_tags(checkout)
+    (checkout / "dvc.yaml").unlink()
+    assert git_tags(checkout) == tags
+    monkeypatch.setattr("time.monotonic_ns", lambda: 1_000_000_000)
+    assert git_tags(checkout) == {**tags, "git.dirty": "true"}
 
 
 def test_outside_a_checkout_there_is_no_commit(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
+import shutil
 from pathlib import Path
 
 import pytest
+from moments import paths_of
+from tracking.runs import start
 
+from descent.records.run import RunRecord
 from descent.records.sweep import SWEPT, JobState, Stage, SweepHeader, SweepRecord
 
 STARTED = 1000
@@ -45,3 +49,54 @@ def test_jobs_of_one_name_are_jobs_of_their_own(tmp_path: Path, overrides: tuple
     for override in overrides:
         sweep.write_job(JobState([override], "one name", "trained"))
     assert {*map(str, (job.overrides for job in sweep.jobs()))} == {f"['{override}']" for override in overrides}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (["lr=0.1", "seed=1"], ["seed=1", "lr=1e-1"]),
+        (["lr=0.1", "seed=1"], ["lr=0.1", "++seed=1", "trainer.max_steps=5", "optimizer=sgd"]),
+        (["lr='a'", "seed=1"], ["lr=a", "seed=1.0"]),
+    ],
+    ids=["other words", "what all jobs of the sweep have", "quotes"],
+)
+def test_a_job_is_what_it_sets_of_the_swept_parameters(tmp_path: Path, before: list[str], after: list[str]) -> None:
+    header = SweepHeader("id", "a sweep", "x squared", 0, {f"{SWEPT}lr": "", f"{SWEPT}seed": ""}, {})
+    sweep = SweepRecord.create(tmp_path, header, "")
+    sweep.write_job(JobState(before, "a", "failed"))
+    sweep.write_job(JobState(["lr=0.2", "seed=1"], "b", "trained"))
+    sweep.write_job(JobState(after, "a", "trained"))
+    assert [(job.overrides, job.stage) for job in sweep.jobs()] == [
+        (after, "trained"),
+        (["lr=0.2", "seed=1"], "trained"),
+    ]
+
+
+def test_jobs_that_a_sweep_has_no_more_are_forgotten_unless_they_are_new(tmp_path: Path) -> None:
+    sweep = SweepRecord.create(tmp_path, SweepHeader("id", "a sweep", "x squared", 0, {f"{SWEPT}seed": ""}, {}), "")
+    for seed, when in ((1, STARTED - 1), (2, STARTED - 1), (3, STARTED)):
+        sweep.write_job(JobState([f"seed={seed}"], str(seed), "trained", when=when))
+    sweep.forget_jobs(STARTED, [["seed=1.0", "lr=1"]])
+    assert [job.name for job in sweep.jobs()] == ["1", "3"]
+
+
+def test_a_run_that_two_jobs_have_is_one_run(project: Path) -> None:
+    header = SweepHeader("id", "a sweep", "x squared", 0, {f"{SWEPT}run_dir": ""}, {})
+    sweep = SweepRecord.create(project / "sweep", header, "")
+    run = start(project / "runs" / "a", 1)
+    copy = RunRecord(shutil.copytree(run.folder, project / "runs" / "b"))
+    other = start(project / "runs" / "c", 2, key="4567")
+    for name, record in {"1": run, "2": copy, "3": other, "4": other}.items():
+        sweep.write_job(JobState([f"run_dir={name}"], name, "trained", str(record.folder), record.header.id))
+    assert [record.folder.name for record in sweep.runs()] == ["a", "c"]
+
+
+def test_of_many_jobs_the_states_are_read_again_that_are_new(tmp_path: Path) -> None:
+    sweep = SweepRecord.create(tmp_path, SweepHeader("id", "a sweep", "x squared", 0, {}, {}), "")
+    for seed in range(3):
+        sweep.write_job(JobState([f"seed={seed}"], str(seed), "running"))
+    assert [job.stage for job in sweep.jobs()] == ["running"] * 3
+    sweep.write_job(JobState(["seed=1"], "1", "trained"))
+    with paths_of("open") as opened:
+        assert [job.stage for job in sweep.jobs()] == ["running", "trained", "running"]
+    assert len(opened) == 1

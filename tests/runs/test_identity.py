@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import Composed
 from end_to_end.commands import ENVIRONMENT
+from moments import paths_of
 
 from descent.core.data.noisy_polynomial import read_points
 from descent.core.data.points import write_points
@@ -53,6 +54,17 @@ def test_a_run_on_data_that_have_changed_is_not_there(composed: Composed, projec
     assert finished_run(config) is None
     path.unlink()
     assert finished_run(config) is None
+
+
+def test_the_folders_of_runs_are_not_listed_for_every_job_of_a_sweep(composed: Composed, project: Path) -> None:
+    configs = [composed(*POLYNOMIAL, "trainer.accelerator=cpu", f"seed={seed}") for seed in range(3)]
+    for config in configs[:2]:
+        train(config)
+    found = [finished_run(config) for config in configs[:1]]
+    with paths_of("os.scandir") as listed:
+        found += [finished_run(config) for config in configs[1:]]
+    assert [result is not None for result in found] == [True, True, False]
+    assert project / "runs" not in listed
 
 
 def test_a_run_that_a_gpu_may_have_been_meant_for_is_left_to_training(

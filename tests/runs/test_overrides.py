@@ -6,7 +6,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from descent.runs.overrides import PASSWORD, first_job, parsed, without_passwords
+from descent.runs.overrides import PASSWORD, first_job, parsed, quoted, without_passwords
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,9 @@ def test_the_passwords_of_addresses_are_in_the_environment_alone(monkeypatch: py
     (override,) = parsed(hidden[:1])
     config = OmegaConf.create({"uri": override.value()})
     assert config.uri == "postgresql+psycopg2://ann:p%40:ss@host:5432/db"
+
+
+@pytest.mark.parametrize("text", ["a b#c?d'ü", 'say "a, b"', "ends in \\", "\\'", "a\\b\\\\'c'", "=[{}]", "", " "])
+def test_a_quoted_text_is_taken_as_it_is(text: str) -> None:
+    (override,) = parsed([f"key={quoted(text)}"])
+    assert override.value() == text

@@ -184,6 +184,25 @@ def test_a_launcher_that_fails_fails_the_sweep_in_a_line(
     assert sweep.state().status == "FAILED"
 
 
+def test_a_sweep_that_has_launched_all_its_jobs_forgets_what_it_has_no_more(sweep: SweepRecord, heard: Heard) -> None:
+    for name in "123":
+        note(sweep, name, "failed", when=now() - 1000)
+
+    def launch() -> list[list[str]]:
+        note(sweep, "1", "trained")
+        return [["seed=1"], ["seed=2"]]
+
+    def fail() -> list[list[str]]:
+        raise UserError("out of nodes")
+
+    with pytest.raises(UserError, match="out of nodes"):
+        run_sweep(sweep, fail, heard)
+    assert len(sweep.jobs()) == 3
+    with pytest.raises(UserError, match="1 of 2 jobs failed"):
+        run_sweep(sweep, launch, heard)
+    assert [job.name for job in sweep.jobs()] == ["1", "2"]
+
+
 def test_a_sweep_that_is_interrupted_is_killed(project: Path, sweep: SweepRecord, heard: Heard) -> None:
     def launch() -> None:
         note(sweep, "1", "trained")

@@ -1,3 +1,4 @@
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,22 @@ def test_the_same_sweep_again_is_the_same_and_another_is_another(project: Path) 
         "hydra/sweeper=search", "objective.metric=x",
     )  # fmt: skip
     assert len({identity} | {header_of(common(project, *SWEEP, other)).id for other in others}) == 1 + len(others)
+
+
+@pytest.mark.parametrize(
+    ("words", "others"),
+    [
+        ("optimizer.lr=0.1,1", ["optimizer.lr=1e-1,1.0", "optimizer.lr=.1,1", "++optimizer.lr=choice(0.1,1)"]),
+        ("seed=range(3)", ["seed=0,1,2", "seed=range(0,3)"]),
+        ("optimizer=sgd,adam", ["optimizer='sgd',\"adam\""]),
+        ("optimizer=glob(a*)", ["optimizer=glob(a*)"]),
+        ("seed=shuffle(range(9))", ["seed=shuffle(range(9))"]),
+    ],
+)
+def test_a_sweep_is_the_same_however_its_values_are_written(project: Path, words: str, others: list[str]) -> None:
+    base = ("problem=bowl", "trainer.max_steps=5")
+    identities = {header_of(common(project, *base, word)).id for word in (words, *others)}
+    assert len(identities) == 1
 
 
 def test_other_source_makes_another_sweep(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,3 +106,10 @@ def test_a_job_knows_its_sweep_its_folder_and_what_is_swept(project: Path) -> No
         f"+hydra.job.env_set.DESCENT_SWEEP={sweep.header.id}",
         "+hydra.job.env_set.DESCENT_SWEPT='optimizer optimizer.lr seed'",
     ]
+
+
+def test_no_folder_is_taken_for_an_interpolation(project: Path) -> None:
+    sweep = SweepRecord.create(project / "${of}", header_of(common(project, *SWEEP)), "")
+    (project / "${of}" / "below").mkdir()
+    with chdir(project / "${of}" / "below"):
+        assert identity_overrides(sweep)[0] == "hydra.sweep.dir='..'"

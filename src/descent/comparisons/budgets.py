@@ -28,25 +28,26 @@ def expected_best(costs: ArrayLike) -> NDArray[np.float64]:
 
     The i-th lowest is the lowest of C(n - i, k - 1) choices of the C(n, k). Infinite where all of k may be.
     """
-    ordered, shares = np.sort(np.asarray(costs, dtype=np.float64)), lowest_shares(len(np.asarray(costs)))
-    return np.array([sum(cost * share for cost, share in zip(ordered, row, strict=True) if share) for row in shares])
+    ordered = np.sort(np.asarray(costs, dtype=np.float64))
+    rows = (lowest_shares(len(ordered), chosen) for chosen in range(1, len(ordered) + 1))
+    return np.array([ordered[row > 0] @ row[row > 0] for row in rows])
 
 
 def best_quantile(costs: ArrayLike, level: float) -> NDArray[np.float64]:
     """The quantile of the lowest of k of n costs, over all choices of k, for k = 1 ... n."""
-    ordered, shares = np.sort(np.asarray(costs, dtype=np.float64)), lowest_shares(len(np.asarray(costs)))
-    places = [int(np.searchsorted(np.cumsum(row), level * (1 - 1e-12))) for row in shares]
-    return ordered[places]
+    ordered = np.sort(np.asarray(costs, dtype=np.float64))
+    rows = (lowest_shares(len(ordered), chosen) for chosen in range(1, len(ordered) + 1))
+    return ordered[[int(np.searchsorted(np.cumsum(row), level * (1 - 1e-12))) for row in rows]]
 
 
-def lowest_shares(count: int) -> NDArray[np.float64]:
-    """The share of all choices of k of n things of which the i-th is the lowest, (k, i) from 1 to n each."""
-    return np.array(
-        [
-            [math.comb(count - lowest, chosen - 1) / math.comb(count, chosen) for lowest in range(1, count + 1)]
-            for chosen in range(1, count + 1)
-        ]
-    )
+def lowest_shares(count: int, chosen: int) -> NDArray[np.float64]:
+    """The share of all choices of k of n things of which the i-th is the lowest, for i = 1 ... n.
+
+    Each is computed from the one before, since the numbers of choices have thousands of digits for thousands of things.
+    """
+    left = np.arange(count - 1, 0, -1)
+    factors = np.append(chosen / count, (left - chosen + 1) / left)
+    return np.cumprod(factors)
 
 
 @dataclass(frozen=True)

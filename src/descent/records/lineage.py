@@ -4,7 +4,9 @@ import hashlib
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ NO_EFFECT = (
 )  # fmt: skip
 """Keys of a configuration that cannot change a result."""
 
+SETTLED = 2_000_000_000
+"""Nanoseconds after which a second change of a file certainly has another time than the first."""
+
 
 def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """A nested configuration flattened to dotted names and texts; texts stay as they are, other values become JSON."""
@@ -31,15 +36,36 @@ def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return texts
 
 
+def canonical(value: str) -> str:
+    """The value of an override however it is written: 0.1 for 1e-1 or .1, and a text without quotes."""
+    try:
+        return repr(float(value))
+    except ValueError:
+        is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+        return value[1:-1] if is_quoted else value
+
+
 def hashed_inputs(files: Iterable[Path], root: Path) -> list[Input]:
     """The data files of a run, each with the MD5 that DVC computes for it."""
     inputs = []
     for path in files:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "md5").hexdigest()
         place = path.relative_to(root) if path.is_relative_to(root) else path.absolute()
-        inputs.append(Input(path.name, place.as_posix(), digest))
+        inputs.append(Input(path.name, place.as_posix(), _md5(path)))
     return inputs
+
+
+def _md5(path: Path) -> str:
+    """The MD5 of a file, which is read once for all jobs of a process while it stays as it is."""
+    status = path.stat()
+    if time.time_ns() - status.st_ctime_ns < SETTLED:
+        return _md5_of.__wrapped__(path)
+    return _md5_of(path, status.st_ino, status.st_ctime_ns, status.st_size)
+
+
+@lru_cache
+def _md5_of(path: Path, *_: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def hashed_examples(digest: str | None) -> list[Input]:
@@ -100,8 +126,14 @@ def dvc_tags(files: Iterable[Input]) -> dict[str, str]:
 def git_tags(root: Path) -> dict[str, str]:
     """The tags of a run for git: the commit, as MLflow shows it, and whether the work tree differs from it.
 
-    dvc.lock is ignored, since the pipeline itself writes it.
+    dvc.lock is ignored, since the pipeline itself writes it. Git is asked once a second at most: it takes a fiftieth
+    of one, for which each of thousands of jobs would wait.
     """
+    return dict(_git_tags(root, time.monotonic_ns() // 1_000_000_000))
+
+
+@lru_cache(maxsize=1)
+def _git_tags(root: Path, _: int) -> dict[str, str]:
 
     def git(*arguments: str) -> str | None:
         try:

@@ -24,7 +24,7 @@ from descent.project import project_root
 from descent.records.criterion import TRAIN_LOSS, Criterion, Target
 from descent.records.files import read_arrays, write_arrays, write_atomically
 from descent.records.folder import FORMAT, RECORD, VIEWS, folders_with, now, read_header
-from descent.records.lineage import NO_EFFECT, without
+from descent.records.lineage import NO_EFFECT, canonical, without
 from descent.records.outcomes import Outcome, outcomes_csv, read_outcomes
 from descent.records.run import CONFIG, HEADER, RunRecord
 from descent.records.secrets import redacted
@@ -133,6 +133,7 @@ class SweepRecord:
         """Open an existing record; raise FileNotFoundError if there is none, UserError if its format is another."""
         self.folder, self.files, self.views = folder, folder / RECORD, folder / VIEWS
         self.header = SweepHeader(**read_header(folder, SWEEP))
+        self._jobs: dict[str, tuple[tuple[int, int], JobState]] = {}
 
     @classmethod
     def create(cls, folder: Path, header: SweepHeader, config: str) -> Self:
@@ -178,16 +179,43 @@ class SweepRecord:
             raise damaged(self.files / CONFIG) from error
 
     def write_job(self, job: JobState) -> None:
-        """Write the state of a job, in place of its earlier one; overrides without effect make no other job."""
-        by_key = {override.partition("=")[0].lstrip("+~"): override for override in job.overrides}
-        distinct = without(by_key, NO_EFFECT) | {key: by_key[key] for key in self.swept if key in by_key}
-        digest = hashlib.sha256("\0".join(sorted(distinct.values())).encode()).hexdigest()
-        write_atomically(self.files / "jobs" / f"{digest[:16]}.json", json.dumps(asdict(job), indent=2) + "\n")
+        """Write the state of a job, in place of its earlier one."""
+        write_atomically(self._job_file(job.overrides), json.dumps(asdict(job), indent=2) + "\n")
+
+    def forget_jobs(self, before: int, jobs: Iterable[Sequence[str]]) -> None:
+        """Forget what was started before a time and is none of these jobs: the sweep does not have it any more.
+
+        Args:
+            before: milliseconds since the epoch.
+            jobs: the overrides of each.
+        """
+        kept = {self._job_file(overrides).name for overrides in jobs}
+        self.jobs()
+        for name, (_, job) in self._jobs.items():
+            if job.when < before and name not in kept:
+                (self.files / "jobs" / name).unlink()
+
+    def _job_file(self, overrides: Sequence[str]) -> Path:
+        """The file of a job. A job is what it sets of the swept parameters, however written; the rest is the sweep's.
+
+        One that sets none of them, as of a benchmark, is all overrides that can change a result.
+        """
+        values = {key.lstrip("+~"): canonical(value) for key, _, value in (word.partition("=") for word in overrides)}
+        swept = {key: values[key] for key in self.swept if key in values}
+        identity = json.dumps(swept or without(values, NO_EFFECT), sort_keys=True)
+        return self.files / "jobs" / f"{hashlib.sha256(identity.encode()).hexdigest()[:16]}.json"
 
     def jobs(self) -> list[JobState]:
-        """All jobs that were started, sorted by name."""
-        states = [json.loads(path.read_text(encoding="utf-8")) for path in (self.files / "jobs").glob("*.json")]
-        return sorted((JobState(**state) for state in states), key=lambda job: job.name)
+        """All jobs that were started, sorted by name; reads those whose files are new since the last call."""
+        before, self._jobs = self._jobs, {}
+        for path in (self.files / "jobs").glob("*.json"):
+            status = path.stat()
+            stamp = status.st_ino, status.st_mtime_ns  # a new version is another file
+            known = before.get(path.name)
+            if known is None or known[0] != stamp:
+                known = stamp, JobState(**json.loads(path.read_text(encoding="utf-8")))
+            self._jobs[path.name] = known
+        return sorted((job for _, job in self._jobs.values()), key=lambda job: job.name)
 
     def write_compared(self, runs: Iterable[RunRecord]) -> None:
         """Write which runs are compared, where they are not those of jobs."""
@@ -196,13 +224,11 @@ class SweepRecord:
         write_atomically(self.files / COMPARED, json.dumps(places, indent=2) + "\n")
 
     def runs(self) -> list[RunRecord]:
-        """The existing records of the runs, the jobs' or those that were selected."""
+        """The existing records of the runs, the jobs' or those that were selected; one run of several jobs once."""
         if (self.files / COMPARED).exists():
-            places = json.loads((self.files / COMPARED).read_text(encoding="utf-8"))
-        else:
-            places = [job.folder for job in self.jobs() if job.folder is not None]
-        folders = [project_root() / place for place in places]
-        return [RunRecord(folder) for folder in folders if (folder / RECORD / HEADER).exists()]
+            return _records(json.loads((self.files / COMPARED).read_text(encoding="utf-8")))
+        records = _records(job.folder for job in self.jobs() if job.folder is not None)
+        return list({record.header.key: record for record in reversed(records)}.values())[::-1]
 
     def write_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """Write how the runs ended that have no records; all of them, at once."""
@@ -228,6 +254,11 @@ class SweepRecord:
     def state(self) -> SweepState:
         """The state of the sweep."""
         return SweepState(**json.loads((self.files / STATE).read_text(encoding="utf-8")))
+
+
+def _records(places: Iterable[str]) -> list[RunRecord]:
+    folders = [project_root() / place for place in places]
+    return [RunRecord(folder) for folder in folders if (folder / RECORD / HEADER).exists()]
 
 
 def sweep_folders(folders: Iterable[Path]) -> list[Path]:

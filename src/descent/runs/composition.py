@@ -21,6 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 from descent.errors import UserError, suggestion
 from descent.project import PACKAGE_CONF, project_root
 from descent.runs.hydra_errors import as_user_errors, one_line
+from descent.runs.job_check import quick_job_check
 from descent.runs.overrides import first_job, parsed, without_passwords
 from descent.runs.sweep_loader import SweepLoader
 from descent.schema import Section, check_keys
@@ -96,14 +97,19 @@ class CommandLine(Generic[Schema]):
         line.options = Namespace(**{**vars(self.options), "overrides": [*self.options.overrides, *overrides]})
         return line
 
-    def sweep(self, job: Callable[[DictConfig], object], *overrides: str) -> None:
+    def sweep(self, job: Callable[[DictConfig], object], *overrides: str) -> list[list[str]] | None:
         """Run the jobs of a multirun, with additional overrides, by its launcher.
+
+        Returns:
+            The overrides of each job; None from a sweeper that launches only some of its jobs each time, as a search.
 
         Raises:
             UserError: if a job does not compose.
         """
-        with self.hydra() as hydra:
-            hydra.multirun(self.config_name, job, [*self.options.overrides, *overrides, "hydra.mode=MULTIRUN"])
+        words = [*self.options.overrides, *overrides, "hydra.mode=MULTIRUN"]
+        with self.hydra() as hydra, quick_job_check():
+            batches = hydra.multirun(self.config_name, job, words)
+        return None if batches is None else [list(each.overrides) for batch in batches for each in batch]
 
     def run(self, task: Callable[[Schema], object]) -> None:
         """Run a task on the composed configuration, once or as a multirun in this process.

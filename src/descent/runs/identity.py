@@ -1,8 +1,10 @@
 """The key and the folder of a configuration's run, and whether it is finished already; does not import PyTorch."""
 
 import json
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -13,7 +15,7 @@ from descent.errors import UserError
 from descent.project import project_root
 from descent.records.code import code_of
 from descent.records.folder import RECORD, VIEWS, refuse_first_version
-from descent.records.header import Header, Result
+from descent.records.header import Result
 from descent.records.lineage import DESCRIPTIVE, effective_params, flattened, hashed_inputs, run_key, without
 from descent.records.run import HEADER, RESULT, RunRecord
 from descent.runs.trial import may_be_pruned
@@ -26,6 +28,8 @@ STOPPED_IN = "stopping.sweep"
 """The parameter that holds the id of the sweep of a run that others of it may stop."""
 MAX_CANDIDATES = 20
 """The most runs of one name whose data are compared with those of a configuration."""
+Inputs = tuple[tuple[Path, ...], str]
+"""The data files that a run reads, and the accelerator that it is computed on."""
 
 
 @dataclass(frozen=True)
@@ -128,15 +132,10 @@ def finished_run(config: TrainConfig, sweep: str | None = None) -> RunResult | N
     Only PyTorch code knows which data files a configuration reads. So those of earlier runs of the same name are tried,
     with the hashes that they have now.
     """
-    tried_paths = set()
     code = code_of(config.to_dict())
-    for header in islice(_headers_of(config), MAX_CANDIDATES):
-        paths = tuple(source.path for source in header.inputs)
-        accelerator = header.params["trainer.accelerator"]
-        files = [project_root() / path for path in paths]
-        if paths in tried_paths or not _computes_on(config, accelerator) or not all(file.is_file() for file in files):
+    for files, accelerator in _inputs_tried(config):
+        if not _computes_on(config, accelerator) or not all(file.is_file() for file in files):
             continue
-        tried_paths.add(paths)
         key = run_key(params_of(config, accelerator, sweep), hashed_inputs(files, project_root()), code)
         folder = folder_of(config, key)
         if (folder / RECORD / RESULT).exists() and RunRecord(folder).header.key == key:
@@ -144,10 +143,39 @@ def finished_run(config: TrainConfig, sweep: str | None = None) -> RunResult | N
     return None
 
 
-def _headers_of(config: TrainConfig) -> Iterator[Header]:
-    """The headers of finished runs that may be the configuration's run, or may read the same data files."""
-    runs = [project_root() / config.run_dir] if config.run_dir else project_root().glob(f"runs/{config.name}-*")
-    return (RunRecord(folder).header for folder in runs if (folder / RECORD / RESULT).exists())
+def _inputs_tried(config: TrainConfig) -> list[Inputs]:
+    """What finished runs read that may be the configuration's run, or may read the same files.
+
+    Those of a name are searched for until one is finished, and then kept: to list runs/ for each job of a sweep would
+    take the square of the number of jobs.
+    """
+    if config.run_dir is not None:
+        return _inputs_of([project_root() / config.run_dir])
+    beginning = project_root() / f"runs/{config.name}-"
+    if not _known_inputs.get(beginning):
+        _known_inputs[beginning] = _inputs_of(_folders_that_begin(beginning))
+    return _known_inputs[beginning]
+
+
+_known_inputs: dict[Path, list[Inputs]] = {}
+
+
+def _inputs_of(folders: Iterable[Path]) -> list[Inputs]:
+    """What the first finished runs of some folders read, each set of files and accelerator once."""
+    finished = (RunRecord(folder).header for folder in folders if (folder / RECORD / RESULT).exists())
+    inputs = (
+        (tuple(project_root() / source.path for source in header.inputs), header.params["trainer.accelerator"])
+        for header in islice(finished, MAX_CANDIDATES)
+    )
+    return list(dict.fromkeys(inputs))
+
+
+def _folders_that_begin(beginning: Path) -> Iterator[Path]:
+    """The folders of runs whose paths begin so, without those in which runs are growing."""
+    with suppress(FileNotFoundError), os.scandir(beginning.parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(beginning.name) and not entry.name.endswith(".unfinished"):
+                yield beginning.parent / entry.name
 
 
 def _computes_on(config: TrainConfig, accelerator: str) -> bool:

@@ -47,6 +47,12 @@ def _parse(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list
     return list(OverridesParser.create(loader).parse_overrides(list(overrides)))
 
 
+def quoted(text: str) -> str:
+    """A text as the value of an override, with quotes and the backslashes before them escaped."""
+    escaped = re.sub(r"(\\+)(?='|\Z)", r"\1\1", text).replace("'", r"\'")
+    return f"'{escaped}'"
+
+
 def first_job(params: Mapping[str, object], overrides: Sequence[str], loader: ConfigLoader) -> list[str]:
     """The overrides of a sweep's first job.
 

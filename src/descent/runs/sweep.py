@@ -51,12 +51,13 @@ def open_sweep(config: DictConfig) -> SweepRecord:
     return sweep
 
 
-def run_sweep(sweep: SweepRecord, launch: Callable[[], object], listener: RecordListener) -> None:
+def run_sweep(sweep: SweepRecord, launch: Callable[[], list[list[str]] | None], listener: RecordListener) -> None:
     """Run all jobs of a sweep, and compare their runs.
 
     Args:
         sweep: its record.
-        launch: runs the jobs, in any processes; each job writes its state into the record.
+        launch: runs the jobs, in any processes; each job writes its state into the record. Returns the overrides of
+            each job, if these are all jobs of the sweep.
         listener: is called with the folders of the runs and of the sweep when their records change.
 
     Raises:
@@ -76,7 +77,9 @@ def run_sweep(sweep: SweepRecord, launch: Callable[[], object], listener: Record
         errors: list[str] = []
         try:
             with _watched(sweep, listener, started, is_reported=not was_finished):
-                launch()
+                launched = launch()
+            if launched is not None:
+                sweep.forget_jobs(started, launched)
         except Exception as error:  # of the launcher or the sweeper; the error of a job is in its state
             errors.append(str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {one_line(error)}")
         except BaseException:

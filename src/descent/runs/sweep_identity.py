@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 
+from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from descent.comparisons.differences import RATE
@@ -10,10 +13,10 @@ from descent.comparisons.grouping import run_label
 from descent.errors import UserError
 from descent.records.code import code_of
 from descent.records.folder import now
-from descent.records.lineage import NO_EFFECT, RANKING, flattened, source_hash
+from descent.records.lineage import NO_EFFECT, RANKING, canonical, flattened, source_hash
 from descent.records.sweep import SEVERAL, SWEPT, SweepHeader, SweepRecord
 from descent.runs.composition import without_hydra
-from descent.runs.overrides import parsed
+from descent.runs.overrides import parsed, quoted
 
 NO_EFFECT_ON_SWEEP = tuple(name for name in NO_EFFECT if name not in RANKING)
 """Keys of the common configuration that change neither a run nor how runs are ranked."""
@@ -32,9 +35,8 @@ def header_of(config: DictConfig) -> SweepHeader:
         for name, value in flattened(common).items()
         if name not in swept and not name.startswith(NO_EFFECT_ON_SWEEP)
     }
-    params |= {f"{SWEPT}{name}": values for name, values in swept.items()}
     identity = {
-        "params": params,
+        "params": params | {f"{SWEPT}{name}": _values(name, text) for name, text in swept.items()},
         "sweeper": config.hydra.sweeper._target_,
         "source": source_hash(),
         "code": code_of(common),
@@ -46,7 +48,7 @@ def header_of(config: DictConfig) -> SweepHeader:
         name=f"{subject}: {' × '.join(name.rpartition('.')[2] for name in swept) or 'nothing swept'}",
         problem=str(config.problem_name) if has_problem else SEVERAL,
         created=now(),
-        params=params,
+        params=params | {f"{SWEPT}{name}": text for name, text in swept.items()},
         tags={"hydra.overrides": " ".join(_overrides(config))},
     )
 
@@ -75,13 +77,27 @@ def swept_params(config: DictConfig) -> dict[str, str]:
     return swept
 
 
+def _values(name: str, text: str) -> list[str] | str:
+    """The values of a swept parameter, however they are written; the text itself where it does not list them."""
+    try:
+        (override,) = parsed([f"{name}={text}"])
+    except HydraException:  # "5 rates of each optimizer"
+        return text
+    values = override.value()
+    if isinstance(values, ChoiceSweep | RangeSweep) and not values.shuffle:
+        return [canonical(value) for value in override.sweep_string_iterator()]
+    return canonical(text)
+
+
 def identity_overrides(sweep: SweepRecord) -> list[str]:
     """The overrides that identify the sweep to its jobs, in any process and on any machine."""
-    folder = str(sweep.folder).replace("'", "\\'")
+    folder = str(sweep.folder)
+    if "${" in folder:  # which is an interpolation in every configuration that the folder comes into
+        folder = os.path.relpath(folder)
     return [
-        f"hydra.sweep.dir='{folder}'",
+        f"hydra.sweep.dir={quoted(folder)}",
         f"+hydra.job.env_set.{SWEEP_ID}={sweep.header.id}",
-        f"+hydra.job.env_set.{SWEPT_NAMES}='{' '.join(sweep.swept)}'",
+        f"+hydra.job.env_set.{SWEPT_NAMES}={quoted(' '.join(sweep.swept))}",
     ]
 
 

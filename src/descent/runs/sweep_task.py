@@ -7,7 +7,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from descent.core.config import SweepConfig, Tracking
 from descent.core.own_modules import search_project
@@ -40,8 +40,10 @@ class SweepTask:
         if parent is not None and parent.pid == self.sweep_process:  # as in joblib's; not on clusters
             end_with(self.sweep_process)
         hydra = HydraConfig.get()
-        if Path(hydra.runtime.cwd).is_dir():
-            os.chdir(hydra.runtime.cwd)  # the node of a cluster starts jobs in its own working directory
+        runtime = OmegaConf.to_container(hydra.runtime)  # in which a ${ of the folder is none of OmegaConf's
+        assert isinstance(runtime, dict)
+        if Path(runtime["cwd"]).is_dir():
+            os.chdir(runtime["cwd"])  # the node of a cluster starts jobs in its own working directory
         search_project()  # a process of joblib's may have run jobs of another project before
         folder = Path(hydra.sweep.dir)
         if (folder / RECORD / SWEEP).exists():

@@ -43,7 +43,7 @@ class BackgroundSync:
         self._process: subprocess.Popen[bytes] | None = None
         self._has_sent = False
         self._unsent: list[Path] = []
-        self._complete: list[Path] = []
+        self._complete: dict[Path, None] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +100,7 @@ class BackgroundSync:
             return
         self.start()
         self._unsent.append(folder)
-        self._complete.append(folder)
+        self._complete[folder] = None
         self._send_unsent()
 
     def finish(self) -> list[str]:
