@@ -118,6 +118,10 @@ def test_a_value_is_the_same_however_it_is_written(written: str, value: str) -> 
     assert canonical(written) == value
 
 
+def test_large_seeds_that_differ_by_one_are_different_values() -> None:
+    assert canonical("9007199254740992") != canonical("9007199254740993")
+
+
 def test_a_run_of_a_dvc_experiment_has_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_EXP_NAME", "fast-one")
     assert dvc_tags([]) == {"dvc.experiment": "fast-one"}

@@ -20,7 +20,8 @@ NO_EFFECT = (
     *DESCRIPTIVE, *RANKING, "run_dir", "replace", "tracking", "trainer.chunk_size", "trainer.checkpoint_seconds",
 )  # fmt: skip
 """Keys of a configuration that cannot change a result."""
-
+EXACT = 2**53
+"""The size up to which whole numbers are different floats."""
 SETTLED = 2_000_000_000
 """Nanoseconds after which a second change of a file certainly has another time than the first."""
 
@@ -39,7 +40,8 @@ def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 def canonical(value: str) -> str:
     """The value of an override however it is written: 0.1 for 1e-1 or .1, and a text without quotes."""
     try:
-        return repr(float(value))
+        number = float(value)
+        return repr(number) if abs(number) < EXACT else value
     except ValueError:
         is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
         return value[1:-1] if is_quoted else value

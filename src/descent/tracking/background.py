@@ -19,7 +19,7 @@ from descent.tracking.store import STORE, resolve_uri
 
 SYNC_INTERVAL = 20.0
 """Seconds before the first sync, and between two."""
-ENVIRONMENT = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:surrogateescape"}
+IN_UTF8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:surrogateescape"}
 """Makes the process read and write UTF-8 whatever the locale, and understand every path."""
 
 
@@ -37,7 +37,7 @@ class BackgroundSync:
         self._uri = uri
         self._command = [sys.executable, "-m", "descent.tracking.sync_worker", str(max_points)]
         # Every user of the machine sees the words of a command, and the URI may have a password.
-        self._environment = ENVIRONMENT | {STORE: "" if uri is None else resolve_uri(uri)}
+        self._environment = IN_UTF8 | {STORE: "" if uri is None else resolve_uri(uri)}
         self._flush_timeout, self._interval = math.inf if uri is None else flush_timeout, interval
         self._next_sync = time.monotonic() + interval
         self._process: subprocess.Popen[bytes] | None = None
