@@ -241,6 +241,8 @@ def log_views(client: "MlflowClient", run: "Run", views: Path, *, is_new: bool =
         views: their folder.
         is_new: whether no sync of the run, even one that died, can have logged views before.
     """
+    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
+
     run_id = run.info.run_id
     logged = _logged_views(run.data.tags)
     changed = list(new_views(run.data.tags, views))
@@ -251,6 +253,8 @@ def log_views(client: "MlflowClient", run: "Run", views: Path, *, is_new: bool =
             # An earlier sync may have died after it had logged the image: then there is one more than the tag says.
             if is_new or _count_images(client, run_id, path.stem) == images:
                 _log_image(client, run_id, path)
+            else:  # it may have died before it told MLflow's UI that there are images
+                client.set_tag(run_id, MLFLOW_LOGGED_IMAGES, True)
             images += 1
         logged[path.name] = digest, images
     if changed:
