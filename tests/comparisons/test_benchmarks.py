@@ -126,5 +126,29 @@ def test_who_never_arrives_has_no_advantage_and_who_alone_does_an_infinite_one()
     fast = {"muon": {0.1: np.array([5.0, 6.0])}}
     rows = advantages([SolvedProblem("a", steps | fast, dict.fromkeys([*steps, *fast], 0.1))], "adamw", 0.1)
     assert [(row.optimizer, row.tuned.mean) for row in rows] == [("sgd", 1.0), ("muon", math.inf)]
-    assert str(rows[1].tuned) == "inf"
+    assert str(rows[1].tuned) == "more often"
     assert str(Speedup(2.0, 1.5, 3.0)) == "2 (1.5 to 3)"
+
+
+def test_an_advantage_without_a_number_on_all_problems_is_told_of_one_and_the_others_are_named() -> None:
+    def solved(name: str, untuned: list[float], tuned: list[float], muon: list[float]) -> SolvedProblem:
+        by_rate = {"adamw": {0.001: np.array(untuned), 0.01: np.array(tuned)}, "muon": {0.1: np.array(muon)}}
+        return SolvedProblem(name, by_rate, {"adamw": 0.01, "muon": 0.1})
+
+    never, sometimes = [math.inf, math.inf], [20.0, math.inf]
+    problems = [
+        solved("a", [40, 44], [20, 22], [10, 11]),
+        solved("b", never, [20, 22], sometimes),
+        solved("c", never, sometimes, sometimes[::-1]),
+    ]
+    rows = advantages(problems, "adamw", 0.001)
+    assert [str(row.untuned) for row in rows] == ["4 (4 to 4)", "more often", "more often", "more often"]
+    assert [str(row.tuned) for row in rows] == ["2 (2 to 2)", "less often", "from other starts", "from other starts"]
+    missed = "others reach the target from starts from which adamw at 0.001 does not."
+    assert advantage_conclusions(rows, "adamw", 0.001) == [
+        "Over adamw at its own rate of 0.001, muon has the largest advantage on a: it is 4 (4 to 4) times as fast. "
+        "Of that 2 (2 to 2) times is left when adamw is tuned as well.",
+        f"On b, c, {missed}",
+    ]
+    only_b = advantages(problems[1:2], "adamw", 0.001)
+    assert advantage_conclusions(only_b, "adamw", 0.001) == [f"On b, {missed}"]

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fault_injection.trials import FAULTS, Fault, Trials, trials
+from fault_injection.faults import FAULTS, Fault
+from fault_injection.trials import Trials, trials
 
 KILLED, _, FAILS, FULL = FAULTS
 

@@ -39,8 +39,9 @@ def test_a_folder_that_the_locale_can_not_name_is_synced_in_the_background_and_e
 
     synced = run("descent", "sync", cwd=project, **ASCII)
     assert synced.returncode == 1
-    (line,) = synced.stderr.splitlines()
-    assert line.startswith("descent sync: MLflow store '")
+    assert synced.stderr == "descent sync: 1 of 1 records are not in MLflow, as said above\n"
+    line = synced.stdout.splitlines()[0]
+    assert ": not synced: MLflow store '" in line
     advice = "the path is not in ascii, the locale's; set PYTHONUTF8=1"
     assert line.endswith(rf"gr\udcc3\udcb6\udcc3\udc9fe/mlflow.db': {advice}")
     again = run("descent", "sync", cwd=project, **{**ASCII, "PYTHONUTF8": "1"})

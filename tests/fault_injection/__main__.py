@@ -4,12 +4,13 @@ import argparse
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from descent.tracking.store import connect
-from fault_injection.tasks import TASKS
-from fault_injection.trials import FAULTS, Trial, trials
+from fault_injection.faults import FAULTS, POWER_CUTS
+from fault_injection.tasks import TASKS, TRAINING
+from fault_injection.trials import Trial, Trials, trials
 
 
 def table(every: Iterable[Trial]) -> str:
@@ -28,6 +29,14 @@ def table(every: Iterable[Trial]) -> str:
     return "\n".join([*lines, f"| all | | {' | '.join(map(str, totals))} |"])
 
 
+def _of(attempts: Trials, task: str, step: int) -> Iterator[Trial]:
+    """All trials of a task."""
+    for fault in FAULTS:
+        yield from attempts.of(task, fault, step)
+    if task in TRAINING:
+        yield from attempts.cut(task, POWER_CUTS, step)
+
+
 def main() -> None:
     """Try all, print what is wrong, and then the table."""
     parser = argparse.ArgumentParser("python -m fault_injection", description=__doc__)
@@ -40,11 +49,10 @@ def main() -> None:
         connect(f"sqlite:///{folder}/store.db")
         with trials(folder, folder / "store.db") as attempts:
             for task in arguments.task or TASKS:
-                for fault in FAULTS:
-                    for trial in attempts.of(task, fault, arguments.step):
-                        every.append(trial)
-                        if trial.wrong:
-                            print(f"{task}, {fault.name}, call {trial.n}: {trial.wrong}", flush=True)
+                for trial in _of(attempts, task, arguments.step):
+                    every.append(trial)
+                    if trial.wrong:
+                        print(f"{task}, {trial.fault.name}, call {trial.n}: {trial.wrong}", flush=True)
     print(table(every))
     sys.exit(any(trial.wrong for trial in every))
 

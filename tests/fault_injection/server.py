@@ -49,18 +49,23 @@ def _do(request: dict[str, object], folder: Path, said: Path, counted: Path) -> 
     library.calls_so_far.restype = ctypes.c_long
     code: int | str | None = 70
     try:
-        library.fail_nth(
-            os.fsencode(folder),
-            ctypes.c_long(int(str(request["n"]))),
-            int(str(request["mode"])),
-            bool(request["lasting"]),
-        )
+        if request["journal"] is None:
+            library.fail_nth(
+                os.fsencode(folder),
+                ctypes.c_long(int(str(request["n"]))),
+                int(str(request["mode"])),
+                bool(request["lasting"]),
+            )
+        else:
+            journal = os.open(str(request["journal"]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            library.keep_journal(os.fsencode(folder), journal)
         code = tasks.exit_code(str(request["task"]))
     except BaseException:
         traceback.print_exc()
     finally:
         calls = library.calls_so_far()
         library.fail_nth(os.fsencode(folder), ctypes.c_long(-1), 0, 0)
+        library.keep_journal(b"", -1)
         if isinstance(code, str):
             print(code, file=sys.stderr)
             code = 1

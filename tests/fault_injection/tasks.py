@@ -52,6 +52,8 @@ def work() -> None:
         raise SystemExit("\n".join(errors))
 
 
+TRAINING = ("run", "sweep")
+"""The tasks that train."""
 TASKS: dict[str, Callable[[], None]] = {
     "run": train_a_run, "sweep": train_a_sweep, "sync": sync_all, "worker": work,
 }  # fmt: skip

@@ -94,3 +94,40 @@ def test_a_lock_on_a_file_survives_a_move(tmp_path: Path) -> None:
         process.kill()
         waiting.result(30)
     assert (tmp_path / "moved.json").read_text() == "{}"
+
+
+CROWD = """
+import os, sys, time, traceback
+from pathlib import Path
+from descent.records.locks import folder_lock
+
+folder, inside = Path(sys.argv[1]), Path(sys.argv[1]).with_name("inside")
+
+def wait() -> None:
+    with folder_lock(folder, "another process has it", wait=True):
+        inside.mkdir()  # fails if another is inside
+        time.sleep(0.001)
+        inside.rmdir()
+
+children = []
+for _ in range(int(sys.argv[2])):
+    child = os.fork()
+    if not child:
+        try:
+            wait()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    children.append(child)
+codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+print(sum(code != 0 for code in codes))
+"""
+
+
+def test_of_many_processes_that_wait_each_gets_the_lock_and_one_at_a_time(tmp_path: Path) -> None:
+    crowd = subprocess.run(
+        [sys.executable, "-c", CROWD, str(tmp_path / "runs" / "a"), "100"], capture_output=True, text=True, check=True
+    )
+    assert (crowd.stdout, {*crowd.stderr.splitlines()}) == ("0\n", {"another process has it"})
+    assert list((tmp_path / "runs").iterdir()) == []

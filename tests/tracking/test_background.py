@@ -15,7 +15,7 @@ from tracking.test_sqlite_store import ODD
 from tracking.test_sweep_sync import sweep_of
 from waiting import eventually
 
-from descent.records.locks import file_lock
+from descent.records.locks import file_lock, folder_lock
 from descent.records.sweep import SweepState
 from descent.render import run_views
 from descent.tracking.background import BackgroundSync
@@ -95,7 +95,10 @@ def test_each_record_that_was_not_synced_is_reported(
         for name in "abc":
             background.on_complete(tmp_path / name)
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split(": ")[1] for line in lines] == [f"{tmp_path}/a", f"{tmp_path}/c"]
+    assert lines == [
+        f"not in MLflow yet: {folder}/record/run.json is damaged; restore it, or remove {folder} and train again"
+        for folder in (tmp_path / "a", tmp_path / "c")
+    ]
     assert runs(uri) == [("b", "FINISHED")]
 
 
@@ -112,7 +115,7 @@ def test_folders_of_any_name_are_synced_in_any_locale(
     background.on_complete(ended_record(tmp_path / ODD / "größe").folder)
     background._send(broken)
     (error,) = background.finish()
-    assert error.startswith(rf"{tmp_path}/latin-1 \udcfc: JSONDecodeError")
+    assert error.startswith(rf"{tmp_path}/latin-1 \udcfc/record/run.json is damaged; ")
     assert runs(f"sqlite:///{tmp_path / ODD}/mlflow.db") == [("größe", "FINISHED")]
 
 
@@ -142,7 +145,7 @@ def test_the_committed_rows_of_a_killed_trainer_are_synced(uri: str, tmp_path: P
     assert knows_mlflow == "False"
     assert eventually(lambda: has_ended(int(pid)), PATIENCE)
     assert points(uri) == list(range(40))
-    assert runs(uri) == [("a", "RUNNING")]
+    assert runs(uri) == [("a", "KILLED")]
 
 
 def test_a_stopped_process_costs_the_trainer_no_more_than_the_timeout(tmp_path: Path) -> None:
@@ -265,10 +268,11 @@ def test_a_sweep_is_reported_again_although_the_store_has_its_state_again(uri: s
     sync_sweep(sweep.folder, uri)
     state = sweep.state()
     background = BackgroundSync(uri, 100, flush_timeout=PATIENCE)
-    sweep.write_state(SweepState("RUNNING"))
-    background.on_complete(sweep.folder)
-    assert eventually(lambda: runs(uri) == [("a sweep", "RUNNING")], PATIENCE)
-    sweep.write_state(state)
+    with folder_lock(sweep.folder, "", wait=False):
+        sweep.write_state(SweepState("RUNNING"))
+        background.on_complete(sweep.folder)
+        assert eventually(lambda: runs(uri) == [("a sweep", "RUNNING")], PATIENCE)
+        sweep.write_state(state)
     background.on_complete(sweep.folder)
     assert background.finish() == []
     assert runs(uri) == [("a sweep", "FINISHED")]
@@ -280,4 +284,5 @@ def test_finish_returns_the_error_of_the_store(tmp_path: Path) -> None:
     background = BackgroundSync(f"sqlite:///{tmp_path}/no.db", 100, flush_timeout=PATIENCE)
     background.on_complete(tmp_path / "a")
     (error,) = background.finish()
-    assert error == f"MLflow store sqlite:///{tmp_path}/no.db: file is not a database; `descent sync` tries again"
+    again = "the record is kept, and `descent sync` tries again"
+    assert error == f"MLflow store sqlite:///{tmp_path}/no.db: file is not a database; {again}"

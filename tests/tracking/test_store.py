@@ -106,6 +106,7 @@ def test_a_server_that_closes_connections_is_asked_twice_and_nothing_is_logged(
 )
 def test_an_unreachable_server_is_an_error_without_the_password(address: str, again: str) -> None:
     store = address.replace(":secret", "")
-    says = rf"^MLflow store http://{re.escape(store)}: .*Connection refused; `{re.escape(again)}` tries again$"
+    advice = f"the record is kept, and `{re.escape(again)}` tries again"
+    says = rf"^MLflow store http://{re.escape(store)}: .*Connection refused; {advice}$"
     with pytest.raises(UserError, match=says):
         connect(f"http://{address}")

@@ -20,14 +20,22 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Speedup:
-    """How many times as fast an optimizer is, with Student's 95 % interval of the logarithm; 0 where it fails."""
+    """How many times as fast an optimizer is, with Student's 95 % interval of the logarithm.
+
+    The mean is infinite if the optimizer reaches the target from starts from which the baseline does not, 0 if it is
+    the other way round, and nan for some starts of each kind.
+    """
 
     mean: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        """The number, with its interval if it has one."""
+        """The number, with its interval if it has one, or who reaches the target more often."""
+        if math.isnan(self.mean):
+            return "from other starts"
+        if self.mean in (0, math.inf):
+            return "more often" if self.mean else "less often"
         interval = f" ({self.low:.2g} to {self.high:.2g})" if math.isfinite(self.low) else ""
         return f"{self.mean:.2g}{interval}"
 
@@ -66,7 +74,8 @@ def advantages(problems: Sequence[SolvedProblem], baseline: str, rate: float) ->
             ratios = {name: _log_ratios(steps, problem.steps[optimizer]) for name, steps in of_baseline.items()}
             rows.append(Advantage(problem.name, optimizer, **{name: speedup(ratio) for name, ratio in ratios.items()}))
             for name, ratio in ratios.items():
-                logs[name].append(float(ratio.mean()))
+                with np.errstate(invalid="ignore"):  # infinite ones of both signs
+                    logs[name].append(float(ratio.mean()))
         if len(problems) > 1:
             rows.append(Advantage(ALL, optimizer, **{name: speedup(means) for name, means in logs.items()}))
     return rows
@@ -113,13 +122,26 @@ def advantage_rows(rows: Sequence[Advantage]) -> list[dict[str, str | float]]:
 
 
 def advantage_conclusions(rows: Sequence[Advantage], baseline: str, rate: float) -> list[str]:
-    """How much is left of the largest advantage over the baseline when it is tuned, in a sentence."""
-    overall = [row for row in rows if row.problem == ALL] or list(rows)
-    finite = [row for row in overall if math.isfinite(row.untuned.mean)]
-    if not finite:
-        return []
-    largest = max(finite, key=lambda row: row.untuned.mean)
+    """How much is left of the largest advantage over the baseline when it is tuned, and where there is no number.
+
+    The advantage is that on all problems or, where no optimizer has a number for that, on one of them.
+    """
+    on_each = [row for row in rows if row.problem != ALL]
+    overall = [row for row in rows if row.problem == ALL] or on_each
+    missed = list(dict.fromkeys(row.problem for row in on_each if row.untuned.mean == math.inf))
+    said = [f"On {', '.join(missed)}, others reach the target from starts from which {baseline} at {rate:g} does not."]
+    numbers = next(filter(None, (list(filter(_has_numbers, some)) for some in (overall, on_each))), [])
+    if not numbers:
+        return said if missed else []
+    largest = max(numbers, key=lambda row: row.untuned.mean)
+    place = "" if largest in overall else f" on {largest.problem}"
     return [
-        f"Over {baseline} at its own rate of {rate:g}, {largest.optimizer} has the largest advantage: it is "
-        f"{largest.untuned} times as fast. Of that {largest.tuned} times is left when {baseline} is tuned as well."
+        f"Over {baseline} at its own rate of {rate:g}, {largest.optimizer} has the largest advantage{place}: it is "
+        f"{largest.untuned} times as fast. Of that {largest.tuned} times is left when {baseline} is tuned as well.",
+        *(said if missed else []),
     ]
+
+
+def _has_numbers(row: Advantage) -> bool:
+    """Whether optimizer and baseline reach the target from the same starts, be it tuned or not."""
+    return all(math.isfinite(each.mean) and each.mean > 0 for each in (row.untuned, row.tuned))

@@ -94,7 +94,9 @@ def _advantages(name: str, rows: Sequence[Advantage], baseline: str, rate: float
             f"Wen et al. (2025) find that most of what optimizers are said to be faster than AdamW is due to its rate, "
             f"which was not tuned. Here each optimizer is tuned, and compared with {baseline} at its own rate of "
             f"{rate:g}, and with {baseline} tuned in the same way: how many times as fast it is, with Student's 95 % "
-            "intervals over the seeds, and over the problems in the rows of all.",
+            "intervals over the seeds, and over the problems in the rows of all. Where only one of the two reaches the "
+            "target from a start, there is no such number: the optimizer reaches it more often, less often, or from "
+            "other starts.",
         ],
         table=SectionTable(
             caption="How many times as fast as the baseline, untuned and tuned",

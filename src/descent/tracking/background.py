@@ -54,7 +54,7 @@ class BackgroundSync:
         """Finish, and print to stderr what is not in MLflow; do not wait after Ctrl-C."""
         if kind is None or not issubclass(kind, KeyboardInterrupt):
             for reason in self.finish():
-                print(f"not in MLflow yet: {reason} (the run record is complete)", file=sys.stderr)
+                print(f"not in MLflow yet: {reason}", file=sys.stderr)
         elif self._process is not None:  # it ends with what it was sent
             for file in (self._stdin, self._stdout, self._stderr):
                 file.close()

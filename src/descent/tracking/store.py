@@ -44,9 +44,9 @@ def as_user_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        again = "" if with_placeholder(uri) == uri else f" --uri '{with_placeholder(uri)}'"
-        reason = redacted(_reason(error))
-        raise UserError(f"MLflow store {redacted(uri)}: {reason}; `descent sync{again}` tries again") from error
+        option = "" if with_placeholder(uri) == uri else f" --uri '{with_placeholder(uri)}'"
+        again = f"the record is kept, and `descent sync{option}` tries again"
+        raise UserError(f"MLflow store {redacted(uri)}: {redacted(_reason(error))}; {again}") from error
 
 
 def client_class() -> type["MlflowClient"]:

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
+from uuid import UUID
 
 from descent.errors import UserError
 from descent.records.folder import VIEWS
@@ -27,10 +30,6 @@ RECORD_TAG, SYNCED_TAG, VIEWS_TAG, RESULT_TAG = "descent.record", "descent.synce
 NOT_ARTIFACTS = (".f32", ".new")
 MAX_PARAM_LENGTH, MAX_TAG_LENGTH = 6000, 8000
 PARAMS_A_BATCH, METRICS_A_BATCH = 100, 1000
-
-
-LoggedView = tuple[str, int]
-"""A view in MLflow: its digest, and the number of its images."""
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,7 @@ def _end(client: "MlflowClient", run: "Run", record: RunRecord, ending: Terminat
     client.log_batch(run_id, metrics, tags=[RunTag(RESULT_TAG, ending.result)])
     for path in artifact_files(record.files):
         client.log_artifact(run_id, str(path), path.parent.relative_to(record.folder).as_posix())
-    log_views(client, run, record.views, is_new=SYNCED_TAG not in run.data.tags)
+    log_views(client, run, record.views)
     client.set_terminated(run_id, "FINISHED", ending.ended)
 
 
@@ -230,33 +229,19 @@ def artifact_files(folder: Path) -> list[Path]:
     return [path for path in paths if path.name not in TEMPORARY]
 
 
-def log_views(client: "MlflowClient", run: "Run", views: Path, *, is_new: bool = False) -> bool:
+def log_views(client: "MlflowClient", run: "Run", views: Path) -> bool:
     """Log the views that are new or have changed; return whether there were any.
 
     Pictures are also logged as images, which MLflow's grid compares; it keeps every version.
-
-    Args:
-        client: of the store.
-        run: in the store.
-        views: their folder.
-        is_new: whether no sync of the run, even one that died, can have logged views before.
     """
-    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
-
     run_id = run.info.run_id
     logged = _logged_views(run.data.tags)
     changed = list(new_views(run.data.tags, views))
     for path, digest in changed:
         client.log_artifact(run_id, str(path), VIEWS)
-        images = logged.get(path.name, ("", 0))[1]
         if path.suffix == ".png":
-            # An earlier sync may have died after it had logged the image: then there is one more than the tag says.
-            if is_new or _count_images(client, run_id, path.stem) == images:
-                _log_image(client, run_id, path)
-            else:  # it may have died before it told MLflow's UI that there are images
-                client.set_tag(run_id, MLFLOW_LOGGED_IMAGES, True)
-            images += 1
-        logged[path.name] = digest, images
+            _log_image(client, run_id, path, digest)
+        logged[path.name] = digest
     if changed:
         client.set_tag(run_id, VIEWS_TAG, json.dumps(logged))
     return bool(changed)
@@ -267,27 +252,34 @@ def new_views(tags: Mapping[str, str], views: Path) -> Iterator[tuple[Path, str]
     logged = _logged_views(tags)
     for path in artifact_files(views):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if path.name not in logged or logged[path.name][0] != digest:
+        if logged.get(path.name) != digest:
             yield path, digest
 
 
-def _logged_views(tags: Mapping[str, str]) -> dict[str, LoggedView]:
-    logged: dict[str, LoggedView] = json.loads(tags.get(VIEWS_TAG, "{}"))
-    return logged
+def _logged_views(tags: Mapping[str, str]) -> dict[str, str]:
+    """The digests of the views in MLflow by their names."""
+    logged: dict[str, str | list[str]] = json.loads(tags.get(VIEWS_TAG, "{}"))
+    # An earlier version of Descent wrote a list: the digest, and a number.
+    return {name: digest if isinstance(digest, str) else digest[0] for name, digest in logged.items()}
 
 
-def _count_images(client: "MlflowClient", run_id: str, key: str) -> int:
-    """The number of versions of an image."""
-    images = [Path(artifact.path).name for artifact in client.list_artifacts(run_id, "images")]
-    return sum(name.startswith(f"{key}+") and name.endswith(".png") for name in images)
+def _log_image(client: "MlflowClient", run_id: str, picture: Path, digest: str) -> None:
+    """Log a picture as an image of its own name.
 
-
-def _log_image(client: "MlflowClient", run_id: str, picture: Path) -> None:
-    """Log a picture as an image of its own name."""
+    MLflow's `log_image` makes a new name at each call. Here a picture has one name, so that a sync that comes after one
+    that died replaces what that one has logged, perhaps half of it.
+    """
+    from mlflow.tracking.multimedia import compress_image_size
+    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
     from PIL import Image
 
-    with Image.open(picture, formats=["PNG"]) as image:  # for an EPS file, Pillow would start Ghostscript
-        client.log_image(run_id, image, key=picture.stem, step=0)
+    name = f"{picture.stem}+step+0+timestamp+{_time_of(picture)}+{UUID(digest[:32])}"
+    with TemporaryDirectory() as folder:
+        with Image.open(picture, formats=["PNG"]) as image:  # for an EPS file, Pillow would start Ghostscript
+            compress_image_size(image).save(Path(folder, f"{name}+compressed.webp"))
+        shutil.copyfile(picture, Path(folder, f"{name}.png"))
+        client.log_artifacts(run_id, folder, "images")
+    client.set_tag(run_id, MLFLOW_LOGGED_IMAGES, True)
 
 
 def _shortened(value: str, max_length: int, file: str) -> str:
