@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fault_injection.faults import FAULTS, Fault
+from fault_injection.faults import FAULTS, POWER_CUTS, Fault
 from fault_injection.trials import Trials, trials
 
 KILLED, _, FAILS, FULL = FAULTS
@@ -37,3 +37,12 @@ def test_what_a_fault_interrupts_is_told_in_a_line_and_whole_after_the_same_agai
     codes = {trial.first.code for trial in tried}
     assert codes <= ({-9, 0} if fault.mode < 0 else {0, 1})
     assert codes & {-9, 1}, "no fault has happened"
+
+
+@pytest.mark.parametrize(("task", "step"), [("run", 50), ("sweep", 160)])
+def test_what_a_power_cut_leaves_is_whole_after_the_same_again_and_what_was_reported_before(
+    attempts: Trials, task: str, step: int
+) -> None:
+    tried = list(attempts.cut(task, POWER_CUTS, step))
+    assert len(tried) >= 2 * len(POWER_CUTS)
+    assert [(trial.n, trial.fault.name, trial.wrong) for trial in tried if trial.wrong is not None] == []

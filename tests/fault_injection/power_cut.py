@@ -33,16 +33,18 @@ Names = dict[str, Content | None]
 
 @dataclass
 class Change:
-    """A change of names: what `path` becomes, or where it goes to; the disk has it once its folders are flushed."""
+    """A change of names: what `path` becomes, or where it goes to; the disk has it once its folder is flushed."""
 
     path: str
     becomes: Content | None = None
     to: str | None = None
     is_removal: bool = False
-    unflushed: set[str] = field(default_factory=set)
+    is_flushed: bool = False
 
-    def __post_init__(self) -> None:
-        self.unflushed = {str(PurePosixPath(path).parent) for path in (self.path, self.to) if path is not None}
+    @property
+    def folder(self) -> str:
+        """Where it is, or where it goes to."""
+        return str(PurePosixPath(self.to or self.path).parent)
 
     def apply(self, names: Names) -> None:
         """Change names, unless the disk lacks what is renamed."""
@@ -106,15 +108,15 @@ class Disk:
 
     def _flush_folder(self, folder: str) -> None:
         for change in self.changes:
-            change.unflushed.discard(folder)
-        while self.changes and not self.changes[0].unflushed:
+            change.is_flushed |= change.folder == folder
+        while self.changes and self.changes[0].is_flushed:
             self.changes.pop(0).apply(self.flushed)
 
     def after(self, cut: PowerCut) -> Mapping[str, bytes | None]:
         """What is on the disk after a power cut: the content of each file, and None for each folder."""
         names = dict(self.flushed)
         for change in self.changes:
-            if cut.has_names or not change.unflushed:
+            if cut.has_names or change.is_flushed:
                 change.apply(names)
         return {path: None if content is None else content.after(cut) for path, content in names.items()}
 

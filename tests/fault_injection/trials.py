@@ -144,7 +144,8 @@ def _fault_of(first: Answer, again: Answer, left_now: dict[str, Any], expected: 
     if again.code != 0:
         return f"the same again ends with {again.code}: {again.said}"
     differing = _differing(left_now, expected)
-    return f"it leaves other {', '.join(differing)}" if differing else None
+    files = {*left_now["files"]} ^ {*expected["files"]}
+    return f"it leaves other {', '.join(differing)} {sorted(files) if files else ''}" if differing else None
 
 
 def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from descent.records.files import flush_folder, read_arrays, write_arrays, write_atomically
+from descent.records.files import flush, read_arrays, write_arrays, write_atomically
 
 
 class PowerCutError(Exception):
@@ -65,5 +65,5 @@ def test_arrays_are_read_as_they_were_written_and_objects_are_refused(tmp_path: 
 def test_a_folder_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_ino))
-    flush_folder(tmp_path)
+    flush(tmp_path)
     assert flushed == [tmp_path.stat().st_ino]

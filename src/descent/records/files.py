@@ -18,7 +18,7 @@ ASIDE = ".new"
 def write_atomically(path: Path, content: "str | bytes | memoryview", previous: Path | None = None) -> None:
     """Write a file so that a reader, even one after a power cut, sees the old content or the new one, never a part.
 
-    A power cut may bring the old file back, unless `flush_folder` follows.
+    A power cut may bring the old file back, unless `flush` follows.
 
     Args:
         path: of the file.
@@ -37,13 +37,21 @@ def write_atomically(path: Path, content: "str | bytes | memoryview", previous: 
     aside.replace(path)
 
 
-def flush_folder(folder: Path) -> None:
-    """Wait until the disk has the names of the files in a folder: which were created, renamed or removed."""
-    handle = os.open(folder, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """Wait until the disk has the content of a file, or what was created, renamed or removed in a folder."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, and wait until the disk has their names."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        flush(folder.parent)
 
 
 def write_arrays(path: Path, arrays: "Mapping[str, NDArray[Any]]") -> None:

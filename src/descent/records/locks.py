@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout, lock_descriptor
 
 from descent.errors import UserError
+from descent.records.files import make_folder
 
 
 @contextmanager
@@ -17,7 +18,7 @@ def folder_lock(folder: Path, message: str, *, wait: bool) -> Iterator[None]:
 
     If another process holds it, print the message and wait, or raise the message as a UserError.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
     path = _lock_path(folder)
     lock = FileLock(path)
     try:

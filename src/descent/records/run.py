@@ -29,7 +29,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, get_args
 from zipfile import BadZipFile
 
-from descent.records.files import ASIDE, flush_folder, read_arrays, write_arrays, write_atomically
+from descent.records.files import ASIDE, flush, make_folder, read_arrays, write_arrays, write_atomically
 from descent.records.folder import RECORD, VIEWS, folders_with, now, read_header
 from descent.records.header import Header, Input, Result, Termination
 from descent.records.tables import Extent, GrowingFile, Position, Table, TableFile, damaged, extent_of
@@ -95,11 +95,11 @@ class RunRecord:
     def create(cls, folder: Path, header: Header, config: str) -> Self:
         """Create a record in a folder; `config` is the resolved configuration as YAML."""
         files = folder / RECORD
-        files.mkdir(parents=True, exist_ok=True)
+        make_folder(files)
         write_atomically(files / CONFIG, config)
         write_atomically(files / HEADER, json.dumps(asdict(header), indent=2, ensure_ascii=False) + "\n")
         for changed in (files, folder, folder.parent):
-            flush_folder(changed)
+            flush(changed)
         return cls(folder)
 
     def __enter__(self) -> Self:
@@ -189,7 +189,7 @@ class RunRecord:
         files = [path for path in sorted(self.files.iterdir()) if path.is_file()]
         paths = [path for path in files if path.name not in TEMPORARY and path.suffix != ASIDE]
         termination = Termination(result, step, now(), {path.name: extent_of(path).sha256 for path in paths})
-        flush_folder(self.files)
+        flush(self.files)
         write_atomically(self.files / RESULT, json.dumps(asdict(termination), indent=2) + "\n")
         self.remove_temporary()
 
@@ -197,7 +197,7 @@ class RunRecord:
         """Remove the files that only a run needs which has not ended."""
         for name in (*TEMPORARY, FAULT):
             (self.files / name).unlink(missing_ok=True)
-        flush_folder(self.files)
+        flush(self.files)
 
     # Read by everything else
 

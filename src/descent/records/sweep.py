@@ -22,7 +22,7 @@ import yaml
 
 from descent.project import project_root
 from descent.records.criterion import TRAIN_LOSS, Criterion, Target
-from descent.records.files import read_arrays, write_arrays, write_atomically
+from descent.records.files import flush, make_folder, read_arrays, write_arrays, write_atomically
 from descent.records.folder import FORMAT, RECORD, VIEWS, folders_with, now, read_header
 from descent.records.lineage import NO_EFFECT, canonical, without
 from descent.records.outcomes import Outcome, outcomes_csv, read_outcomes
@@ -139,9 +139,10 @@ class SweepRecord:
     def create(cls, folder: Path, header: SweepHeader, config: str) -> Self:
         """Create a record in a folder; `config` is the common configuration as YAML."""
         files = folder / RECORD
-        (files / "jobs").mkdir(parents=True, exist_ok=True)
-        (files / CONFIG).write_text(config, encoding="utf-8")
+        make_folder(files / "jobs")
+        write_atomically(files / CONFIG, config)
         write_atomically(files / SWEEP, json.dumps(asdict(header), indent=2, ensure_ascii=False) + "\n")
+        flush(files)
         return cls(folder)
 
     @property
@@ -249,7 +250,9 @@ class SweepRecord:
 
     def write_state(self, state: SweepState) -> None:
         """Write the state of the sweep."""
+        flush(self.files / "jobs")
         write_atomically(self.files / STATE, json.dumps(asdict(state), indent=2) + "\n")
+        flush(self.files)
 
     def state(self) -> SweepState:
         """The state of the sweep."""

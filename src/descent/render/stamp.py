@@ -4,14 +4,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from descent.errors import UserError
 from descent.records import lineage
+from descent.records.files import flush
+from descent.records.locks import file_lock
 from descent.records.run import RunRecord
 
 STAMP = "drawn.txt"
 """The file with the stamp, and below it the names of the views."""
+DRAWING = ".drawing-"
+"""The beginning of the name of a folder in `views/` that is drawn into."""
 
 
 @cache
@@ -58,7 +63,7 @@ def drawing(views: Path, stamp: str) -> Iterator[Path]:
 
 @contextmanager
 def new_views(views: Path) -> Iterator[Path]:
-    """A folder to draw in, whose files then replace the views of their names, the stamp last.
+    """A folder to draw in, whose files then replace the views of their names; the stamp last, once the disk has them.
 
     Nothing else is written, since a stranger's folder may hold links to files that are not his.
 
@@ -68,10 +73,16 @@ def new_views(views: Path) -> Iterator[Path]:
     if views.is_symlink():
         raise UserError(f"{views} is a link, and views are drawn into a folder; remove it, and draw again")
     views.mkdir(exist_ok=True)
-    with TemporaryDirectory(prefix=".drawing-", dir=views) as name:
-        yield Path(name)
-        for path in sorted(Path(name).iterdir(), key=lambda path: (path.name == STAMP, path.name)):
-            path.replace(views / path.name)
+    with file_lock(views):
+        for left in views.glob(f"{DRAWING}*"):  # by a process that was killed
+            rmtree(left)
+        with TemporaryDirectory(prefix=DRAWING, dir=views) as name:
+            yield Path(name)
+            for path in sorted(Path(name).iterdir(), key=lambda path: (path.name == STAMP, path.name)):
+                flush(path)
+                if path.name == STAMP:
+                    flush(views)
+                path.replace(views / path.name)
 
 
 def _read(views: Path) -> tuple[str, list[str]]:

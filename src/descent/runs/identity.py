@@ -20,6 +20,8 @@ from descent.records.lineage import DESCRIPTIVE, effective_params, flattened, ha
 from descent.records.run import HEADER, RESULT, RunRecord
 from descent.runs.trial import may_be_pruned
 
+UNFINISHED = ".unfinished"
+"""The end of the name of a folder in which the record of a run grows."""
 LEFT_BY_DVC = {VIEWS, ".gitignore"}
 """The files that remain in the folder of a run when DVC has removed its record."""
 GPUS = ("/dev/nvidiactl", "/dev/kfd")
@@ -100,6 +102,17 @@ def folder_of(config: TrainConfig, key: str) -> Path:
     return project_root() / (config.run_dir or f"runs/{config.name}-{key[:8]}")
 
 
+def unfinished_folder(folder: Path, key: str) -> Path:
+    """The folder in which the record of a run grows, until it is whole and moves to the run's own."""
+    return folder.with_name(f"{folder.name}.{key[:8]}{UNFINISHED}")
+
+
+def remove_unfinished(folder: Path, key: str) -> None:
+    """Remove the folder in which a finished run grew, which a process that was killed after the move has left empty."""
+    with suppress(OSError):
+        unfinished_folder(folder, key).rmdir()
+
+
 def finished(folder: Path, key: str, *, replace: bool = False) -> RunRecord | None:
     """The complete record in a folder, if its run has this key; None if the folder has no record.
 
@@ -139,6 +152,7 @@ def finished_run(config: TrainConfig, sweep: str | None = None) -> RunResult | N
         key = run_key(params_of(config, accelerator, sweep), hashed_inputs(files, project_root()), code)
         folder = folder_of(config, key)
         if (folder / RECORD / RESULT).exists() and RunRecord(folder).header.key == key:
+            remove_unfinished(folder, key)
             return result_of_record(RunRecord(folder), was_finished=True)
     return None
 
@@ -174,7 +188,7 @@ def _folders_that_begin(beginning: Path) -> Iterator[Path]:
     """The folders of runs whose paths begin so, without those in which runs are growing."""
     with suppress(FileNotFoundError), os.scandir(beginning.parent) as entries:
         for entry in entries:
-            if entry.name.startswith(beginning.name) and not entry.name.endswith(".unfinished"):
+            if entry.name.startswith(beginning.name) and not entry.name.endswith(UNFINISHED):
                 yield beginning.parent / entry.name
 
 

@@ -3,7 +3,7 @@
 import traceback
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -19,7 +19,7 @@ from descent.errors import UserError
 from descent.project import project_root
 from descent.records.code import code_of, own_modules
 from descent.records.criterion import STEPS_TO_TARGET, TRAIN_LOSS, Criterion
-from descent.records.files import flush_folder
+from descent.records.files import flush, make_folder
 from descent.records.folder import RECORD, VIEWS, now
 from descent.records.header import Header, Result
 from descent.records.lineage import dvc_tags, git_tags, hashed_examples, hashed_inputs, run_key
@@ -28,7 +28,16 @@ from descent.records.locks import folder_lock
 from descent.records.run import BEST, EVALUATIONS, HEADER, STEPS, SWEEP_OF, RunRecord
 from descent.records.tables import Table
 from descent.runs.dry_run import dry_run
-from descent.runs.identity import RunRequest, RunResult, finished, folder_of, params_of, result_of_record
+from descent.runs.identity import (
+    RunRequest,
+    RunResult,
+    finished,
+    folder_of,
+    params_of,
+    remove_unfinished,
+    result_of_record,
+    unfinished_folder,
+)
 
 
 @dataclass(eq=False)
@@ -76,11 +85,10 @@ def tracked_run(
     components = assemble(config)
     header = _header(config, components, request)
     folder = folder_of(config, header.key)
-    unfinished = folder.with_name(f"{folder.name}.{header.key[:8]}.unfinished")
+    unfinished = unfinished_folder(folder, header.key)
     record = finished(folder, header.key, replace=config.replace)
     if record is not None:
-        with suppress(OSError):  # which is empty where a process was killed between its last two changes
-            unfinished.rmdir()
+        remove_unfinished(folder, header.key)
         yield TrackedRun(config, record, listener, result=result_of_record(record, was_finished=True))
         return
     thread_and_folder = get_ident(), unfinished
@@ -159,14 +167,14 @@ def _header(config: TrainConfig, components: RunComponents, request: RunRequest)
 def _move(record: RunRecord, folder: Path, *, replace: bool) -> None:
     """Move a whole record to the run's folder; views that are there are of a run that was removed, or is replaced."""
     record.remove_temporary()  # which a process that was killed may have left
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for outdated in (VIEWS, RECORD) if replace else (VIEWS,):
         if (folder / outdated).exists():
             rmtree(folder / outdated)
     record.files.replace(folder / RECORD)
     record.folder.rmdir()
     for changed in (folder, folder.parent):
-        flush_folder(changed)
+        flush(changed)
 
 
 def _finish(training: TrainingRun, config: TrainConfig, record: RunRecord) -> None:

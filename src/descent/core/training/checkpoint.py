@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import torch
 from torch import Tensor
 
-from descent.records.files import flush_folder, write_atomically
+from descent.records.files import flush, write_atomically
 from descent.records.run import CHECKPOINT, PREVIOUS, RunRecord
 from descent.records.tables import Extent, Position
 
@@ -100,7 +100,7 @@ class Checkpoint:
         content = io.BytesIO()
         torch.save({**vars(self), "state": vars(self.state), "position": position, "place": place}, content)
         write_atomically(folder / CHECKPOINT, content.getbuffer(), previous=folder / PREVIOUS)
-        flush_folder(folder)
+        flush(folder)
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
