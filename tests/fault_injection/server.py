@@ -9,9 +9,11 @@ import time
 import traceback
 from pathlib import Path
 
+import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  (what MLflow's client imports when it is used)
 import torch
 from hydra.core.global_hydra import GlobalHydra
 
+from descent.tracking.store import client_class
 from fault_injection import tasks
 
 LIMIT = 60.0
@@ -78,6 +80,7 @@ def _do(request: dict[str, object], folder: Path, said: Path, counted: Path) -> 
 def main() -> None:
     """Answer each line of stdin with a line."""
     torch.set_num_threads(1)
+    client_class()
     GlobalHydra.instance().clear()
     for line in sys.stdin:
         print(json.dumps(answer(json.loads(line))), flush=True)
