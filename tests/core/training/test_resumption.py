@@ -45,7 +45,7 @@ def test_a_run_is_resumed_from_its_checkpoint_with_the_record_as_it_was(record: 
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda files: flip_a_bit(files / CHECKPOINT, b"steps_taken"), "checkpoint.ckpt: ValueError: the checksum of"),
+        (lambda files: flip_a_bit(files / CHECKPOINT, b"steps_taken"), "checkpoint.ckpt: the checksum of"),
         (lambda files: os.truncate(files / CHECKPOINT, 500), "checkpoint.ckpt: BadZipFile: File is not a zip file"),
         (lambda files: os.truncate(files / CHECKPOINT, 0), "checkpoint.ckpt: BadZipFile: File is not a zip file"),
         (lambda files: flip_a_bit(files / STEPS, b"4,4,1"), "checkpoint.ckpt: steps.csv is not what the run wrote"),

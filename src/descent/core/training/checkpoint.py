@@ -108,6 +108,7 @@ class Checkpoint:
 
         Raises:
             TypeError: for one that holds objects, which loading could have run any code.
+            ValueError: if a bit has flipped, or an earlier version of Descent wrote it.
             Exception: of any kind, for a damaged one.
         """
         with ZipFile(io.BytesIO(content)) as archive:  # PyTorch does not check its checksums
@@ -121,6 +122,8 @@ class Checkpoint:
             if foreign is None:
                 raise
             raise TypeError(f"it holds a {foreign[1]}, and a checkpoint only holds plain values and tensors") from error
+        if not all(isinstance(extent, tuple) for extent in saved["position"].values()):  # lengths, without digests
+            raise ValueError("an earlier version of Descent wrote it")
         place = None if saved["place"] is None else BatchPlace(**saved["place"])
         position = {name: Extent(*extent) for name, extent in saved["position"].items()}
         return cls(**{**saved, "state": TrainState(**saved["state"]), "position": position, "place": place})

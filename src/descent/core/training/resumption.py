@@ -81,6 +81,8 @@ def _whole_checkpoints(record: RunRecord) -> Saved:
             damage = record.damage(checkpoint.position)
         except OSError:
             raise
+        except ValueError as error:
+            damage = str(error)
         except Exception as error:  # whatever a damaged file makes PyTorch raise
             damage = f"{type(error).__name__}: {' '.join(str(error).split())}"
         if damage is None:
