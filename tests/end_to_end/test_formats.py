@@ -74,7 +74,7 @@ def test_all_of_the_second_is_synced(second: Path, empty_store: Path) -> None:
     assert (synced.returncode, synced.stderr) == (0, "")
     assert synced.stdout.splitlines()[-1] == "records: 4 new, 0 updated, 0 unchanged"
     uri = f"sqlite:///{second}/mlflow.db"
-    assert sorted(status for _, status in runs(uri)) == ["FINISHED", "FINISHED", "FINISHED", "KILLED"]
+    assert sorted(str(status) for _, status in runs(uri)) == ["FINISHED", "FINISHED", "FINISHED", "KILLED"]
     points = rows(uri, "select count(*) from metrics where key = 'loss/step' group by run_uuid order by count(*)")
     assert points == [(1,), (6,), (6,)]  # of the killed run, every 30th
 
