@@ -7,6 +7,7 @@ from pathlib import Path
 from descent import cli
 from descent.commands import sync
 from descent.core.config import TrainConfig
+from descent.errors import UserError
 from descent.records.listener import NullListener
 from descent.records.run import run_folders
 from descent.records.sweep import sweep_folders
@@ -24,15 +25,15 @@ SWEEP = ("-m", "problem=bowl", "trainer.max_steps=4", "optimizer.lr=0.1,0.2", "h
 STORE = "sqlite:///mlflow.db"
 
 
-def train_a_run() -> None:
+def train_a_run(*overrides: str) -> None:
     """Train a run of one parameter, as `descent train` does."""
-    line = CommandLine("train", TrainConfig, RUN)
+    line = CommandLine("train", TrainConfig, (*RUN, *overrides))
     line.run(lambda config: train(config, RunRequest()))
 
 
-def train_a_sweep() -> None:
+def train_a_sweep(*overrides: str) -> None:
     """Train a sweep of two runs as a batch, as `descent train -m` does."""
-    line = CommandLine("train", TrainConfig, SWEEP)
+    line = CommandLine("train", TrainConfig, (*SWEEP, *overrides))
     common = line.common
     assert common is not None
     sweep = open_sweep(common)
@@ -49,7 +50,7 @@ def work() -> None:
     folders = [*run_folders([Path("runs")]), *sweep_folders([Path("sweeps")])]
     errors = process_records([f"{folder.absolute()}\n" for folder in folders], f"sqlite:///{Path.cwd()}/mlflow.db", 100)
     if errors:
-        raise SystemExit("\n".join(errors))
+        raise UserError("; ".join(errors))
 
 
 TRAINING = ("run", "sweep")
@@ -57,8 +58,13 @@ TRAINING = ("run", "sweep")
 TASKS: dict[str, Callable[[], None]] = {
     "run": train_a_run, "sweep": train_a_sweep, "sync": sync_all, "worker": work,
 }  # fmt: skip
+OTHER_CHUNKS: dict[str, Callable[[], None]] = {
+    "run with larger chunks": partial(train_a_run, "trainer.chunk_size=3"),
+    "sweep with larger chunks": partial(train_a_sweep, "trainer.chunk_size=3"),
+}
+"""Training with a setting that changes no run."""
 
 
 def exit_code(task: str) -> int | str | None:
     """Do a task; return its exit code as a command's: an error of one line, as the command prints it."""
-    return cli.exit_code(task, TASKS[task])
+    return cli.exit_code(task, (TASKS | OTHER_CHUNKS)[task])

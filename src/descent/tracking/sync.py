@@ -217,12 +217,13 @@ def _evaluated(table: Table, step: int) -> set[str]:
 
 
 def artifact_files(folder: Path) -> list[Path]:
-    """The files below a folder that are artifacts, sorted; none that its run removes.
+    """The files below a folder that are artifacts, sorted; none that its run removes, and none that is hidden.
 
     Raises:
         UserError: for a link to a file elsewhere, which a stranger may have made.
     """
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in NOT_ARTIFACTS]
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix not in NOT_ARTIFACTS]
+    paths = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
     for path in paths:
         if not path.resolve().is_relative_to(folder.resolve()):
             raise UserError(f"{path} is a link to a file elsewhere, which is not uploaded; put a copy of it there")
