@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 
 from descent.commands import train
 from descent.errors import UserError
-from descent.records.run import RunRecord
+from descent.records.run import RunRecord, run_folders
 
 Said = Callable[..., list[str]]
 
@@ -105,4 +105,16 @@ def test_a_sweep_is_in_the_chosen_folder_and_replaces_no_other(said: Said, proje
         "1",
     }
     with pytest.raises(UserError, match="mine holds another sweep, bowl: seed; remove it or choose another"):
-        said(*words, "trainer.max_steps=5", "seed=0,1")
+        said(*words, "trainer.max_steps=5", "seed=0")
+
+
+def test_a_sweep_that_replaces_another_leaves_nothing_of_it_and_is_there_the_next_time(
+    said: Said, project: Path
+) -> None:
+    words = ("-m", "problem=bowl", "hydra.sweep.dir=mine", "run_dir=mine/${hydra:job.num}", "replace=true")
+    said(*words, "trainer.max_steps=4", "seed=0,1")
+    said(*words, "trainer.max_steps=5", "seed=0")
+    assert [run.header.params["trainer.max_steps"] for run in map(RunRecord, run_folders([project / "mine"]))] == ["5"]
+    before = {path: path.stat().st_mtime_ns for path in run_folders([project / "mine"])}
+    assert "0 trained, 0 resumed, 1 finished before" in "".join(said(*words, "trainer.max_steps=5", "seed=0"))
+    assert {path: path.stat().st_mtime_ns for path in run_folders([project / "mine"])} == before

@@ -12,8 +12,8 @@ from descent.errors import UserError
 from descent.records.criterion import TRAIN_LOSS
 from descent.records.listener import NullListener
 from descent.records.outcomes import Outcome
-from descent.records.run import SWEEP_OF, RunRecord
-from descent.records.sweep import SweepRecord
+from descent.records.run import SWEEP_OF, RunRecord, run_folders
+from descent.records.sweep import SweepRecord, sweep_folders
 from descent.runs import benchmark as module
 from descent.runs.benchmark import run_benchmark
 from descent.runs.composition import CommandLine
@@ -184,10 +184,17 @@ def test_a_suite_that_cannot_be_is_refused_in_a_line(tiny: Path, words: list[str
     assert "\n" not in str(refusal.value)
 
 
-def test_a_folder_of_another_benchmark_is_refused(tiny: Path) -> None:
+def test_a_folder_of_another_benchmark_is_refused_or_replaced_where_that_is_asked_for(tiny: Path) -> None:
     run_benchmark(configured("folder=here"), NullListener())
     with pytest.raises(UserError, match="holds another benchmark; remove it or choose another folder=FOLDER"):
         run_benchmark(configured("folder=here", "suite.seeds=1"), NullListener())
+    replacing = ("folder=here", "suite.seeds=1", "replace=true")
+    benchmark = run_benchmark(configured(*replacing), NullListener())
+    runs = {folder: RunRecord(folder).header.id for folder in run_folders([benchmark.folder])}
+    outcomes = [SweepRecord(folder).outcomes() for folder in sweep_folders([benchmark.folder])]
+    assert {outcome.params["seed"] for some in outcomes for outcome in some or []} == {"0"}
+    run_benchmark(configured(*replacing), NullListener())
+    assert {folder: RunRecord(folder).header.id for folder in run_folders([benchmark.folder])} == runs
 
 
 @pytest.mark.parametrize("suite", ["surfaces", "small", "images"])

@@ -28,6 +28,7 @@ from descent.runs.composition import CommandLine, typed, without_hydra
 from descent.runs.identity import RunRequest, finished_run
 from descent.runs.outcomes import train_outcomes
 from descent.runs.suite import BenchmarkConfig, Suite, rates_between
+from descent.runs.sweep import remove_another
 from descent.runs.train import train
 
 SUITES = "suites"
@@ -75,7 +76,7 @@ def _opened(config: BenchmarkConfig) -> SweepRecord:
     """The record of a benchmark, new if there is none.
 
     Raises:
-        UserError: if the folder holds another one.
+        UserError: if the folder holds another one, and `replace` is not set.
     """
     suite = config.suite
     _check_baseline(suite)
@@ -84,6 +85,8 @@ def _opened(config: BenchmarkConfig) -> SweepRecord:
     identity = {"suite": without(flattened(suite.to_dict()), ["description"]), "source": source_hash()}
     key = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     folder = project_root() / (config.folder or f"{SUITES}/{suite.name}-{key[:8]}")
+    if config.replace:
+        remove_another(folder, key)
     if (folder / RECORD / SWEEP).exists():
         benchmark = SweepRecord(folder)
         if benchmark.header.id != key:

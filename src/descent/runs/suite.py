@@ -63,10 +63,18 @@ class Suite(Section):
 
 
 class BenchmarkConfig(Section):
-    """The configuration of a benchmark."""
+    """The configuration of a benchmark.
+
+    Args:
+        suite: what is trained.
+        folder: of its record; None for one of its own in suites/.
+        replace: whether the folder's record of another benchmark is removed, with its runs.
+        tracking: where it is synced to.
+    """
 
     suite: Suite
     folder: str | None
+    replace: bool
     tracking: Tracking
 
 

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from shutil import rmtree
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -34,13 +36,15 @@ def open_sweep(config: DictConfig) -> SweepRecord:
     """Open the record of a multirun's sweep, or create it, by the configuration that its jobs have in common.
 
     Raises:
-        UserError: if its folder holds another sweep.
+        UserError: if its folder holds another sweep, and `replace` is not set.
     """
     header = header_of(config)
     chosen_folder = config.hydra.sweep.dir
     default_folder = f"{SWEEPS}/{header.name.partition(':')[0]}-{header.id[:8]}"
     folder = project_root() / (default_folder if chosen_folder == SWEEPS else chosen_folder)
     refuse_first_version(folder, SWEEP)
+    if config.get("replace"):
+        remove_another(folder, header.id)
     if not (folder / RECORD / SWEEP).exists():
         return SweepRecord.create(folder, header, OmegaConf.to_yaml(without_hydra(config)))
     sweep = SweepRecord(folder)
@@ -49,6 +53,17 @@ def open_sweep(config: DictConfig) -> SweepRecord:
             f"{folder} holds another sweep, {sweep.header.name}; remove it or choose another hydra.sweep.dir"
         )
     return sweep
+
+
+def remove_another(folder: Path, identity: str) -> None:
+    """Remove the folder of a sweep, with the runs in it, if it is another one than that of this id.
+
+    Raises:
+        UserError: if a process is running it.
+    """
+    if (folder / RECORD / SWEEP).exists() and SweepRecord(folder).header.id != identity:
+        with folder_lock(folder, f"another process is running a sweep ({folder}); wait for it, or end it", wait=False):
+            rmtree(folder)
 
 
 def run_sweep(sweep: SweepRecord, launch: Callable[[], list[list[str]] | None], listener: RecordListener) -> None:
