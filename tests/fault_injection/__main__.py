@@ -12,15 +12,18 @@ from fault_injection.faults import FAULTS, POWER_CUTS
 from fault_injection.tasks import TASKS, TRAINING
 from fault_injection.trials import Trial, Trials, trials
 
+WRONG = "lost, twice or wrong"
+"""What must not be: after the same again, or as it was reported before, or nothing said of an error."""
+
 
 def table(every: Iterable[Trial]) -> str:
     """How many trials of each task under each fault there were, and what became of them, in Markdown."""
     counts: Counter[tuple[str, str, str]] = Counter()
     for trial in every:
         outcomes = ["tries", {0: "no harm", 1: "one line"}.get(int(trial.first.code), "killed")]
-        for outcome in [*outcomes, *(["wrong"] if trial.wrong else [])]:
+        for outcome in [*outcomes, *([WRONG] if trial.wrong else [])]:
             counts[trial.task, trial.fault.name, outcome] += 1
-    columns = ("tries", "no harm", "one line", "killed", "wrong")
+    columns = ("tries", "no harm", "one line", "killed", WRONG)
     lines = [f"| task | fault | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
     for task, fault in dict.fromkeys((task, fault) for task, fault, _ in counts):
         cells = " | ".join(str(counts[task, fault, column]) for column in columns)

@@ -23,7 +23,7 @@ from descent.records.run import RunRecord, run_folders
 from descent.tracking.store import connect
 
 STEPS = 40
-SECONDS = (4.0, 25.0)
+SECONDS = (20.0, 60.0)
 """The shortest and the longest time before a process is killed."""
 
 

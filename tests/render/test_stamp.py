@@ -68,3 +68,16 @@ def test_views_are_drawn_through_no_link(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"linked is a link, .+; remove it, and draw again$"):
         draw(linked, "ours", "b.png")
     assert sorted(path.name for path in views.iterdir()) == ["a.png", STAMP]
+
+
+def test_what_a_killed_process_was_drawing_is_removed_and_no_folder_that_a_link_leads_to(tmp_path: Path) -> None:
+    views, elsewhere = tmp_path / "views", tmp_path / "elsewhere"
+    for folder in (views / ".drawing-killed", elsewhere):
+        folder.mkdir(parents=True)
+        (folder / "a.png").write_text("half")
+    (views / ".drawing-link").symlink_to(elsewhere)
+    with drawing(views, "a stamp") as folder:
+        (folder / "a.png").write_text("whole")
+    assert {path.name for path in views.iterdir()} == {"a.png", STAMP, ".drawing-link"}
+    assert (elsewhere / "a.png").exists()
+    assert is_current(views, "a stamp", ["a.png"])

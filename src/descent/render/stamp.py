@@ -75,7 +75,8 @@ def new_views(views: Path) -> Iterator[Path]:
     views.mkdir(exist_ok=True)
     with file_lock(views):
         for left in views.glob(f"{DRAWING}*"):  # by a process that was killed
-            rmtree(left)
+            if left.is_dir() and not left.is_symlink():
+                rmtree(left)
         with TemporaryDirectory(prefix=DRAWING, dir=views) as name:
             yield Path(name)
             for path in sorted(Path(name).iterdir(), key=lambda path: (path.name == STAMP, path.name)):
