@@ -9,6 +9,8 @@ from end_to_end.commands import TESTS, here, run
 from idx_files import write_digests
 from tracking.runs import rows
 
+from descent.records.run import RunRecord, run_folders
+
 STAGES = ("train@noisy_polynomial", "train@mnist_two_layer")
 SHORT = {"mnist_two_layer": {"trainer": {"max_steps": 30}, "evaluation": {"first": 1, "every": 10}}}
 
@@ -33,24 +35,27 @@ def stages_run(output: str) -> list[str]:
     return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
 
+def repro(clone: Path, *stages: str, **environment: str) -> list[str]:
+    """Reproduce stages; the names of those that ran."""
+    environment = {"PYTHONPATH": f"{clone / 'src'}:{TESTS}", **environment}
+    done = run("dvc", "repro", *stages, cwd=clone, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return stages_run(done.stdout)
+
+
 @pytest.mark.services
 def test_the_main_job_goes_through_and_a_changed_point_reruns_what_depends_on_it(
     clone: Path, small_data: Path, empty_store: Path
 ) -> None:
-    def repro() -> list[str]:
-        environment = {"MNIST_DIR": str(small_data / "mnist"), "PYTHONPATH": f"{clone / 'src'}:{TESTS}"}
-        done = run("dvc", "repro", *STAGES, cwd=clone, **environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return stages_run(done.stdout)
-
-    assert sorted(repro()) == [
+    mnist = str(small_data / "mnist")
+    assert sorted(repro(clone, *STAGES, MNIST_DIR=mnist)) == [
         "compose", "fetch", "noisy_polynomial", "train@mnist_two_layer", "train@noisy_polynomial",
     ]  # fmt: skip
-    assert repro() == []
+    assert repro(clone, *STAGES, MNIST_DIR=mnist) == []
 
     points = clone / "data/source/control_points.csv"
     points.write_text(points.read_text().replace("-5,5\n", "-5,6\n"))
-    assert repro() == ["noisy_polynomial", "train@noisy_polynomial"]
+    assert repro(clone, *STAGES, MNIST_DIR=mnist) == ["noisy_polynomial", "train@noisy_polynomial"]
 
     store = f"sqlite:///{clone}/mlflow.db"
     finished = rows(store, "select name, status, count(*) from runs group by name, status order by name")
@@ -72,3 +77,19 @@ def test_the_main_job_goes_through_and_a_changed_point_reruns_what_depends_on_it
     plots = run("dvc", "plots", "show", "--out", "plots", cwd=clone)
     assert plots.returncode == 0, plots.stderr
     assert "accuracy/test" in (clone / "plots" / "index.html").read_text()
+
+
+@pytest.mark.services
+def test_a_sweep_that_was_finished_and_killed_before_dvc_knew_is_brought_to_mlflow_as_it_is(
+    clone: Path, empty_store: Path
+) -> None:
+    repro(clone, "optimizers")
+    before = {folder: RunRecord(folder).header.id for folder in run_folders([clone / "sweeps"])}
+    (clone / "dvc.lock").unlink()
+    shutil.rmtree(clone / "mlartifacts")
+    shutil.copy(empty_store, clone)
+    assert "optimizers" in repro(clone, "optimizers")
+    assert {folder: RunRecord(folder).header.id for folder in run_folders([clone / "sweeps"])} == before
+    assert rows(f"sqlite:///{clone}/mlflow.db", "select status, count(*) from runs group by status") == [
+        ("FINISHED", len(before) + 1)
+    ]
