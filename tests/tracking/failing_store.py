@@ -49,7 +49,7 @@ def _fail_after_a_new_call(calls: set[str], patch: pytest.MonkeyPatch) -> None:
                 return method(*arguments, **keywords)
             finally:
                 within_a_call = False
-                described = re.sub(" at 0x[0-9a-fA-F]+", "", repr((name, arguments[1:], keywords)))
+                described = re.sub(" at 0x[0-9a-fA-F]+|/tmp[a-z0-9_]{8}", "", repr((name, arguments[1:], keywords)))
                 if not READS.match(name) and described not in calls:
                     calls.add(described)
                     is_lost = True

@@ -84,7 +84,7 @@ def test_a_store_is_made_again_if_processes_were_killed_that_made_it(tmp_path: P
 
 def test_a_store_is_made_again_after_the_disk_was_full(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/mlflow.db"
-    with files_of_at_most(100_000), pytest.raises(UserError, match=rf"^MLflow store {uri}: .*; `descent sync`"):
+    with files_of_at_most(100_000), pytest.raises(UserError, match=rf"^MLflow store {uri}: .*, and `descent sync`"):
         connect(uri)
     assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db.lock"]
     (tmp_path / "mlflow.db").touch()  # a database without tables

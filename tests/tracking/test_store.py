@@ -66,7 +66,7 @@ def test_an_invalid_experiment_name_is_an_error(uri: str) -> None:
 
 def test_a_file_that_is_not_a_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_text("not a database, and long enough to be taken for one" * 10)
-    with pytest.raises(UserError, match=r"a\.db: file is not a database; `descent sync`"):
+    with pytest.raises(UserError, match=r"a\.db: file is not a database; the record is kept, and `descent sync`"):
         connect(f"sqlite:///{tmp_path}/a.db")
 
 
