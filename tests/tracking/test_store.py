@@ -110,3 +110,10 @@ def test_an_unreachable_server_is_an_error_without_the_password(address: str, ag
     says = rf"^MLflow store http://{re.escape(store)}: .*Connection refused; {advice}$"
     with pytest.raises(UserError, match=says):
         connect(f"http://{address}")
+
+
+def test_a_store_whose_driver_is_not_installed_is_refused_in_a_line_that_names_it() -> None:
+    with pytest.raises(
+        UserError, match=r"^MLflow store mssql://here/mlflow: No module named '\w+', the store's driver; install it; "
+    ):
+        connect("mssql://here/mlflow")

@@ -43,7 +43,7 @@ def as_user_errors(uri: str) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError, ImportError) as error:
         option = "" if with_placeholder(uri) == uri else f" --uri '{with_placeholder(uri)}'"
         again = f"the record is kept, and `descent sync{option}` tries again"
         raise UserError(f"MLflow store {redacted(uri)}: {redacted(_reason(error))}; {again}") from error
@@ -98,4 +98,6 @@ def _reason(error: BaseException) -> str:
     """The first line of the root cause of an error."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error}, the store's driver; install it"
     return next(iter(str(error).splitlines()), "") or type(error).__name__
