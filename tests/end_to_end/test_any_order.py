@@ -11,7 +11,7 @@ from fault_injection.trials import HOW, Trials, records, trials
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
-from tracking.runs import LEFT, RUN_ID, rows
+from tracking.runs import LEFTOVER, RUN_ID, rows
 
 pytestmark = pytest.mark.services
 
@@ -35,7 +35,7 @@ def outcome(project: Path) -> dict[str, Any]:
     """What a project has in the end, in its folders and in MLflow."""
     uri = f"sqlite:///{project}/mlflow.db"
     files = (str(path.relative_to(project)) for path in (project / "mlartifacts").rglob("*") if path.is_file())
-    artifacts = sorted(RUN_ID.sub("run", name.partition("+timestamp+")[0]) for name in files if LEFT not in name)
+    artifacts = sorted(RUN_ID.sub("run", name.partition("+timestamp+")[0]) for name in files if LEFTOVER not in name)
     in_store = {
         what: sorted(RUN_ID.sub("run", repr(row)) for row in rows(uri, query)) for what, query in IN_STORE.items()
     }

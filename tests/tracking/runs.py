@@ -13,7 +13,7 @@ from descent.records.header import Header, Input
 from descent.records.run import EVALUATIONS, STEPS, Landscape, RunRecord
 
 CREATED = 1_700_000_000_000
-LEFT = ".artifact.uploading."
+LEFTOVER = ".artifact.uploading."
 """The beginning of the name of a file that MLflow leaves where it is killed."""
 RUN_ID = re.compile(r"\b[0-9a-f]{32}\b")
 HELD = (
@@ -124,7 +124,7 @@ def contents(uri: str) -> list[tuple[str, ...]]:
     content = [row for query in HELD for row in rows(uri, query)]
     artifacts = Path(uri.removeprefix("sqlite:///")).parent / "mlartifacts"
     for path in filter(Path.is_file, artifacts.rglob("*")):
-        if path.name.startswith(LEFT):
+        if path.name.startswith(LEFTOVER):
             continue
         name = re.sub(r"\+timestamp\+\d+\+[0-9a-f-]{36}", "", str(path.relative_to(artifacts)))
         content.append((name, hashlib.sha256(path.read_bytes()).hexdigest()))

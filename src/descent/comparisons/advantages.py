@@ -128,20 +128,21 @@ def advantage_conclusions(rows: Sequence[Advantage], baseline: str, rate: float)
     """
     on_each = [row for row in rows if row.problem != ALL]
     overall = [row for row in rows if row.problem == ALL] or on_each
-    missed = list(dict.fromkeys(row.problem for row in on_each if row.untuned.mean == math.inf))
-    said = [f"On {', '.join(missed)}, others reach the target from starts from which {baseline} at {rate:g} does not."]
-    numbers = next(filter(None, (list(filter(_has_numbers, some)) for some in (overall, on_each))), [])
-    if not numbers:
-        return said if missed else []
-    largest = max(numbers, key=lambda row: row.untuned.mean)
-    place = "" if largest in overall else f" on {largest.problem}"
-    return [
-        f"Over {baseline} at its own rate of {rate:g}, {largest.optimizer} has the largest advantage{place}: it is "
-        f"{largest.untuned} times as fast. Of that {largest.tuned} times is left when {baseline} is tuned as well.",
-        *(said if missed else []),
-    ]
+    conclusions = []
+    if numbers := [row for row in overall if _has_numbers(row)] or [row for row in on_each if _has_numbers(row)]:
+        largest = max(numbers, key=lambda row: row.untuned.mean)
+        place = "" if largest in overall else f" on {largest.problem}"
+        conclusions.append(
+            f"Over {baseline} at its own rate of {rate:g}, {largest.optimizer} has the largest advantage{place}: it is "
+            f"{largest.untuned} times as fast. Of that {largest.tuned} times is left when {baseline} is tuned as well."
+        )
+    if problems := dict.fromkeys(row.problem for row in on_each if row.untuned.mean == math.inf):
+        conclusions.append(
+            f"On {', '.join(problems)}, others reach the target from starts from which {baseline} at {rate:g} does not."
+        )
+    return conclusions
 
 
 def _has_numbers(row: Advantage) -> bool:
     """Whether optimizer and baseline reach the target from the same starts, be it tuned or not."""
-    return all(math.isfinite(each.mean) and each.mean > 0 for each in (row.untuned, row.tuned))
+    return all(math.isfinite(mean) and mean > 0 for mean in (row.untuned.mean, row.tuned.mean))

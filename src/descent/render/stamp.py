@@ -74,9 +74,9 @@ def new_views(views: Path) -> Iterator[Path]:
         raise UserError(f"{views} is a link, and views are drawn into a folder; remove it, and draw again")
     views.mkdir(exist_ok=True)
     with file_lock(views):
-        for left in views.glob(f"{DRAWING}*"):  # by a process that was killed
-            if left.is_dir() and not left.is_symlink():
-                rmtree(left)
+        for leftover in views.glob(f"{DRAWING}*"):  # of a process that was killed
+            if leftover.is_dir() and not leftover.is_symlink():
+                rmtree(leftover)
         with TemporaryDirectory(prefix=DRAWING, dir=views) as name:
             yield Path(name)
             for path in sorted(Path(name).iterdir(), key=lambda path: (path.name == STAMP, path.name)):
