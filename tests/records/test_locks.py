@@ -127,7 +127,10 @@ print(sum(code != 0 for code in codes))
 
 def test_of_many_processes_that_wait_each_gets_the_lock_and_one_at_a_time(tmp_path: Path) -> None:
     crowd = subprocess.run(
-        [sys.executable, "-c", CROWD, str(tmp_path / "runs" / "a"), "100"], capture_output=True, text=True, check=True
+        [sys.executable, "-u", "-c", CROWD, str(tmp_path / "runs" / "a"), "100"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert (crowd.stdout, {*crowd.stderr.splitlines()}) == ("0\n", {"another process has it"})
     assert list((tmp_path / "runs").iterdir()) == []

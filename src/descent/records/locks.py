@@ -26,7 +26,7 @@ def folder_lock(folder: Path, message: str, *, wait: bool) -> Iterator[None]:
     except Timeout:
         if not wait:
             raise UserError(message) from None
-        print(message, file=sys.stderr)
+        sys.stderr.write(f"{message}\n")  # a line in one write, also unbuffered: many processes may wait at once
         lock.acquire()
     try:
         yield
