@@ -21,6 +21,8 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "my_package/parts.py": "from . import smaller\nfrom .smaller import Screw\nfrom ..outside import nothing\n",
         "my_package/smaller.py": "import my_problem\nclass Screw:\n    class Thread: pass\n",
         "my_package/unused.py": "",
+        "my_package/inner/__init__.py": "from . import child\n",
+        "my_package/inner/child.py": "from my_layers import wide\n",
         "my_space/inner/module.py": "import my_layers\n",
         "my_broken.py": "def (",
     }
@@ -51,6 +53,7 @@ def config(*targets: str) -> dict[str, Any]:
         ("my_package.smaller.Screw.Thread", {"my_package", "my_package.smaller", "my_problem", "my_layers",
                                              "my_package.parts"}),
         ("my_package.Missing", {"my_package"}),
+        ("my_package.inner.f", {"my_package", "my_package.inner", "my_package.inner.child", "my_layers"}),
         ("my_space.inner.module.f", {"my_space.inner.module", "my_layers"}),
         ("my_broken.f", {"my_broken"}),
         ("torch.optim.Adam", set()),
@@ -62,6 +65,19 @@ def config(*targets: str) -> dict[str, Any]:
 )  # fmt: skip
 def test_the_modules_of_the_user_behind_a_target_are_those_that_it_imports(target: str, expected: set[str]) -> None:
     assert modules(target) == expected
+
+
+def test_of_a_package_in_two_folders_the_first_is_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, file in (("first", "__init__.py"), ("second", "__init__.py"), ("second", "late.py")):
+        path = tmp_path / name / "my_namespace" / "package" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{name} = 1\n")
+    for name in ("second", "first"):
+        monkeypatch.syspath_prepend(tmp_path / name)
+    importlib.invalidate_caches()
+    code = code_of(config("my_namespace.package.late.f"))
+    assert code["my_namespace.package"] == hashlib.sha256(b"first = 1\n").hexdigest()
+    assert "my_namespace.package.late" not in code  # Python does not find it either
 
 
 @pytest.mark.usefixtures("mine")

@@ -21,12 +21,20 @@ def test_other_metrics_of_the_measure_have_its_direction_and_losses_are_minimise
     assert (LOSS.worst, ACCURACY.worst) == (math.inf, -math.inf)
 
 
+def test_the_split_of_a_metric_is_that_of_its_examples() -> None:
+    assert (ACCURACY.split, LOSS.split, Criterion("x", "minimize").split) == ("validation", "train", "")
+
+
 @pytest.mark.parametrize(("criterion", "best"), [(LOSS, (0.5, 10)), (ACCURACY, (0.9, 20)), (LOSS.on("test"), None)])
 def test_the_best_evaluation_is_the_first_of_the_best_finite_value(
     criterion: Criterion, best: tuple[float, float] | None
 ) -> None:
     rows: list[list[float | None]] = [[0, 1.0, None], [10, 0.5, math.inf], [20, 0.5, 0.9], [30, math.nan, 0.9]]
     assert criterion.best(Table(["step", "loss/train", "accuracy/validation"], rows)) == best
+
+
+def test_there_is_no_best_evaluation_where_none_is_finite() -> None:
+    assert LOSS.best(Table(["step", "loss/train"], [[0, None], [10, math.inf]])) is None
 
 
 @pytest.mark.parametrize(
@@ -68,7 +76,13 @@ def test_every_step_counts_where_its_loss_is_that_of_all_examples(tmp_path: Path
     assert Target(LOSS.on("test"), 4).steps(record) == math.inf
 
 
-def test_a_loss_of_a_minibatch_does_not_reach_a_target(tmp_path: Path) -> None:
-    record = with_steps(tmp_path, [8.0, 0.1, 2.1, 1.0], {0: 8.0, 2: 2.0, 4: 0.5})
+@pytest.mark.parametrize("evaluated", [2.0, math.nan])
+def test_a_loss_of_a_minibatch_does_not_reach_a_target(tmp_path: Path, evaluated: float) -> None:
+    record = with_steps(tmp_path, [8.0, 0.1, 2.1, 1.0], {0: 8.0, 2: evaluated, 3: 2.05, 4: 0.5})
     assert Target(LOSS, 0.2).steps(record) == math.inf
-    assert Target(LOSS, 2.05).steps(record) == 2
+    assert Target(LOSS, 2.1).steps(record) == (2 if evaluated == 2.0 else 3)
+
+
+def test_every_step_of_a_run_counts_that_diverged_on_its_way(tmp_path: Path) -> None:
+    record = with_steps(tmp_path, [8.0, 4.0, math.nan], {0: 8.0, 2: math.nan, 3: math.inf})
+    assert [Target(LOSS, value).steps(record) for value in (4, 2)] == [1, math.inf]

@@ -51,6 +51,17 @@ def test_the_old_file_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
     assert (path.read_bytes(), previous.read_bytes()) == (b"3", b"2")
 
 
+def test_what_a_killed_process_left_is_replaced_and_what_a_link_leads_to_stays(tmp_path: Path) -> None:
+    path, aside, other = tmp_path / "a", tmp_path / "a.new", tmp_path / "other"
+    aside.write_bytes(b"half of")
+    write_atomically(path, b"1")
+    other.write_bytes(b"a stranger's")
+    aside.symlink_to(other)
+    write_atomically(path, b"2")
+    assert (path.read_bytes(), other.read_bytes(), aside.exists()) == (b"2", b"a stranger's", False)
+    assert not path.is_symlink()
+
+
 def test_arrays_are_read_as_they_were_written_and_objects_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     write_arrays(path, {"kind": np.array("plane"), "grid": np.arange(3.0)})
@@ -65,5 +76,7 @@ def test_arrays_are_read_as_they_were_written_and_objects_are_refused(tmp_path: 
 def test_a_folder_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_ino))
+    opened = set(os.listdir("/proc/self/fd"))
     flush(tmp_path)
     assert flushed == [tmp_path.stat().st_ino]
+    assert set(os.listdir("/proc/self/fd")) == opened

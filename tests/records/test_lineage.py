@@ -110,6 +110,14 @@ def test_a_data_file_is_read_once_while_it_stays_as_it_is(tmp_path: Path, monkey
     assert before[0] == before[1] == before[2]
 
 
+def test_a_data_file_that_has_just_changed_is_read_each_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"hello")
+    with paths_of("open") as opened:
+        assert hashed_inputs([path], tmp_path) == hashed_inputs([path], tmp_path)
+        assert opened == [path, path]  # a change within a tick of the clock is not seen in the file's times
+
+
 @pytest.mark.parametrize(
     ("written", "value"),
     [("1e-1", "0.1"), (".1", "0.1"), ("1", "1.0"), ("'sgd'", "sgd"), ('"sgd"', "sgd"), ("sgd", "sgd"), ("'", "'")],
@@ -155,6 +163,9 @@ def test_source_outside_the_core_leaves_the_key_as_it_is(package: Path) -> None:
     before = run_key({}, [], {})
     for name in ("render/field.py", "tracking/sync.py", "report/page.py", "commands/train.py"):
         append(package.parent / name, "# one line more\n")
+    for name in ("__pycache__/numerics.cpython-311.pyc", "notes.txt"):
+        (package / name).parent.mkdir(exist_ok=True)
+        append(package / name, "one line more\n")
     assert run_key({}, [], {}) == before
 
 

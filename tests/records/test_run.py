@@ -1,10 +1,14 @@
 import hashlib
+import json
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tracking.runs import ended_record, evaluate, start, step
 
+from descent.errors import UserError
 from descent.records.run import EVALUATIONS, STEPS, RunRecord, run_folders
 
 
@@ -93,6 +97,27 @@ def test_records_are_found_below_a_folder(tmp_path: Path) -> None:
     start(tmp_path / "sweep" / "0", 1)
     (tmp_path / "other").mkdir()
     assert run_folders([tmp_path, tmp_path / "sweep"]) == [tmp_path / "sweep" / "0", tmp_path / "sweep" / "1"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda header: header.pop("inputs"),
+        lambda header: header.pop("key"),
+        lambda header: header.update(unheard_of=1),
+        lambda header: header["inputs"].append({"name": "a"}),
+        lambda header: header.update(inputs=3),
+    ],
+)
+def test_a_record_of_which_a_part_is_missing_or_unknown_is_refused(
+    tmp_path: Path, damage: Callable[[dict[str, Any]], object]
+) -> None:
+    path = start(tmp_path, 1).files / "run.json"
+    header = json.loads(path.read_text())
+    damage(header)
+    path.write_text(json.dumps(header))
+    with pytest.raises(UserError, match=r"run\.json is damaged"):
+        RunRecord(tmp_path)
 
 
 def test_opening_a_folder_without_a_record_raises(tmp_path: Path) -> None:

@@ -112,5 +112,4 @@ class Target:
 def _are_of_all_examples(losses: "NDArray[np.float64]", evaluated: Sequence[tuple[float, float]]) -> bool:
     """Whether the losses before each step are those of the evaluations, step and loss, of all training examples."""
     pairs = [(float(losses[int(step)]), loss) for step, loss in evaluated if step < len(losses)]
-    is_equal = (math.isclose(*pair, rel_tol=PRECISION) or not all(map(math.isfinite, pair)) for pair in pairs)
-    return len(losses) > 0 and all(is_equal)
+    return all(math.isclose(*pair, rel_tol=PRECISION) or not any(map(math.isfinite, pair)) for pair in pairs)
