@@ -76,7 +76,7 @@ def test_arrays_are_read_as_they_were_written_and_objects_are_refused(tmp_path: 
 def test_a_folder_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[int] = []
     monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_ino))
-    opened = set(os.listdir("/proc/self/fd"))
+    opened = {*Path("/proc/self/fd").iterdir()}
     flush(tmp_path)
     assert flushed == [tmp_path.stat().st_ino]
-    assert set(os.listdir("/proc/self/fd")) == opened
+    assert {*Path("/proc/self/fd").iterdir()} == opened

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,45 @@ def test_rewind_removes_rows_after_the_checkpoint(tmp_path: Path) -> None:
         "run.json",
         "steps.csv",
     ]
+
+
+def test_the_result_has_the_digests_of_what_stays(tmp_path: Path) -> None:
+    with start(tmp_path, 10) as record:
+        step(record, 0, 4)
+        position = record.position()
+        record.commit(position)
+        step(record, 4, 8)
+        record.position()
+        record.rewind(position)  # as a batch does that is trained again
+        step(record, 4, 10)
+        (record.files / "metrics.json.new").touch()  # which a killed process left
+        record.finish("finished", 10, {})
+    ending = record.ending()
+    assert ending is not None
+    stay = ("config.yaml", "metrics.json", "run.json", "steps.csv")
+    assert ending.sha256 == {name: hashlib.sha256((record.files / name).read_bytes()).hexdigest() for name in stay}
+
+
+def test_the_names_of_all_files_are_on_the_disk_before_that_of_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def flushed(handle: int) -> None:
+        fsync(handle)
+        calls.append(f"flush {Path(f'/proc/self/fd/{handle}').resolve().name}")
+
+    def renamed(path: Path, target: Path) -> Path:
+        calls.append(f"rename to {target.name}")
+        return replace(path, target)
+
+    with start(tmp_path, 10) as record:
+        monkeypatch.setattr(os, "fsync", flushed)
+        monkeypatch.setattr(Path, "replace", renamed)
+        record.finish("finished", 0, {})
+    renames = ["rename to metrics.json", "flush record", "flush result.json.new", "rename to result.json"]
+    assert calls == ["flush metrics.json.new", *renames, "flush record"]
 
 
 def test_records_are_found_below_a_folder(tmp_path: Path) -> None:
