@@ -114,7 +114,8 @@ def test_what_a_strangers_record_pickles_or_tags_is_not_made(house: House) -> No
     record = house.run / "record"
     (record / "config.yaml").write_text(f"article: !!python/object/apply:os.mkdir [{house.ran}]\n")
     (house.sweep / "record" / "config.yaml").write_text(f"objective: !!python/object/apply:os.mkdir [{house.ran}]\n")
-    arrays = {**read_arrays(record / "landscape.npz"), "kind": np.array(Pickled(house.ran), dtype=object)}
+    arrays = read_arrays((record / "landscape.npz").read_bytes())
+    arrays["kind"] = np.array(Pickled(house.ran), dtype=object)
     np.savez(record / "landscape.npz", **arrays)  # type: ignore[arg-type]
     (record / "checkpoint.ckpt").write_bytes(pickle.dumps(Pickled(house.ran)))
     with house.untouched() as texts:

@@ -65,12 +65,12 @@ def test_what_a_killed_process_left_is_replaced_and_what_a_link_leads_to_stays(t
 def test_arrays_are_read_as_they_were_written_and_objects_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     write_arrays(path, {"kind": np.array("plane"), "grid": np.arange(3.0)})
-    arrays = read_arrays(path)
+    arrays = read_arrays(path.read_bytes())
     assert arrays["kind"] == "plane"
     assert arrays["grid"].tolist() == [0, 1, 2]
     np.savez(path, objects=np.array([{"a": 1}], dtype=object))
     with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
-        read_arrays(path)
+        read_arrays(path.read_bytes())
 
 
 def test_a_folder_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

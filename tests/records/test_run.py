@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tracking.runs import ended_record, evaluate, start, step
 
@@ -158,6 +159,55 @@ def test_a_record_of_which_a_part_is_missing_or_unknown_is_refused(
     path.write_text(json.dumps(header))
     with pytest.raises(UserError, match=r"run\.json is damaged"):
         RunRecord(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"\xff", b'{"loss/test": "low"}', b"PK\x05\x06" + bytes(18), None]
+)
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("result.json", RunRecord.ending),
+        ("metrics.json", RunRecord.metrics),
+        ("steps.csv", lambda record: record.read(STEPS)),
+        ("steps.csv", lambda record: record.table(STEPS).values("loss/step")),
+        ("landscape.npz", RunRecord.landscape),
+    ],
+)
+def test_no_reader_takes_a_damaged_file_for_what_the_run_wrote(
+    tmp_path: Path, name: str, read: Callable[[RunRecord], object], content: bytes | None
+) -> None:
+    with start(tmp_path, 4) as record:
+        step(record, 0, 4)
+        record.save_landscape({"kind": np.array("plane"), "losses": np.zeros((100, 100))})
+        record.finish("finished", 4, {"loss/train": 0.5})
+    read(record)
+    path = record.files / name
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"s", b"z", 1) if content is None else content)
+    with pytest.raises(UserError, match=rf"{name} is damaged: .* remove {tmp_path} and train again$"):
+        read(record)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("steps.csv", b"\xff,\n1,\n"),
+        ("steps.csv", b"step,loss/step\n1,low\n"),
+        ("steps.csv", b"step,loss/step\n1\n"),
+        ("steps.csv", b"step,lost\n1,1\n"),
+        ("committed.json", b""),
+        ("committed.json", b"[1]"),
+        ("committed.json", b'{"steps.csv": [1, 2, 3]}'),
+    ],
+)
+def test_nor_does_a_reader_of_a_run_that_has_not_ended(tmp_path: Path, name: str, content: bytes) -> None:
+    with start(tmp_path, 4) as record:
+        step(record, 0, 4)
+        record.commit(record.position())
+    (record.files / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name} is damaged: "):
+        record.table(STEPS).values("loss/step")
 
 
 def test_opening_a_folder_without_a_record_raises(tmp_path: Path) -> None:

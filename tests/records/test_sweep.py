@@ -1,10 +1,12 @@
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from moments import paths_of
 from tracking.runs import start
 
+from descent.errors import UserError
 from descent.records.run import RunRecord
 from descent.records.sweep import SWEPT, JobState, Stage, SweepHeader, SweepRecord
 
@@ -56,9 +58,10 @@ def test_jobs_of_one_name_are_jobs_of_their_own(tmp_path: Path, overrides: tuple
     [
         (["lr=0.1", "seed=1"], ["seed=1", "lr=1e-1"]),
         (["lr=0.1", "seed=1"], ["lr=0.1", "++seed=1", "trainer.max_steps=5", "optimizer=sgd"]),
+        (["lr=0.1", "trainer.max_steps=5"], ["lr=1e-1"]),
         (["lr='a'", "seed=1"], ["lr=a", "seed=1.0"]),
     ],
-    ids=["other words", "what all jobs of the sweep have", "quotes"],
+    ids=["other words", "what all jobs of the sweep have", "some of them", "quotes"],
 )
 def test_a_job_is_what_it_sets_of_the_swept_parameters(tmp_path: Path, before: list[str], after: list[str]) -> None:
     header = SweepHeader("id", "a sweep", "x squared", 0, {f"{SWEPT}lr": "", f"{SWEPT}seed": ""}, {})
@@ -78,6 +81,28 @@ def test_jobs_that_a_sweep_has_no_more_are_forgotten_unless_they_are_new(tmp_pat
         sweep.write_job(JobState([f"seed={seed}"], str(seed), "trained", when=when))
     sweep.forget_jobs(STARTED, [["seed=1.0", "lr=1"]])
     assert [job.name for job in sweep.jobs()] == ["1", "3"]
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "contents"),
+    [
+        ("config.yaml", SweepRecord.objective, [b"{", b"[]", b"\xff", b"objective: {goal: 1}", b"objective: loss"]),
+        ("config.yaml", SweepRecord.target, [b"{", b"[]"]),
+        ("jobs/a.json", SweepRecord.jobs, [b"", b"{", b"[]", b"{}", b"\xff"]),
+        ("compared.json", SweepRecord.runs, [b"", b"{", b"1", b"\xff"]),
+        ("outcomes.csv", SweepRecord.outcomes, [b"", b"lr,steps\n", b"result,steps\nconverged,many\n", b"\xff"]),
+        ("basins.npz", SweepRecord.basins, [b"", b"PK\x03\x04", b"\xff"]),
+        ("state.json", SweepRecord.state, [b"", b"{", b"[]", b"{}", b"\xff"]),
+    ],
+)
+def test_a_damaged_file_of_a_sweep_is_named(
+    tmp_path: Path, name: str, read: Callable[[SweepRecord], object], contents: list[bytes]
+) -> None:
+    sweep = SweepRecord.create(tmp_path, SweepHeader("id", "a sweep", "x squared", 0, {}, {}), "")
+    for content in contents:
+        (sweep.files / name).write_bytes(content)
+        with pytest.raises(UserError, match=rf"{name} is damaged: .* remove {tmp_path} and train again$"):
+            read(sweep)
 
 
 def test_a_run_that_two_jobs_have_is_one_run(project: Path) -> None:

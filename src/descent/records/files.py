@@ -63,9 +63,9 @@ def write_arrays(path: Path, arrays: "Mapping[str, NDArray[Any]]") -> None:
     write_atomically(path, content.getbuffer())
 
 
-def read_arrays(source: "Path | io.BytesIO") -> "dict[str, NDArray[Any]]":
-    """Read the arrays of a file, by name; none of them holds objects, which loading could have run code."""
+def read_arrays(content: bytes) -> "dict[str, NDArray[Any]]":
+    """The arrays in a file's content, by name; none of them holds objects, which loading could have run code."""
     import numpy as np
 
-    with np.load(source, allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         return dict(arrays)

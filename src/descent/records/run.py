@@ -18,7 +18,6 @@ The views, which are drawn from the record, are beside it in `views/`.
 """
 
 import hashlib
-import io
 import json
 import os
 import re
@@ -27,12 +26,12 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, get_args
-from zipfile import BadZipFile
 
+from descent.records.damage import damaged, reading
 from descent.records.files import ASIDE, flush, make_folder, read_arrays, write_arrays, write_atomically
 from descent.records.folder import RECORD, VIEWS, folders_with, now, read_header
 from descent.records.header import Header, Input, Result, Termination
-from descent.records.tables import Extent, GrowingFile, Position, Table, TableFile, damaged, extent_of
+from descent.records.tables import Extent, GrowingFile, Position, Table, TableFile, extent_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,11 +82,9 @@ class RunRecord:
         """Open an existing record; raise FileNotFoundError if there is none, UserError if its format is another."""
         self.folder, self.files, self.views = folder, folder / RECORD, folder / VIEWS
         header = read_header(folder, HEADER)
-        try:
+        with reading(self.files / HEADER):
             header["inputs"] = [Input(**source) for source in header["inputs"]]
             self.header = Header(**header)
-        except (TypeError, KeyError) as error:
-            raise damaged(self.files / HEADER) from error
         self._growing: dict[str, GrowingFile] = {}
         self._keeps_open = False
 
@@ -210,11 +207,10 @@ class RunRecord:
     def ending(self) -> Termination | None:
         """How the run ended; None if it has not."""
         try:
-            termination = Termination(**json.loads((self.files / RESULT).read_text(encoding="utf-8")))
+            with reading(self.files / RESULT):
+                termination = Termination(**json.loads((self.files / RESULT).read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError) as error:
-            raise damaged(self.files / RESULT) from error
         if termination.result not in get_args(Result):
             raise damaged(self.files / RESULT)
         return termination
@@ -225,11 +221,8 @@ class RunRecord:
 
     def metrics(self) -> dict[str, float]:
         """The final metrics of an ended run."""
-        try:
-            metrics: dict[str, float] = json.loads(self.content(METRICS))
-        except ValueError as error:
-            raise damaged(self.files / METRICS) from error
-        return metrics
+        with reading(self.files / METRICS):
+            return {name: float(value) for name, value in json.loads(self.content(METRICS)).items()}
 
     def content(self, name: str) -> bytes:
         """The content of a file of an ended run.
@@ -262,10 +255,8 @@ class RunRecord:
 
     def landscape(self) -> Landscape:
         """The loss around the path of an ended run."""
-        try:
-            return read_arrays(io.BytesIO(self.content(LANDSCAPE)))
-        except (ValueError, BadZipFile) as error:
-            raise damaged(self.files / LANDSCAPE) from error
+        with reading(self.files / LANDSCAPE):
+            return read_arrays(self.content(LANDSCAPE))
 
     def path(self) -> "NDArray[np.float64]":
         """The positions of a problem whose every step's is recorded, (steps + 1, components), from the start."""
@@ -278,11 +269,13 @@ class RunRecord:
     def committed(self) -> Position:
         """The position up to which readers are shown the tables of a run that has not ended."""
         try:
-            position = json.loads((self.files / COMMITTED).read_text(encoding="utf-8"))
+            text = (self.files / COMMITTED).read_text(encoding="utf-8")
         except FileNotFoundError:
             return {}
-        extents = {name: extent if isinstance(extent, list) else [extent, ""] for name, extent in position.items()}
-        return {name: Extent(*extent) for name, extent in extents.items()}  # of the second format, the lengths alone
+        with reading(self.files / COMMITTED):
+            position = json.loads(text)
+            extents = {name: [extent, ""] if isinstance(extent, int) else extent for name, extent in position.items()}
+            return {name: Extent(*extent) for name, extent in extents.items()}  # of the second format, lengths alone
 
 
 def run_folders(folders: Iterable[Path]) -> list[Path]:

@@ -22,13 +22,13 @@ import yaml
 
 from descent.project import project_root
 from descent.records.criterion import TRAIN_LOSS, Criterion, Target
+from descent.records.damage import damaged, reading
 from descent.records.files import flush, make_folder, read_arrays, write_arrays, write_atomically
 from descent.records.folder import FORMAT, RECORD, VIEWS, folders_with, now, read_header
 from descent.records.lineage import NO_EFFECT, canonical, without
 from descent.records.outcomes import Outcome, outcomes_csv, read_outcomes
 from descent.records.run import CONFIG, HEADER, RunRecord
 from descent.records.secrets import redacted
-from descent.records.tables import damaged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,7 +132,9 @@ class SweepRecord:
     def __init__(self, folder: Path) -> None:
         """Open an existing record; raise FileNotFoundError if there is none, UserError if its format is another."""
         self.folder, self.files, self.views = folder, folder / RECORD, folder / VIEWS
-        self.header = SweepHeader(**read_header(folder, SWEEP))
+        header = read_header(folder, SWEEP)
+        with reading(self.files / SWEEP):
+            self.header = SweepHeader(**header)
         self._jobs: dict[str, tuple[tuple[int, int], JobState]] = {}
 
     @classmethod
@@ -152,7 +154,8 @@ class SweepRecord:
 
     def objective(self) -> Criterion:
         """The objective of its configuration; the loss in training where it has none."""
-        return Criterion(**(self._config().get("objective") or {"metric": TRAIN_LOSS, "direction": "minimize"}))
+        with reading(self.files / CONFIG):
+            return Criterion(**(self._config().get("objective") or {"metric": TRAIN_LOSS, "direction": "minimize"}))
 
     def target(self) -> Target | None:
         """The target of its configuration, if it has one."""
@@ -174,10 +177,14 @@ class SweepRecord:
 
     def _config(self) -> dict[str, Any]:
         """What its jobs have in common."""
+        path = self.files / CONFIG
         try:
-            return yaml.safe_load((self.files / CONFIG).read_text(encoding="utf-8")) or {}
-        except yaml.YAMLError as error:
-            raise damaged(self.files / CONFIG) from error
+            config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise damaged(path) from error
+        if not isinstance(config, dict | None):
+            raise damaged(path)
+        return config or {}
 
     def write_job(self, job: JobState) -> None:
         """Write the state of a job, in place of its earlier one."""
@@ -214,7 +221,8 @@ class SweepRecord:
             stamp = status.st_ino, status.st_mtime_ns  # a new version is another file
             known = before.get(path.name)
             if known is None or known[0] != stamp:
-                known = stamp, JobState(**json.loads(path.read_text(encoding="utf-8")))
+                with reading(path):
+                    known = stamp, JobState(**json.loads(path.read_text(encoding="utf-8")))
             self._jobs[path.name] = known
         return sorted((job for _, job in self._jobs.values()), key=lambda job: job.name)
 
@@ -227,7 +235,9 @@ class SweepRecord:
     def runs(self) -> list[RunRecord]:
         """The existing records of the runs, the jobs' or those that were selected; one run of several jobs once."""
         if (self.files / COMPARED).exists():
-            return _records(json.loads((self.files / COMPARED).read_text(encoding="utf-8")))
+            with reading(self.files / COMPARED):
+                places = [str(place) for place in json.loads((self.files / COMPARED).read_text(encoding="utf-8"))]
+            return _records(places)
         records = _records(job.folder for job in self.jobs() if job.folder is not None)
         return list({record.header.key: record for record in reversed(records)}.values())[::-1]
 
@@ -238,7 +248,8 @@ class SweepRecord:
     def outcomes(self) -> list[Outcome] | None:
         """How the runs ended that have no records; None if runs have records."""
         path = self.files / OUTCOMES
-        return read_outcomes(path.read_text(encoding="utf-8")) if path.exists() else None
+        with reading(path):
+            return read_outcomes(path.read_text(encoding="utf-8")) if path.exists() else None
 
     def save_basins(self, **arrays: "NDArray[Any]") -> None:
         """Write the arrays of a map of basins, by name."""
@@ -246,7 +257,9 @@ class SweepRecord:
 
     def basins(self) -> "dict[str, NDArray[Any]] | None":
         """The arrays of the map of basins; None if the sweep is no map."""
-        return read_arrays(self.files / BASINS) if (self.files / BASINS).exists() else None
+        path = self.files / BASINS
+        with reading(path):
+            return read_arrays(path.read_bytes()) if path.exists() else None
 
     def write_state(self, state: SweepState) -> None:
         """Write the state of the sweep."""
@@ -256,7 +269,8 @@ class SweepRecord:
 
     def state(self) -> SweepState:
         """The state of the sweep."""
-        return SweepState(**json.loads((self.files / STATE).read_text(encoding="utf-8")))
+        with reading(self.files / STATE):
+            return SweepState(**json.loads((self.files / STATE).read_text(encoding="utf-8")))
 
 
 def _records(places: Iterable[str]) -> list[RunRecord]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from descent.errors import UserError
+from descent.records.damage import damaged, reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,18 +120,19 @@ class TableFile:
         columns: list[str] = []
         values: list[list[float | None]] = []
         first = 0
-        for lines in self._lines():
-            last = first + lines.count(b"\n")
-            if first == 0:
-                columns = lines.partition(b"\n")[0].decode().split(",")
-            if lines_of_rows is None:
-                chosen = lines.splitlines()[first == 0 :]
-            else:
-                numbers = lines_of_rows[bisect_left(lines_of_rows, first) : bisect_left(lines_of_rows, last)]
-                split = lines.splitlines() if numbers else []
-                chosen = [split[number - first] for number in numbers]
-            values += [[float(cell) if cell else None for cell in line.split(b",")] for line in chosen]
-            first = last
+        with reading(self.path):
+            for lines in self._lines():
+                last = first + lines.count(b"\n")
+                if first == 0:
+                    columns = lines.partition(b"\n")[0].decode().split(",")
+                if lines_of_rows is None:
+                    chosen = lines.splitlines()[first == 0 :]
+                else:
+                    numbers = lines_of_rows[bisect_left(lines_of_rows, first) : bisect_left(lines_of_rows, last)]
+                    split = lines.splitlines() if numbers else []
+                    chosen = [split[number - first] for number in numbers]
+                values += [[float(cell) if cell else None for cell in line.split(b",")] for line in chosen]
+                first = last
         return Table(columns, values)
 
     def values(self, *names: str) -> "NDArray[np.float64]":
@@ -140,14 +141,15 @@ class TableFile:
 
         indices: list[int] = []
         parts = [np.empty((0, len(names)))]
-        for lines in self._lines():
-            rows = lines.splitlines()
-            if not indices:
-                columns = rows.pop(0).decode().split(",")
-                indices = [columns.index(name) for name in names]
-            cells = (row.split(b",") for row in rows)
-            part = np.array([[float(row[index] or b"nan") for index in indices] for row in cells], dtype=np.float64)
-            parts.append(part.reshape(-1, len(names)))
+        with reading(self.path):
+            for lines in self._lines():
+                rows = lines.splitlines()
+                if not indices:
+                    columns = rows.pop(0).decode().split(",")
+                    indices = [columns.index(name) for name in names]
+                cells = (row.split(b",") for row in rows)
+                part = np.array([[float(row[index] or b"nan") for index in indices] for row in cells], dtype=np.float64)
+                parts.append(part.reshape(-1, len(names)))
         return np.concatenate(parts)
 
     def _lines(self) -> Iterator[bytes]:
@@ -173,10 +175,3 @@ class TableFile:
                     line += rest
         if self.sha256 is not None and digest.hexdigest() != self.sha256:
             raise damaged(self.path)
-
-
-def damaged(path: Path) -> UserError:
-    """The error for a file of a record that is not the one that its run wrote."""
-    return UserError(
-        f"{path} is damaged: it is not what the run wrote; restore it, or remove {path.parent.parent} and train again"
-    )

@@ -58,7 +58,7 @@ def gradients_picture(title: str, panels: Sequence[Gradients]) -> Figure:
 
 def draw_gradients(folder: Path) -> None:
     """Draw the picture of a gradient check from its record into its views."""
-    arrays = read_arrays(folder / RECORD / GRADIENTS)
+    arrays = read_arrays((folder / RECORD / GRADIENTS).read_bytes())
     title, agrees = str(arrays.pop("title")), arrays.pop("agrees").tolist()
     panels = [
         Gradients(parameter, backpropagation, difference, agreement)
