@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=400, help="mutations tried (default: %(default)s); 0 for all")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default: %(default)s)")
     parser.add_argument("--only", default="", help="a part of the paths to mutate, such as tracking/sync")
-    parser.add_argument("--measured", action="store_true", help="the tests have not changed since they were measured")
+    parser.add_argument("--measured", action="store_true", help="use what was measured of the tests before")
     arguments = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
     projects = [_copied(FOLDER / f"copy{number}") for number in range(WORKERS)]

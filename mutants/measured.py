@@ -99,17 +99,18 @@ def read(project: Path, folder: Path) -> Measured:
 
 
 def reuse(project: Path, folder: Path) -> Measured:
-    """What `measure` left in a folder, for tests that have not changed since.
-
-    Raises:
-        SystemExit: where a test is gone, which every mutation would seem to fail.
-    """
+    """What `measure` left in a folder, without tests that are gone since, which every mutation would seem to fail."""
     measured = read(project, folder)
     collect = (sys.executable, "-m", "pytest", "--collect-only", "-q")
-    listed = subprocess.run(collect, cwd=project, capture_output=True, text=True, check=False).stdout.splitlines()
-    if gone := measured.seconds.keys() - set(listed):
-        sys.exit(f"{len(gone)} tests are gone since they were measured, such as {min(gone)}; leave out --measured")
-    return measured
+    there = set(subprocess.run(collect, cwd=project, capture_output=True, text=True, check=False).stdout.splitlines())
+    if gone := measured.seconds.keys() - there:
+        print(f"{len(gone)} tests are gone since they were measured, such as {min(gone)}", file=sys.stderr)
+    tests = {
+        path: {line: [name for name in names if name in there] for line, names in lines.items()}
+        for path, lines in measured.tests.items()
+    }
+    seconds = {name: seconds for name, seconds in measured.seconds.items() if name in there}
+    return Measured(tests, seconds, measured.set_ups)
 
 
 def _tests(context: str, every: Iterable[str]) -> list[str]:
