@@ -72,6 +72,7 @@ def test_a_value_of_a_wrong_type_is_refused_in_a_line_that_names_its_key(project
         ("optimizer.lr=inf", "optimizer.lr=inf: choose a number from 0, for example optimizer.lr=0.1"),
         ("trainer.accelerator=cup", "trainer.accelerator=cup: did you mean 'cpu'?"),
         ("objective.direction=down", "objective.direction=down: choose one of minimize, maximize"),
+        ("data.validation=some", "data.validation=some: choose a whole number from 0, or auto, for example data.vali"),
         ("article=4", "article=4: choose a text, for example article='\"004\"'"),
         ("~optimizer.lr", "optimizer.lr is missing: choose a number from 0, for example optimizer.lr=0.1"),
     ],
@@ -80,6 +81,33 @@ def test_what_is_not_right_is_refused_in_a_line(composed: Composed, override: st
     with pytest.raises(UserError) as refused:
         composed("experiment=bowl_001", override)
     assert str(refused.value).startswith(message)
+
+
+LEAST = {
+    "data.batch_size": 1, "data.classes": 1, "data.features": 1, "data.split_seed": 0, "data.validation": 0,
+    "evaluation.every": 1, "evaluation.first": 1, "seed": 0, "basin.cells": 2, "basin.seeds": 1, "tolerance": 0,
+    "tracking.flush_timeout": 0, "tracking.max_points": 2, "trainer.accumulate": 1, "trainer.checkpoint_seconds": 0,
+    "trainer.chunk_size": 1, "trainer.max_epochs": 1, "trainer.max_steps": 1, "optimizer.lr": 0,
+}  # fmt: skip
+"""The least value of each key that has one."""
+
+
+@pytest.mark.parametrize("path", LEAST)
+def test_a_value_below_the_least_is_refused(project: Path, path: str) -> None:
+    config = composition_in(project, *WHOLE)
+    OmegaConf.update(config, path, LEAST[path], force_add=True)
+    TrainConfig.of(config)
+    OmegaConf.update(config, path, LEAST[path] - 1, force_add=True)
+    with pytest.raises(UserError, match=f"^{path}={LEAST[path] - 1}: choose a (whole )?number from {LEAST[path]}"):
+        TrainConfig.of(config)
+
+
+def test_no_examples_are_held_out_unless_that_is_asked_for(project: Path) -> None:
+    config = composition_in(project, *WHOLE)
+    for key in ("validation", "split_seed", "features", "classes"):
+        config.data.pop(key, None)
+    data = TrainConfig.of(config).data
+    assert (data.validation, data.split_seed, data.features, data.classes) == (0, 0, None, None)
 
 
 def test_an_infinite_threshold_is_right(composed: Composed) -> None:

@@ -126,6 +126,15 @@ def test_runs_under_a_schedule_share_an_optimizer_at_one_rate_only(composed: Com
     assert settings[0] == settings[2] != settings[1]
 
 
+def test_runs_of_other_averages_share_no_optimizer(composed: Composed) -> None:
+    common = ("problem=bowl", "trainer.max_steps=5", "optimizer=sgd", "average=ema")
+    settings = [
+        shared_settings(config, assemble(config))
+        for config in (composed(*common, f"average.decay={decay}") for decay in (0.9, 0.99, 0.9))
+    ]
+    assert settings[0] == settings[2] != settings[1]
+
+
 def test_a_run_at_a_rate_at_which_others_would_overflow_shares_its_optimizer_with_none_of_them(
     composed: Composed,
 ) -> None:
