@@ -104,8 +104,10 @@ def test_a_value_below_the_least_is_refused(project: Path, path: str) -> None:
 
 def test_no_examples_are_held_out_unless_that_is_asked_for(project: Path) -> None:
     config = composition_in(project, *WHOLE)
+    OmegaConf.set_struct(config, value=False)
     for key in ("validation", "split_seed", "features", "classes"):
         config.data.pop(key, None)
+    config.network.sizes = [784, 50, 10]
     data = TrainConfig.of(config).data
     assert (data.validation, data.split_seed, data.features, data.classes) == (0, 0, None, None)
 
