@@ -13,7 +13,7 @@ from descent.errors import UserError, suggestion
 
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 """The name of each type of value in messages."""
-LIMITS = (("ge", "from"), ("gt", "above"))
+LIMITS = (("ge", "from"), ("gt", "above"), ("lt", "below"))
 """The word for each limit of a field in messages, with the attribute that holds the limit."""
 MIN_SIMILARITY = 0.8
 """The least similarity, from 0 to 1, of a key of another section that is suggested."""
@@ -138,8 +138,9 @@ def _advice(path: str, field: FieldInfo, value: object) -> str:
     section = _section(field)
     if section:
         return f"it is a section of {', '.join(_fields(section))}"
-    limits = ((word, getattr(bound, name)) for bound in field.metadata for name, word in LIMITS if hasattr(bound, name))
-    words = field.description or " ".join([KINDS[kind], *(f"{word} {value}" for word, value in limits)])
+    bounds = ((word, getattr(bound, name)) for bound in field.metadata for name, word in LIMITS if hasattr(bound, name))
+    limits = " and ".join(f"{word} {value}" for word, value in bounds)
+    words = field.description or f"{KINDS[kind]} {limits}".rstrip()
     example = f", for example {path}={field.examples[0]}" if field.examples else ""
     return f"choose {words}{example}"
 

@@ -70,6 +70,7 @@ def test_a_value_of_a_wrong_type_is_refused_in_a_line_that_names_its_key(project
         ("divergence_threshold=0", "divergence_threshold=0: choose a number above 0, for example "),
         ("divergence_threshold=.inf", "divergence_threshold=.inf: choose a number above 0, for example "),
         ("optimizer.lr=inf", "optimizer.lr=inf: choose a number from 0, for example optimizer.lr=0.1"),
+        ("tolerance=inf", "tolerance=inf: choose a number from 0"),
         ("trainer.accelerator=cup", "trainer.accelerator=cup: did you mean 'cpu'?"),
         ("objective.direction=down", "objective.direction=down: choose one of minimize, maximize"),
         ("data.validation=some", "data.validation=some: choose a whole number from 0, or auto, for example data.vali"),
@@ -100,6 +101,16 @@ def test_a_value_below_the_least_is_refused(project: Path, path: str) -> None:
     OmegaConf.update(config, path, LEAST[path] - 1, force_add=True)
     with pytest.raises(UserError, match=f"^{path}={LEAST[path] - 1}: choose a (whole )?number from {LEAST[path]}"):
         TrainConfig.of(config)
+
+
+@pytest.mark.parametrize("early", ["stop_at_target=true", "halving={after: 5, keep: 0.5}"])
+def test_a_command_that_trains_every_run_to_its_end_names_what_would_end_one_early(
+    composed: Composed, early: str
+) -> None:
+    composed("problem=bowl").refuse_early_ends("descent seeds")
+    name = early.partition("=")[0]
+    with pytest.raises(UserError, match=f"^{name}: descent seeds trains every run to its end; leave it out$"):
+        composed("problem=bowl", early).refuse_early_ends("descent seeds")
 
 
 def test_no_examples_are_held_out_unless_that_is_asked_for(project: Path) -> None:
@@ -180,7 +191,10 @@ def test_a_sweep_reads_its_own_sections_where_others_do_not_resolve(project: Pat
             "halving={after: 0, keep: 0.5}",
             "halving.after=0: choose a whole number from 1, for example halving.after=100",
         ),
-        ("halving={after: 5, keep: 1.5}", "halving.keep=1.5: choose a number above 0, for example halving.keep=0.5"),
+        (
+            "halving={after: 5, keep: 1.5}",
+            "halving.keep=1.5: choose a number above 0 and below 1, for example halving.keep=0.5",
+        ),
     ],
 )
 def test_halving_has_a_first_rung_and_a_share(composed: Composed, words: str, refusal: str) -> None:

@@ -133,7 +133,7 @@ def test_prepared_data_move_to_a_device_with_what_prepares_them() -> None:
     [
         (("data=mnist", "data.test_share=0.5"), "data.test_share=0.5: these data have 200 test examples of their own"),
         (("data=digits", "data.test_share=0.0001"), "data.test_share=0.0001: of 1797 examples 0 would be held out"),
-        (("data=digits", "data.test_share=1"), "data.test_share=1: choose a number above 0"),
+        (("data=digits", "data.test_share=1"), "data.test_share=1: choose a number above 0 and below 1"),
         (("data=noisy_polynomial", "data.one_hot=true"), "data.one_hot=true: what is predicted is no class"),
         (("data=none", "data.one_hot=true"), "data.one_hot=true: what is predicted is no class"),
         (("data=none", "data.standardize=true"), "data.standardize=true: these data have no inputs beside what is"),
