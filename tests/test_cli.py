@@ -1,4 +1,5 @@
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -11,6 +12,12 @@ def test_a_command_has_one_name_in_the_help() -> None:
     assert {"check-gradient", "fetch", "noisy-polynomial", "sync", "train"} <= set(names)
     listed = [line.split()[0] for line in cli.usage().splitlines() if line.startswith("  ")]
     assert listed == names
+
+
+def test_it_says_its_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["descent", "--version"])
+    cli.main()
+    assert capsys.readouterr().out == f"descent {version('descent')}\n"
 
 
 @pytest.mark.usefixtures("project")

@@ -8,9 +8,11 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from types import ModuleType
 
 from descent import commands
+from descent.completion import complete
 from descent.errors import Terminated, UserError, machine_error, printable, terminate
 from descent.project import find_project
 
@@ -29,7 +31,8 @@ def usage() -> str:
     for name in names():
         doc = _module(name).__doc__ or ""
         lines.append(f"  {name:<18} {doc.splitlines()[0]}")
-    return "\n".join([*lines, "", "`descent COMMAND --help` says more of one."])
+    install = 'eval "$(descent -sc install=bash)" completes words with the tab key, in bash and zsh.'
+    return "\n".join([*lines, "", "`descent COMMAND --help` says more of one.", install])
 
 
 def _module(command: str) -> ModuleType:
@@ -42,6 +45,10 @@ def main() -> None:
     match sys.argv[1:]:
         case [] | ["-h" | "--help", *_]:
             print(usage())
+        case ["-V" | "--version"]:
+            print(f"descent {version('descent')}")
+        case ["-sc" | "--shell_completion", *words]:
+            complete(words, names(), lambda command, line: _module(command).main(line))
         case [command, *arguments] if command.replace("_", "-") in names():
             if project := find_project():
                 sys.path.insert(0, str(project))  # for the modules of the user's that a configuration names
