@@ -201,6 +201,13 @@ def test_tensors_that_a_function_returns_are_trained_on_and_their_change_trains_
         data_of(composed(*words, "data.source.files=[nowhere]"))
 
 
+@pytest.mark.parametrize("kind", [bool, np.int8, np.uint8, np.int16, np.uint16, np.uint32, np.int64])
+def test_classes_may_be_numbers_of_any_whole_kind(kind: type) -> None:
+    inputs, classes = from_tensors((np.array([[2.0], [5.0]]), np.array([1, 0], dtype=kind))).train.head(2)
+    assert (inputs.dtype, classes.dtype) == (torch.float32, torch.int64)
+    assert (inputs.tolist(), classes.tolist()) == ([[2.0], [5.0]], [1, 0])
+
+
 def line(path: str) -> tuple[Tensor, Any]:
     """Inputs from a file, and three times as much."""
     x = np.load(path)
