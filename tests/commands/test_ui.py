@@ -10,7 +10,8 @@ from end_to_end.commands import here, started
 from tracking.runs import ended_record
 from waiting import eventually
 
-from descent.commands.ui import pages
+from descent.commands.ui import main, pages
+from descent.errors import UserError
 from descent.records.run import SWEEP_OF
 from descent.records.sweep import JobState, SweepHeader, SweepRecord, SweepState
 from descent.tracking.store import connect
@@ -61,6 +62,17 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.mark.usefixtures("store")
+def test_a_port_that_is_used_is_refused_before_any_address_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(UserError, match=rf"^--port {port}: Address already in use; choose another$"):
+            main(["--port", str(port)])
+    with pytest.raises(UserError, match=r"^--port 65536: it must be from 0 to 65535; choose another$"):
+        main(["--port", "65536"])
+    assert capsys.readouterr().out == ""
 
 
 def answers(address: str) -> bool:

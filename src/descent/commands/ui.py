@@ -2,15 +2,18 @@
 
 import argparse
 import os
+import socket
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from descent.errors import printable
+from descent.errors import UserError, printable
 from descent.tracking.store import DEFAULT_URI, as_user_errors, connect, resolve_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+HOST = "127.0.0.1"
 
 
 def main(words: Sequence[str]) -> None:
@@ -20,7 +23,9 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument("--port", type=int, default=5000)
     arguments = parser.parse_args(words)
     is_served = arguments.uri.startswith(("http://", "https://"))
-    server = arguments.uri.rstrip("/") if is_served else f"http://127.0.0.1:{arguments.port}"
+    if not is_served:
+        _refuse_used(arguments.port)
+    server = arguments.uri.rstrip("/") if is_served else f"http://{HOST}:{arguments.port}"
     client = connect(arguments.uri)
     with as_user_errors(arguments.uri):
         links = pages(client)
@@ -33,11 +38,22 @@ def main(words: Sequence[str]) -> None:
             "--backend-store-uri",
             resolve_uri(arguments.uri),
             "--host",
-            "127.0.0.1",
+            HOST,
             "--port",
             str(arguments.port),
         ]
         os.execv(sys.executable, [sys.executable, "-m", "mlflow", "ui", *serve])
+
+
+def _refuse_used(port: int) -> None:
+    """Refuse a port at which another program listens, before any address is printed."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        try:
+            probe.bind((HOST, port))
+        except (OSError, OverflowError) as error:
+            reason = "it must be from 0 to 65535" if isinstance(error, OverflowError) else error.strerror
+            raise UserError(f"--port {port}: {reason}; choose another") from error
 
 
 def pages(client: "MlflowClient") -> list[tuple[str, str]]:
