@@ -9,7 +9,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from torch.utils.hooks import RemovableHandle
 
 from descent.core.optim.steepest_descent import SteepestDescent
-from descent.core.optim.stepping import unhooked_step
+from descent.core.optim.stepping import in_eval_mode, parameters_of, unhooked_step
 
 
 @pytest.mark.parametrize("kind", [SteepestDescent, torch.optim.SGD, torch.optim.Adam, torch.optim.Rprop])
@@ -62,3 +62,36 @@ def test_a_schedule_knows_that_its_optimizer_has_stepped() -> None:
     schedule = StepLR(optimizer, 1)
     unhooked_step(optimizer)()
     schedule.step()  # else it would warn
+
+
+class Averaged(torch.optim.SGD):
+    """Evaluated at a third of its parameters, from which it comes back with a rounding error."""
+
+    def eval(self) -> None:
+        for parameter in parameters_of(self):
+            parameter.data /= 3
+
+    def train(self) -> None:
+        for parameter in parameters_of(self):
+            parameter.data *= 3
+
+
+def test_an_optimizer_is_in_eval_mode_in_the_context_and_its_parameters_are_back_to_the_bit() -> None:
+    start = torch.rand(1000, dtype=torch.float64)
+    parameter = nn.Parameter(start.clone())
+    optimizer = Averaged([parameter], lr=0.0, momentum=0.9)
+    with in_eval_mode(optimizer):
+        assert torch.equal(parameter, start)  # before its first step there is nothing to move
+    parameter.sum().backward()
+    optimizer.step()
+    with in_eval_mode(optimizer):
+        assert torch.equal(parameter, start / 3)
+    assert not torch.equal(start / 3 * 3, start)
+    assert torch.equal(parameter, start)
+
+
+def test_an_optimizer_without_modes_is_left_as_it_is() -> None:
+    parameter = nn.Parameter(torch.ones(2))
+    with in_eval_mode(torch.optim.SGD([parameter])):
+        parameter.data += 1
+    assert parameter.tolist() == [2, 2]
