@@ -53,6 +53,7 @@ def adams(gradient: float) -> float:
         (["data.classes=null"], "network.sizes=[784, 50, null]: choose whole numbers from 1, the inputs' first"),
         (["data=patterns"], "network.sizes=[null, 50, null]: choose whole numbers from 1, the inputs' first"),
         (["network.sizes=[100,50,10]"], "problem mnist does not fit its data: "),
+        (["network.sizes=[784,50,5]"], "problem mnist does not fit its data: "),
         (["optimizer=momentum", "optimizer.momentum=-1"], "Invalid momentum value: -1"),
         (["data.source.folder=nowhere"], "nowhere"),
     ],

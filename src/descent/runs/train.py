@@ -25,6 +25,8 @@ from descent.runs.tracked_run import TrackedRun, tracked_run
 from descent.runs.trial import may_be_pruned
 
 log = logging.getLogger(__name__)
+LINES = 20
+"""The most evaluations of a single run that are printed, besides the last."""
 
 
 def train(config: TrainConfig, request: RunRequest | None = None, listener: RecordListener | None = None) -> RunResult:
@@ -61,6 +63,8 @@ def _begin(runs: Sequence[TrackedRun]) -> None:
     checkpoints = restore([run.record for run, _ in unfinished])
     for (run, components), checkpoint in zip(unfinished, checkpoints, strict=True):
         run.training = TrainingRun(components, checkpoint)
+        if checkpoint is not None:
+            log.info("resumed from step %s", f"{run.training.state.steps_taken:,}")
 
 
 def _refuse_unequal_halving(runs: Sequence[TrackedRun]) -> None:
@@ -126,11 +130,12 @@ def train_batch(runs: Sequence[TrackedRun]) -> None:
     records = {training: run.record for training, run in tracked.items()}
     first, *others = tracked
     plan, trainer = first.components.plan, tracked[first].config.trainer
+    printed = {*plan.evaluations[:: -(-len(plan.evaluations) // LINES)], plan.steps}
 
     def report(training: TrainingRun, metrics: Mapping[str, float]) -> None:
         step = training.state.steps_taken
         records[training].append(EVALUATIONS, [{"step": step, "timestamp": now(), **metrics}])
-        if not others:
+        if not others and step in printed:
             log.info("step %7s  %s", f"{step:,}", "  ".join(f"{name} {value:.4g}" for name, value in metrics.items()))
 
     def on_progress(training: TrainingRun) -> None:

@@ -22,6 +22,8 @@ ELLIPSOID = ("problem=ellipsoid", "problem.start=[1,2,3]", "trainer.max_steps=40
 def test_their_heights_are_those_of_their_formulas() -> None:
     point = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
     assert ellipsoid(*point).item() == pytest.approx(0.25 + 10 * 1 + 100 * 4)
+    assert ellipsoid(*point[:2]).item() == pytest.approx(0.25 + 100 * 1)
+    assert ellipsoid(*point[:1]).item() == pytest.approx(0.25)
     x, y, z = point
     assert chained_rosenbrock(x, y, z) == rosenbrock(x, y) + rosenbrock(y, z)
     assert chained_rosenbrock(x, y) == rosenbrock(x, y)

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -250,6 +251,10 @@ def convolved(seed: int) -> TrainingRun:
     return run_of(network(seed, convolutional), SHARED, BatchSampler(50, 7, in_order, seed=0), ADAM, CONSTANT)
 
 
+def convolved_in_own_orders(seed: int) -> TrainingRun:
+    return run_of(network(seed, convolutional), SHARED, BatchSampler(50, 7, shuffled, seed=seed), ADAM, CONSTANT)
+
+
 def polynomial(seed: int) -> TrainingRun:
     x = torch.linspace(-5, 5, 50, dtype=torch.float64)
     y = x**2 + torch.randn(50, generator=generator(seed, "noise"), dtype=torch.float64)
@@ -342,6 +347,35 @@ def test_a_run_that_diverges_leaves_at_the_step_at_which_it_does_alone_and_harms
     assert [run.state.diverged for run in together] == [False, True, False]
 
 
+class Spoiling(torch.optim.SGD):
+    """Its third step leads to where nothing is a number."""
+
+    def step(self, closure: Any = None) -> Any:
+        super().step(closure)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                state = self.state[parameter]
+                state["step"] = state.get("step", 0) + 1
+                if state["step"] == 3:
+                    parameter.data.fill_(math.nan)
+
+
+def test_a_network_diverges_at_the_loss_that_is_not_finite_and_not_at_weights_that_lead_to_it(tmp_path: Path) -> None:
+    def runs() -> list[TrainingRun]:
+        order = BatchSampler(50, 7, in_order, seed=0)
+        return [
+            run_of(network(seed, fully_connected), SHARED, order, partial(Spoiling, lr=0.1), CONSTANT)
+            for seed in (0, 1)
+        ]
+
+    together = runs()
+    take(together)
+    for index, single in enumerate(runs()):
+        run, _ = alone(tmp_path / str(index), single)
+        assert (run.state.diverged, run.state.steps_taken) == (True, 4)
+        assert (together[index].state.diverged, together[index].state.steps_taken) == (True, 4)
+
+
 def test_a_loss_that_is_not_finite_leaves_the_position_where_it_was(tmp_path: Path) -> None:
     def runs() -> list[TrainingRun]:
         return [
@@ -381,6 +415,8 @@ def test_a_checkpoint_holds_the_state_of_its_run_and_nothing_of_others(tmp_path:
     sampler = runs[3].components.sampler
     stepper.advance(sampler.chunk(0, 5))
     checkpoint = stepper.checkpoint(runs[3], {})
+    assert checkpoint.place is not None
+    assert (checkpoint.place.steps_taken, checkpoint.state.steps_taken, checkpoint.state.runs_in_batch) == (5, 5, 8)
     before = {name: weights.clone() for name, weights in checkpoint.state_dict.items()}
     stepper.advance(sampler.chunk(5, 7))
     torch.testing.assert_close(checkpoint.state_dict, before, rtol=0, atol=0)

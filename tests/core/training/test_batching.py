@@ -1,19 +1,23 @@
 """Runs whose code the many-at-once forms of problems don't know: equal to what each is alone, or trained alone."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 from conftest import Composed
-from descents import timeless, train_together
-from torch import Tensor
+from core.training.test_batched_stepper import in_one_order
+from descents import Stopper, timeless, train_together
+from torch import Tensor, nn
 
 from descent.core.optim.gradients import Autograd
 from descent.core.problems.classification import Classification
 from descent.core.problems.problem import Problem
 from descent.core.problems.surface import Surface
+from descent.core.training.batching import batches
 from descent.records.run import EVALUATIONS, STEPS, RunRecord
 from descent.runs.train import train
 
@@ -24,6 +28,15 @@ class Smoothed(Classification):
     def forward(self, *minibatch: Tensor) -> Tensor:
         inputs, labels = minibatch
         return F.cross_entropy(self.network(inputs), labels, label_smoothing=0.2)
+
+
+class Unequal(Classification):
+    """In a batch, the gradient of one parameter is twice what it is alone."""
+
+    def losses(self, parameters: Mapping[str, Tensor], minibatch: tuple[Tensor, ...], *, is_shared: bool) -> Tensor:
+        name, weights = next(iter(parameters.items()))
+        doubled = {**parameters, name: weights + (weights - weights.detach())}
+        return super().losses(doubled, minibatch, is_shared=is_shared)
 
 
 class Halved(Surface):
@@ -69,13 +82,17 @@ HERE = "core.training.test_batching"
     ("common", "reason"),
     [
         ((*NETWORK, f"problem._target_={HERE}.Smoothed"), ""),
+        ((*NETWORK, f"problem._target_={HERE}.Unequal"), "in a batch, their first losses or gradients differ"),
         ((*SURFACE, f"problem._target_={HERE}.Halved"), ""),
         ((*SURFACE, f"gradient._target_={HERE}.Clipping"), "their gradients are not autograd's"),
         ((*SURFACE, f"problem.height.path={HERE}.entangled"), "in a batch, their first losses or gradients differ"),
         ((*SURFACE, f"problem.height.path={HERE}.single"), "in a batch, RuntimeError: one point at a time"),
     ],
-    ids=["forward of a network", "forward of a surface", "gradient", "height of all at once", "height of one point"],
-)
+    ids=[
+        "forward of a network", "losses of many networks", "forward of a surface", "gradient", "height of all at once",
+        "height of one point",
+    ],
+)  # fmt: skip
 def test_runs_of_a_sweep_are_what_each_is_alone(
     composed: Composed, capsys: pytest.CaptureFixture[str], common: tuple[str, ...], reason: str
 ) -> None:
@@ -89,6 +106,55 @@ def test_runs_of_a_sweep_are_what_each_is_alone(
         for table in (STEPS, EVALUATIONS):
             rows = [timeless(RunRecord(result.folder), table) for result in (ours, alone)]
             assert rows[0] == [pytest.approx(row, rel=1e-5) for row in rows[1]]
+        assert ours.metrics.get("runs_in_batch", 1) == (1 if reason else 2)
+
+
+def test_runs_whose_first_losses_are_infinite_are_a_batch(
+    composed: Composed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*SURFACE, "divergence_threshold=inf")
+    results = train_together(*(composed(*words, f"problem.start=[{x},1]") for x in ("1e100", "-1e100")))
+    assert [(result.result, result.metrics["runs_in_batch"]) for result in results] == [("diverged", 2)] * 2
+    assert capsys.readouterr().err == ""
+
+
+class InFloat64(nn.Module):
+    """Converts its inputs."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs.double()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda network: nn.Sequential(InFloat64(), network.double()),
+        lambda network: nn.Sequential(nn.Identity(), nn.Sequential(network)),
+    ],
+    ids=["types", "names"],
+)
+def test_runs_whose_parameters_have_other_types_or_names_are_of_other_batches(
+    change: Callable[[nn.Module], nn.Module],
+) -> None:
+    runs = [in_one_order(seed) for seed in range(4)]
+    for number, run in enumerate(runs):
+        network: Any = run.problem.network
+        run.problem.network = change(network) if number > 1 else nn.Sequential(nn.Identity(), network)
+    said: list[str] = []
+    assert [*map(set, batches(runs, said.append))] == [set(runs[:2]), set(runs[2:])]
+    assert said == []
+
+
+def test_a_run_that_was_alone_when_it_was_interrupted_is_alone_when_it_is_resumed_beside_others(
+    composed: Composed,
+) -> None:
+    words = (*SURFACE, "trainer.chunk_size=5", "trainer.checkpoint_seconds=0")
+    configs = [composed(*words, f"problem.start=[{x},1]") for x in (1.5, -2.0, 3.0)]
+    with pytest.raises(KeyboardInterrupt):
+        train(configs[0], listener=Stopper(2))
+    results = train_together(*configs)
+    assert [result.metrics.get("runs_in_batch") for result in results] == [None, 2, 2]
+    assert [RunRecord(result.folder).read(STEPS).rows[-1][0] for result in results] == [30, 30, 30]
 
 
 def test_a_batch_without_runs_that_would_differ_in_it_is_compared_again(

@@ -1,12 +1,13 @@
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from checkpoints import checkpoint_at, saved_record
 
-from descent.core.training.checkpoint import save
+from descent.core.training.checkpoint import BatchPlace, save
 from descent.core.training.resumption import restore
 from descent.records.run import CHECKPOINT, STEPS, RunRecord
 
@@ -93,3 +94,43 @@ def test_a_kill_between_a_checkpoint_and_its_commit_shows_readers_no_step_that_c
     assert loaded is not None
     assert loaded.state.steps_taken == 3
     assert [row[0] for row in record.read(STEPS).rows] == [1, 2, 3]
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> list[RunRecord]:
+    """The records of three runs of one batch, each with checkpoints after steps 2 and 4."""
+    records = [saved_record(tmp_path / str(order)) for order in range(3)]
+    for step in (2, 4):
+        for record in records:
+            record.append(STEPS, [{"step": step, "timestamp": step, "loss/step": 1.0}])
+        save_batch(records, step)
+    return records
+
+
+def save_batch(records: list[RunRecord], step: int) -> None:
+    """Save checkpoints of some runs of a batch, which are all that are left of it."""
+    places = [BatchPlace("batch", step, order, len(records)) for order in range(len(records))]
+    every = [replace(checkpoint_at(step, record), place=place) for record, place in zip(records, places, strict=True)]
+    save([*zip(every, records, strict=True)])
+
+
+def steps_of(records: list[RunRecord]) -> list[int | None]:
+    """The steps from which runs are resumed."""
+    checkpoints = restore([RunRecord(record.folder) for record in records])
+    return [None if checkpoint is None else checkpoint.state.steps_taken for checkpoint in checkpoints]
+
+
+def test_the_runs_of_a_batch_are_resumed_from_the_last_step_that_all_have_saved(batch: list[RunRecord]) -> None:
+    assert steps_of(batch) == [4, 4, 4]
+    save_batch(batch[:2], 6)  # and the process is killed
+    assert steps_of(batch) == [4, 4, 4]
+    assert [(record.files / CHECKPOINT).exists() for record in batch] == [False, False, True]
+    assert steps_of(batch) == [4, 4, 4]
+
+
+def test_where_one_checkpoint_of_a_batch_is_damaged_all_its_runs_are_resumed_from_the_one_before(
+    batch: list[RunRecord], capsys: pytest.CaptureFixture[str]
+) -> None:
+    flip_a_bit(batch[1].files / CHECKPOINT, b"steps_taken")
+    assert steps_of(batch) == [2, 2, 2]
+    assert "resumed from step 2" in capsys.readouterr().err

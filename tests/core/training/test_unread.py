@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 import torch
-from core.training.test_batched_stepper import in_own_orders, on_surface, starts, whole, with_plan
+from core.training.test_batched_stepper import (
+    convolved_in_own_orders,
+    in_own_orders,
+    on_surface,
+    starts,
+    whole,
+    with_plan,
+)
 from descents import fit_into, network_descent, parabola_descent, record_in, timeless
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -33,8 +40,9 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
 
 
 def batch(kind: str) -> list[TrainingRun]:
-    if kind == "networks":
-        return [with_plan(in_own_orders(seed), math.inf, 60) for seed in range(3)]
+    if kind != "surfaces":
+        network = {"perceptrons": in_own_orders, "convolutions": convolved_in_own_orders}[kind]
+        return [with_plan(network(seed), math.inf, 60) for seed in range(3)]
     optimizer = partial(SGD, lr=1.11)
     runs = [on_surface(surfaces.bowl, start, optimizer) for start in [(1.0, 1.0), (90.0, 0.0), (0.5, -2.0)]]
     return [with_plan(run, 100.0, 40) for run in runs]  # the second diverges
@@ -70,7 +78,7 @@ def test_a_run_is_the_same(tmp_path: Path, unread: Callable[[bool], None], desce
     assert of(tmp_path / "True") == of(tmp_path / "False")
 
 
-@pytest.mark.parametrize("kind", ["networks", "surfaces"])
+@pytest.mark.parametrize("kind", ["perceptrons", "convolutions", "surfaces"])
 def test_a_batch_is_the_same(tmp_path: Path, unread: Callable[[bool], None], kind: str) -> None:
     for waits in (False, True):
         unread(waits)

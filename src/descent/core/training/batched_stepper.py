@@ -49,8 +49,6 @@ class BatchedStepper:
         self.train_examples, offsets = concatenated([run.components.data.train for run in runs])
         self.offsets = dict(zip(runs, offsets, strict=True))
         self.rows = {run: row for row, run in enumerate(runs)}
-        for run in runs:
-            run.state.runs_in_batch = max(len(runs), run.state.runs_in_batch)
         self.shared: list[SharedOptimizer] = []
         self.left: list[SharedOptimizer] = []  # of runs that have left, one each, if it has modes
         restored = {run: run.restored_from for run in runs if run.restored_from is not None}
@@ -103,6 +101,7 @@ class BatchedStepper:
         share = (time.perf_counter() - started) / len(blocks)
         for run, parts in blocks.items():
             count = sum(len(part.losses) for part in parts)
+            run.state.runs_in_batch = max(len(blocks), run.state.runs_in_batch)
             run.state.steps_taken += count
             run.state.gradient_evaluations += count
             run.state.seconds += share

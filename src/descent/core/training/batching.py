@@ -142,10 +142,14 @@ def equal_to_alone(runs: Sequence[TrainingRun]) -> list[bool]:
             for parameter in run.problem.parameters():
                 parameter.data = parameter.data.clone()
     rows = {run: row for row, run in enumerate(stepper.runs)}
+    # Of parameters of several dtypes, each gradient is as precise as the least precise of them.
+    precision = max(torch.finfo(parameter.dtype).eps for parameter in runs[0].problem.parameters())
     return [
-        _is_close(losses[rows[run]], loss)
+        _is_close(losses[rows[run]], loss, precision)
         and gradients.keys() == gradients_alone.keys()
-        and all(_is_close(gradients[name][rows[run]], gradient) for name, gradient in gradients_alone.items())
+        and all(
+            _is_close(gradients[name][rows[run]], gradient, precision) for name, gradient in gradients_alone.items()
+        )
         for run, (loss, gradients_alone) in zip(runs, alone, strict=True)
     ]
 
@@ -161,9 +165,8 @@ def _gradient_alone(run: TrainingRun, chunk: Tensor) -> tuple[Tensor, dict[str, 
     return loss, gradients
 
 
-def _is_close(ours: Tensor, alone: Tensor) -> bool:
+def _is_close(ours: Tensor, alone: Tensor, precision: float) -> bool:
     """Whether tensors are equal up to the order of sums: half of the digits of their size, or next to nothing."""
     if not alone.isfinite().all():
         return not ours.isfinite().all()
-    precision = torch.finfo(alone.dtype).eps
     return bool((ours - alone).norm() <= precision**0.5 * alone.norm() + 100 * precision)
