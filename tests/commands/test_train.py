@@ -1,9 +1,12 @@
 import logging
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from conftest import composed_in
+from descents import Stopper
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
@@ -13,6 +16,7 @@ from optuna.trial import FrozenTrial
 from descent.commands import train
 from descent.errors import UserError
 from descent.records.run import RunRecord, run_folders
+from descent.runs.train import train as train_run
 
 Said = Callable[..., list[str]]
 
@@ -81,6 +85,22 @@ def test_random_starts_differ_and_nothing_else(said: Said, project: Path) -> Non
 
 def test_a_run_reports_its_evaluations(said: Said) -> None:
     assert len([line for line in said("problem=bowl", "trainer.max_steps=5") if line.startswith("step ")]) == 6
+
+
+@pytest.mark.parametrize("steps", [100, 300, 5001])
+def test_of_a_long_run_twenty_evaluations_are_printed_and_the_last(said: Said, steps: int) -> None:
+    lines = [line for line in said("problem=bowl", f"trainer.max_steps={steps}") if line.startswith("step ")]
+    printed = [int(line.split()[1].replace(",", "")) for line in lines]
+    assert 15 < len(printed) <= 21
+    assert (printed[0], printed[-1]) == (0, steps)
+    assert len({after - before for before, after in pairwise(printed[:-1])}) == 1
+
+
+def test_a_run_that_is_resumed_says_from_where(said: Said, project: Path) -> None:
+    words = ("problem=bowl", "trainer.max_steps=30", "run_dir=runs/mine")
+    with pytest.raises(KeyboardInterrupt):
+        train_run(composed_in(project, *words, "trainer.checkpoint_seconds=0"), listener=Stopper(2))
+    assert said(*words)[0] == "resumed from step 2"
 
 
 def test_a_run_says_where_its_record_is_and_of_one_that_is_there_how_it_is_trained_again(said: Said) -> None:
