@@ -79,7 +79,7 @@ def suggestion(word: str, choices: Iterable[str], prefix: str = "") -> str:
         prefix: to print before each choice.
     """
     names = list(choices)
-    near = get_close_matches(word, names, n=1)
-    return (
-        f"did you mean '{prefix}{near[0]}'?" if near else f"choose one of {', '.join(prefix + name for name in names)}"
-    )
+    if near := get_close_matches(word, names, n=1):
+        return f"did you mean '{prefix}{near[0]}'?"
+    one_of = "one of " if len(names) > 1 else ""
+    return f"choose {one_of}{', '.join(prefix + name for name in names)}"

@@ -92,7 +92,7 @@ def test_an_error_is_an_exception_of_one_line(words: tuple[str, ...], said: str)
 def test_jobs_that_fail_are_an_exception_and_the_others_are_compared(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(descent.UserError, match=r"^1 of 3 jobs failed, as said above$"):
+    with pytest.raises(descent.UserError, match=r"^1 of 3 jobs failed; the reasons are above$"):
         descent.sweep("problem=bowl", "optimizer.lr=-1,0.1,0.2", *QUICK)
     assert "failed: lr=-1: optimizer.lr=-1: choose a number from 0" in capsys.readouterr().err
     (folder,) = (project / "sweeps").glob("bowl-*")

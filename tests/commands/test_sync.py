@@ -78,7 +78,7 @@ def test_damaged_records_are_reported_and_all_others_are_synced(project: Path, e
     for line, pattern in zip(lines, says, strict=True):
         assert re.fullmatch(pattern, line), line
     assert total == "records: 3 new, 0 updated, 0 unchanged"
-    assert done.stderr == "descent sync: 6 of 9 records are not in MLflow, as said above\n"
+    assert done.stderr == "descent sync: 6 of 9 records are not in MLflow; the reasons are above\n"
     assert done.returncode == 1
     finished = {name for name, status in runs(f"sqlite:///{project}/mlflow.db") if status == "FINISHED"}
     assert finished == {"sound", "z_sound", "a b"}

@@ -67,7 +67,7 @@ def test_a_search_looks_in_log_space_and_for_several_things_at_once(said: Said, 
 
 
 def test_a_search_whose_trials_all_fail_is_reported_in_a_line(said: Said, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UserError, match=r"^2 of 2 jobs failed, as said above$"):
+    with pytest.raises(UserError, match=r"^2 of 2 jobs failed; the reasons are above$"):
         said(*SEARCH, "optimizer.lr=-2,-1", "hydra.sweeper.n_trials=2")
     assert "choose a number from 0" in capsys.readouterr().err
 

@@ -36,7 +36,7 @@ def adams(gradient: float) -> float:
         (["+optimizer.momentun=0.9"], "torch.optim.SGD takes no 'momentun'; did you mean 'momentum'?"),
         (["+optimizer.params=[1]"], "optimizer.params=[1]: torch.optim.SGD takes no 'params'; choose one of lr, "),
         (["+schedule.optimizer=5"], "schedule.optimizer=5: descent.core.optim.schedules.constant takes nothing"),
-        (["average=ema", "+average.optimizer=5"], "ExponentialAverage takes no 'optimizer'; choose one of decay"),
+        (["average=ema", "+average.optimizer=5"], "ExponentialAverage takes no 'optimizer'; choose decay"),
         (["+landscape.run=5"], "takes no 'run'; "),
         (["+schedule.steps=5"], "schedule.steps=5: descent.core.optim.schedules.constant takes nothing"),
         (["+network.activation.slope=1"], "problem: Sigmoid.__init__() got an unexpected keyword argument 'slope'"),

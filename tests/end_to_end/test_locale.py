@@ -39,7 +39,7 @@ def test_a_folder_that_the_locale_can_not_name_is_synced_in_the_background_and_e
 
     synced = run("descent", "sync", cwd=project, **ASCII)
     assert synced.returncode == 1
-    assert synced.stderr == "descent sync: 1 of 1 records are not in MLflow, as said above\n"
+    assert synced.stderr == "descent sync: 1 of 1 records are not in MLflow; the reasons are above\n"
     line = synced.stdout.splitlines()[0]
     assert ": not synced: MLflow store '" in line
     advice = "the path is not in ascii, the locale's; set PYTHONUTF8=1"

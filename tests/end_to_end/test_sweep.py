@@ -71,7 +71,7 @@ def test_a_job_that_fails_stops_no_other_and_is_reported(project: Path) -> None:
     assert done.returncode == 1
     assert "2 jobs: 1 trained, 0 resumed, 0 finished before, 1 failed" in done.stdout
     assert "failed: lr=-1: optimizer.lr=-1: choose a number from 0, for example optimizer.lr=0.1" in done.stderr
-    assert done.stderr.splitlines()[-1] == "descent train: 1 of 2 jobs failed, as said above"
+    assert done.stderr.splitlines()[-1] == "descent train: 1 of 2 jobs failed; the reasons are above"
     assert "Traceback" not in done.stderr
 
 

@@ -186,7 +186,7 @@ def test_a_job_that_is_refused_fails_and_stops_no_other(project: Path) -> None:
     assert done.returncode == 1
     failed, last = done.stderr.splitlines()
     assert failed == "failed: wrong: nmae=x: there is no key or group 'nmae'; did you mean 'name'?"
-    assert last == "descent train: 1 of 2 jobs failed, as said above"
+    assert last == "descent train: 1 of 2 jobs failed; the reasons are above"
     assert "2 jobs: 1 trained, 0 resumed, 0 finished before, 1 failed" in done.stdout
 
 

@@ -159,7 +159,7 @@ def test_a_job_that_failed_is_reported_and_fails_the_sweep(
         note(sweep, "1", "trained")
         note(sweep, "2", "failed", reason="no such thing")
 
-    with pytest.raises(UserError, match=r"^1 of 2 jobs failed, as said above$"):
+    with pytest.raises(UserError, match=r"^1 of 2 jobs failed; the reasons are above$"):
         run_sweep(sweep, launch, heard)
     said = capsys.readouterr()
     assert said.err == "failed: 2: no such thing\n"

@@ -39,7 +39,7 @@ def sync_all(folders: list[Path], uri: str | None, max_points: int = MAX_POINTS)
             print(f"{folder}: not synced: {_reason(error)}")
     print(f"records: {changes['new']} new, {changes['updated']} updated, {changes['unchanged']} unchanged")
     if changes["failed"]:
-        raise UserError(f"{changes['failed']} of {len(folders)} records are not in MLflow, as said above")
+        raise UserError(f"{changes['failed']} of {len(folders)} records are not in MLflow; the reasons are above")
 
 
 def main(words: Sequence[str]) -> None:

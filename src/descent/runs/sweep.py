@@ -105,7 +105,7 @@ def run_sweep(sweep: SweepRecord, launch: Callable[[], list[list[str]] | None], 
         comparison = compare_sweep(sweep)
         failed = [job for job in jobs if job.stage == "failed"]
         if failed:
-            errors.insert(0, f"{len(failed)} of {len(jobs)} jobs failed, as said above")
+            errors.insert(0, f"{len(failed)} of {len(jobs)} jobs failed; the reasons are above")
         state = comparison.state("FAILED" if errors else "FINISHED", len(failed))
         if before and replace(state, when=before.when) == before and {job.stage for job in jobs} == {"skipped"}:
             state = before  # with its time, so that MLflow needs no update
