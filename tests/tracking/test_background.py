@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from io import StringIO
 from pathlib import Path
 from threading import Timer
 from types import SimpleNamespace
@@ -70,6 +71,27 @@ def test_the_record_is_in_mlflow_when_it_finishes(uri: str, tmp_path: Path) -> N
     assert background.finish() == []
     assert runs(uri) == [("a", "FINISHED")]
     assert points(uri) == list(range(20))
+
+
+class Terminal(StringIO):
+    """A terminal's stderr."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_user_at_a_terminal_is_told_once_what_is_waited_for(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("descent.tracking.background.SILENT", 0.1)
+    said = []
+    for number, stderr in enumerate((Terminal(), StringIO(), Terminal())):
+        monkeypatch.setattr(sys, "stderr", stderr)
+        ended_record(tmp_path / str(number))
+        with BackgroundSync(None if number == 2 else uri, 100, flush_timeout=PATIENCE) as background:
+            background.on_complete(tmp_path / str(number))
+        said.append(stderr.getvalue())
+    assert said == ["waiting for the pictures and MLflow\n", "", "waiting for the pictures\n"]
 
 
 def test_one_process_syncs_the_records_of_many_runs(uri: str, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from descent.tracking.store import STORE, resolve_uri
 
 SYNC_INTERVAL = 20.0
 """Seconds before the first sync, and between two."""
+SILENT = 2.0
+"""Seconds of waiting in `finish` of which a user at a terminal is not told."""
 IN_UTF8 = {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8:surrogateescape"}
 """Makes the process read and write UTF-8 whatever the locale, and understand every path."""
 
@@ -42,6 +44,7 @@ class BackgroundSync:
         self._next_sync = time.monotonic() + interval
         self._process: subprocess.Popen[bytes] | None = None
         self._has_sent = False
+        self._wait_from = math.inf
         self._unsent: list[Path] = []
         self._complete: dict[Path, None] = {}
 
@@ -110,12 +113,13 @@ class BackgroundSync:
         if not self._has_sent:
             self._process.terminate()
         patience = Patience(self._flush_timeout, self._process.pid)
-        while not self._send_unsent() and not patience.is_over(self._progress()):
+        self._wait_from = time.monotonic()
+        while not self._send_unsent() and not self._is_over(patience):
             time.sleep(0.01)
         self._stdin.close()
         with self._stdout, self._stderr:
             while (code := self._process.poll()) is None:
-                if patience.is_over(self._progress()):
+                if self._is_over(patience):
                     self._draw()
                     return [f"the sync made no progress for {self._flush_timeout:g} s, and continues in the background"]
                 time.sleep(0.02)
@@ -125,6 +129,13 @@ class BackgroundSync:
             return []
         self._draw()
         return lines or [f"the background sync died ({code}); run `descent sync`"]
+
+    def _is_over(self, patience: Patience) -> bool:
+        """Whether the process is not waited for any longer; a user at a terminal who waits is told for what."""
+        if time.monotonic() > self._wait_from + SILENT and sys.stderr.isatty():
+            self._wait_from = math.inf
+            print(f"waiting for the pictures{'' if self._uri is None else ' and MLflow'}", file=sys.stderr)
+        return patience.is_over(self._progress())
 
     def _progress(self) -> int:
         """A number that grows with every record that the process has synced."""
