@@ -205,8 +205,12 @@ def test_a_folder_that_holds_another_run_is_left_alone(composed: Composed, proje
     assert RunRecord(first.folder).header.params["seed"] == "0"
     (project / "mine").mkdir()
     (project / "mine" / "letter.txt").write_text("dear")
-    with pytest.raises(UserError, match="mine is there and holds no finished run"):
-        train(composed(*SMALL, "run_dir=mine"))
+    for folder in ("mine", "conf"):
+        with pytest.raises(UserError, match=rf"{folder} is there, and is not the folder of a run; choose another run"):
+            train(composed(*SMALL, f"run_dir={folder}"))
+    (first.folder / "record" / "result.json").unlink()
+    with pytest.raises(UserError, match="here is there and holds no finished run; remove it"):
+        train(composed(*SMALL, "run_dir=runs/here"))
 
 
 def test_a_finished_run_is_replaced_where_that_is_asked_for_and_not_before_the_other_is_finished(

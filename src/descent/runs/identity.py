@@ -136,7 +136,9 @@ def finished(folder: Path, key: str, *, replace: bool = False) -> RunRecord | No
         raise UserError(
             f"{folder} holds another run (key {record.header.key[:8]}); remove it or choose another run_dir"
         )
-    raise UserError(f"{folder} is there and holds no finished run; remove it or choose another run_dir")
+    if (folder / RECORD).exists():
+        raise UserError(f"{folder} is there and holds no finished run; remove it or choose another run_dir")
+    raise UserError(f"{folder} is there, and is not the folder of a run; choose another run_dir")
 
 
 def finished_run(config: TrainConfig, sweep: str | None = None) -> RunResult | None:
