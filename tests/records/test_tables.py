@@ -69,7 +69,7 @@ def test_a_long_table_is_read_in_pieces(path: Path, monkeypatch: pytest.MonkeyPa
     table = TableFile(path)
     assert table.count() == 100_000
     assert table.read([0, 99_999]).rows == [[1, 10, 0.5], [1e5, 1e5, 1e5 / 7]]
-    assert tracemalloc.get_traced_memory()[1] < 10 * tables.BLOCK  # the table has 47
+    assert tracemalloc.get_traced_memory()[1] < 10 * tables.BLOCK  # the table has 43
     tracemalloc.reset_peak()
     assert table.values("loss/step")[-1, 0] == 1e5 / 7
     assert tracemalloc.get_traced_memory()[1] < 2 * 8e5 + 30 * tables.BLOCK
