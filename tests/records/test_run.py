@@ -12,6 +12,7 @@ from tracking.runs import ended_record, evaluate, start, step
 
 from descent.errors import UserError
 from descent.records.run import EVALUATIONS, STEPS, RunRecord, run_folders
+from descent.records.tables import extent_of
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
@@ -103,6 +104,7 @@ def test_the_result_has_the_digests_of_what_stays(tmp_path: Path) -> None:
         record.position()
         record.rewind(position)  # as a batch does that is trained again
         step(record, 4, 10)
+        assert record.position() == {STEPS: extent_of(record.files / STEPS)}
         (record.files / "metrics.json.new").touch()  # which a killed process left
         record.finish("finished", 10, {})
     ending = record.ending()
@@ -131,6 +133,13 @@ def test_the_names_of_all_files_are_on_the_disk_before_that_of_the_result(
         record.finish("finished", 0, {})
     renames = ["rename to metrics.json", "flush record", "flush result.json.new", "rename to result.json"]
     assert calls == ["flush metrics.json.new", *renames, "flush record"]
+
+
+def test_a_result_that_no_run_has_is_damage(tmp_path: Path) -> None:
+    path = ended_record(tmp_path, 3).files / "result.json"
+    path.write_text(path.read_text().replace('"finished"', '"won"'))
+    with pytest.raises(UserError, match=r"result\.json is damaged: "):
+        RunRecord(tmp_path).ending()
 
 
 def test_records_are_found_below_a_folder(tmp_path: Path) -> None:
