@@ -1,4 +1,6 @@
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,14 @@ done
 """
 
 
+def in_bash(script: str, *words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """What bash does with a script, where `descent` is that of this environment."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = ("bash", "-c", script, *words)
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=True)
+
+
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -26,12 +36,10 @@ done
     ],
 )
 def test_the_tab_key_completes_commands_and_then_their_words(project: Path, line: str, expected: str) -> None:
-    command = ("bash", "-c", SCRIPT, "bash", line)
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    done = in_bash(SCRIPT, "bash", line, cwd=project)
     assert (done.stdout, done.stderr) == (f"{expected}\n", "")
 
 
 def test_all_commands_are_offered_first(project: Path) -> None:
-    command = ("bash", "-c", "COMP_LINE='descent ' descent -sc query=bash")
-    offered = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout.split()
+    offered = in_bash("COMP_LINE='descent ' descent -sc query=bash", cwd=project).stdout.split()
     assert {"train", "compare", "ui", "check-gradient"} <= {*offered}
