@@ -117,20 +117,22 @@ def test_a_declaration_holds_for_no_other_optimizer(composed: Composed) -> None:
     assert shared_settings(other, assemble(other)) == (None, 1.0)
 
 
-def test_runs_under_a_schedule_share_an_optimizer_at_one_rate_only(composed: Composed) -> None:
-    common = ("problem=bowl", "trainer.max_steps=5", "optimizer=adam", "schedule=cosine")
+@pytest.mark.parametrize(
+    ("choices", "key", "values"),
+    [
+        (("optimizer=adam", "schedule=cosine"), "optimizer.lr", (0.1, 0.2)),
+        (("optimizer=sgd", "average=ema"), "average.decay", (0.9, 0.99)),
+    ],
+    ids=["rates under a schedule", "averages"],
+)
+def test_runs_share_an_optimizer_at_one_value_only(
+    composed: Composed, choices: tuple[str, ...], key: str, values: tuple[float, float]
+) -> None:
+    common = ("problem=bowl", "trainer.max_steps=5", *choices)
+    first, second = values
     settings = [
         shared_settings(config, assemble(config))
-        for config in (composed(*common, f"optimizer.lr={rate}") for rate in (0.1, 0.2, 0.1))
-    ]
-    assert settings[0] == settings[2] != settings[1]
-
-
-def test_runs_of_other_averages_share_no_optimizer(composed: Composed) -> None:
-    common = ("problem=bowl", "trainer.max_steps=5", "optimizer=sgd", "average=ema")
-    settings = [
-        shared_settings(config, assemble(config))
-        for config in (composed(*common, f"average.decay={decay}") for decay in (0.9, 0.99, 0.9))
+        for config in (composed(*common, f"{key}={value}") for value in (first, second, first))
     ]
     assert settings[0] == settings[2] != settings[1]
 

@@ -77,7 +77,7 @@ class Averaged(torch.optim.SGD):
 
 
 def test_an_optimizer_is_in_eval_mode_in_the_context_and_its_parameters_are_back_to_the_bit() -> None:
-    start = torch.rand(1000, dtype=torch.float64)
+    start = torch.rand(1000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     parameter = nn.Parameter(start.clone())
     optimizer = Averaged([parameter], lr=0.0, momentum=0.9)
     with in_eval_mode(optimizer):
