@@ -45,6 +45,29 @@ class Averaged(Optimizer):
                     self.state[parameter]["mean"] = kept
 
 
+class Slowing(torch.optim.SGD):
+    """Halves its rate after each step, as no schedule tells."""
+
+    def step(self, closure: Any = None) -> Any:
+        super().step(closure)
+        for group in self.param_groups:
+            group["lr"] /= 2
+
+
+class Unrated(Optimizer):
+    """Takes its rate, and keeps it where no group has it."""
+
+    def __init__(self, params: Any, lr: float) -> None:
+        super().__init__(params, {})
+        self.length = lr
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.sub_(parameter.grad, alpha=self.length)
+
+
 class Forgetful(torch.optim.SGD):
     """Takes every third step twice as far, and counts them where no checkpoint sees it."""
 

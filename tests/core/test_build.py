@@ -51,6 +51,7 @@ def adams(gradient: float) -> float:
         (["data.features=783"], "data.features=783: these data have 784 inputs an example; set it to that"),
         (["data.classes=9"], "data.classes=9: these data have 10 classes; set it to that"),
         (["data.classes=null"], "network.sizes=[784, 50, null]: choose whole numbers from 1, the inputs' first"),
+        (["problem=himmelblau"], "problem himmelblau is a surface, which uses no examples; use data=none"),
         (["data=patterns"], "network.sizes=[null, 50, null]: choose whole numbers from 1, the inputs' first"),
         (["network.sizes=[100,50,10]"], "problem mnist does not fit its data: "),
         (["network.sizes=[784,50,5]"], "problem mnist does not fit its data: "),

@@ -21,6 +21,7 @@ from descent.core.optim.gradients import Autograd, GradientEstimator
 from descent.core.optim.param_groups import OptimizerFactory
 from descent.core.optim.stepping import has_modes
 from descent.core.problems.problem import Problem
+from descent.core.problems.surface import Surface
 from descent.core.random_streams import generator
 from descent.core.training.plan import Plan, plan
 from descent.core.training.stopping import rungs
@@ -45,9 +46,11 @@ def assemble(config: TrainConfig) -> RunComponents:
     data = data_of(config)
     sampler = sampler_of(config, data)
     length = _plan(config, sampler)
-    problem = config.problem.to_dict()
+    settings, problem = config.problem.to_dict(), problem_of(config)
+    if isinstance(problem, Surface) and len(data.train):
+        raise UserError(f"problem {config.problem_name} is a surface, which uses no examples; use data=none")
     components = RunComponents(
-        problem_of(config),
+        problem,
         data,
         sampler,
         length,
@@ -60,7 +63,7 @@ def assemble(config: TrainConfig) -> RunComponents:
         divergence_threshold=config.divergence_threshold,
         clip_norm=config.trainer.clip_norm,
         micro_batch_size=config.data.batch_size if config.trainer.accumulate > 1 else None,
-        kind=json.dumps({name: value for name, value in problem.items() if name != "start"}),
+        kind=json.dumps({name: value for name, value in settings.items() if name != "start"}),
     )
     components = replace(components, draws_random=trial_step(components, config))
     return replace(components, reason_alone=reason_alone(components))

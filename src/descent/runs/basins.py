@@ -18,7 +18,7 @@ from descent.core.build import assemble, data_of, sampler_of, shared_settings
 from descent.core.config import TrainConfig
 from descent.core.data.examples import Minibatch
 from descent.core.optim.gradients import Autograd
-from descent.core.problems.minima import minima_of
+from descent.core.problems.minima import REACH, minima_of
 from descent.core.problems.positions import gradients_at
 from descent.core.problems.problem import Problem
 from descent.core.training.batching import batches
@@ -30,8 +30,6 @@ from descent.errors import UserError
 
 ELSEWHERE, NOT_YET, DIVERGED = "at rest elsewhere", "not at rest yet", "diverged"
 """The outcomes of runs that reach no minimum."""
-REACH = 0.05
-"""The largest distance from a minimum at which a run at rest has reached it."""
 
 
 @dataclass(frozen=True)

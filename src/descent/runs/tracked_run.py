@@ -12,8 +12,10 @@ from threading import get_ident
 from descent.core.build import assemble
 from descent.core.config import TrainConfig
 from descent.core.own_modules import forget_outdated
+from descent.core.problems.surface import Surface
 from descent.core.training.evaluation import result_of
 from descent.core.training.landscape import TrainedRun
+from descent.core.training.surface_metrics import surface_metrics
 from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 from descent.project import project_root
@@ -180,9 +182,14 @@ def _move(record: RunRecord, folder: Path, *, replace: bool) -> None:
 def _finish(training: TrainingRun, config: TrainConfig, record: RunRecord) -> None:
     """Write down the loss around the path, and close the record with the last evaluation."""
     components, state = training.components, training.state
+    result: Result = "stopped"
+    if not state.stopped:
+        result = result_of(components.problem, components.data.train, config.tolerance, diverged=state.diverged)
     last = record.read(EVALUATIONS)
     row = zip(last.columns[2:], last.rows[-1][2:], strict=True)
     metrics = {name: value for name, value in row if value is not None}
+    if isinstance(components.problem, Surface):
+        metrics |= surface_metrics(components.problem, record, result, config.tolerance)
     metrics["seconds_per_step"] = state.seconds / state.steps_taken
     metrics["diverged"] = float(state.diverged)
     if state.gradient_evaluations != state.steps_taken:
@@ -192,9 +199,6 @@ def _finish(training: TrainingRun, config: TrainConfig, record: RunRecord) -> No
         metrics[STEPS_TO_TARGET] = config.reached.steps(record)
     if state.runs_in_batch > 1:
         metrics["runs_in_batch"] = float(state.runs_in_batch)
-    result: Result = "stopped"
-    if not state.stopped:
-        result = result_of(components.problem, components.data.train, config.tolerance, diverged=state.diverged)
     trained = TrainedRun(components.problem, components.data.train, components.sampler, components.plan, record)
     record.save_landscape(components.landscape(trained))
     record.finish(result, state.steps_taken, metrics)

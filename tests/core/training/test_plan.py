@@ -13,9 +13,20 @@ def test_a_run_is_evaluated_at_its_start_every_so_often_and_at_its_end() -> None
 
 
 def test_a_run_is_evaluated_every_epoch_by_default() -> None:
-    assert plan(None, 3, 7, None, None).evaluations == (0, 7, 14, 21)
-    assert plan(None, 3, 7, 2, None).evaluations == (0, 2, 9, 16, 21)
+    assert plan(None, 20, 7, None, None).evaluations == tuple(range(0, 141, 7))
+    assert plan(None, 20, 7, 2, None).evaluations == (0, *range(2, 140, 7), 140)
     assert plan(None, 200, 2, None, None).evaluations == tuple(range(0, 401, 2))
+
+
+@pytest.mark.parametrize(("epochs", "steps_per_epoch"), [(1, 600), (3, 100), (19, 7), (2, 11), (1, 21)])
+def test_a_run_of_few_epochs_is_evaluated_twenty_times_or_more_evenly(epochs: int, steps_per_epoch: int) -> None:
+    evaluations = plan(None, epochs, steps_per_epoch, None, None).evaluations
+    assert 20 <= len(evaluations) - 1 <= 40
+    assert len({after - before for before, after in pairwise(evaluations[:-1])}) == 1
+
+
+def test_a_run_of_few_steps_is_evaluated_after_each() -> None:
+    assert plan(5, None, 100, None, None).evaluations == (0, 1, 2, 3, 4, 5)
 
 
 @pytest.mark.parametrize(("steps", "evaluations"), [(25_000, 101), (250, 85), (100, 101), (7, 8)])

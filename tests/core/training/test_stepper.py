@@ -17,12 +17,13 @@ from descent.runs.train import train_batch
 def test_each_step_is_recorded_with_the_loss_it_descends_from_and_the_position_it_leads_to(tmp_path: Path) -> None:
     run = parabola_descent(tmp_path, start=1.0, lr=0.1, steps=50)
     table = RunRecord(tmp_path).read(STEPS)
-    assert table.columns == ["step", "timestamp", "loss/step", "grad_norm", "x"]
-    for k, (step, _, loss, norm, x) in enumerate(table.rows, start=1):
+    assert table.columns == ["step", "timestamp", "loss/step", "grad_norm", "lr", "x"]
+    for k, (step, _, loss, norm, lr, x) in enumerate(table.rows, start=1):
         before = 0.8 ** (k - 1)
         assert step == k
         assert loss == pytest.approx(before**2, rel=1e-12)
         assert norm == pytest.approx(2 * before, rel=1e-12)
+        assert lr == 0.1
         assert x == pytest.approx(0.8**k, rel=1e-12)
     assert run.state.steps_taken == len(table.rows) == 50
     assert run.problem.position() == pytest.approx([0.8**50], rel=1e-12)

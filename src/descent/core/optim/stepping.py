@@ -1,6 +1,7 @@
 """How an optimizer is stepped, switched and restored, whatever class it is of."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -57,6 +58,11 @@ def in_eval_mode(optimizer: Optimizer) -> Iterator[None]:
     set_mode(optimizer, "train")
     for parameter, value in zip(parameters, before, strict=True):
         parameter.data.copy_(value)
+
+
+def learning_rate(optimizer: Optimizer) -> float:
+    """The learning rate of an optimizer's next step, that of its first group; nan if it has none."""
+    return float(optimizer.param_groups[0].get("lr", math.nan))
 
 
 def parameters_of(optimizer: Optimizer) -> list[Tensor]:

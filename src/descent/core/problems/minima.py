@@ -10,6 +10,8 @@ from descent.core.problems.surface import Surface
 
 GRID = 2001
 """Points at which the loss of one parameter is computed."""
+REACH = 0.05
+"""The largest distance from a minimum at which a run at rest has reached it."""
 
 
 def minima_of(problem: Problem, all_examples: Minibatch, low: float, high: float) -> Tensor:

@@ -124,10 +124,14 @@ class BatchedStepper:
         """
         unread = self._unread_steps(indices) if reading_waits(self.present.device) else None
         lasted, steps = self._read_steps(indices) if unread is None else unread
-        losses, norms, positions = (torch.stack(column, dim=1).cpu() for column in zip(*steps, strict=True))
+        losses, norms, rates, positions = (torch.stack(column, dim=1).cpu() for column in zip(*steps, strict=True))
         return [
             StepBlock(
-                run, losses[row, :last], norms[row, :last], positions[row, :last] if self.is_small else NO_POSITIONS
+                run,
+                losses[row, :last],
+                norms[row, :last],
+                rates[row, :last],
+                positions[row, :last] if self.is_small else NO_POSITIONS,
             )
             for row, (run, last) in enumerate(zip(self.runs, lasted, strict=True))
         ]
@@ -140,9 +144,10 @@ class BatchedStepper:
         for minibatch in self._minibatches(indices):
             losses, gradients = self.gradients(minibatch, is_shared=indices.ndim == 2)
             norms = norms_of(gradients)
+            rates = self._learning_rates()
             self._apply(gradients, norms)
-            steps.append((losses, norms, self._positions() if self.is_small else losses))
-        losses, _, positions = (torch.stack(column) for column in zip(*steps, strict=True))
+            steps.append((losses, norms, rates, self._positions() if self.is_small else losses))
+        losses, _, _, positions = (torch.stack(column) for column in zip(*steps, strict=True))
         if losses.isfinite().all() and (not self.is_small or bool((positions.abs() <= self.threshold).all())):
             return [indices.shape[-2]] * len(self.runs), steps
         for stack, before in zip(self.stacks.values(), stacks, strict=True):
@@ -197,6 +202,11 @@ class BatchedStepper:
         for place, shared in enumerate(self.shared):
             shared.step([split[name][place] if name in split else None for name in self.stacks])
 
+    def _learning_rates(self) -> Tensor:
+        """The learning rates of all runs, (runs,), on the CPU."""
+        rates = [rate for shared in self.shared for rate in shared.learning_rates()]
+        return torch.tensor(rates, dtype=torch.float64)
+
     def _positions(self) -> Tensor:
         """The positions of all runs of a small problem, (runs, components)."""
         return torch.cat([stack.detach().flatten(1) for stack in self.stacks.values()], dim=1)
@@ -207,14 +217,15 @@ class BatchedStepper:
         norms = norms_of(gradients)
         stays = ~losses.isfinite() & self.present
         self._diverge(stays)
+        rates = self._learning_rates()
         self._apply(gradients, norms)
         if not self.is_small:
-            return losses, norms, losses
+            return losses, norms, rates, losses
         positions = self._positions()
         for row in stays.nonzero().flatten().tolist():
             positions[row] = positions.new_tensor(self.runs[row].problem.position())
         self._diverge(~(positions.abs() <= self.threshold).all(dim=1))
-        return losses, norms, positions
+        return losses, norms, rates, positions
 
     def leave(self, runs: Sequence[TrainingRun]) -> None:
         """Have runs leave training where they are, after a chunk."""
@@ -303,5 +314,5 @@ def _joined(parts: Sequence[StepBlock]) -> StepBlock:
     """The steps of one run as one block."""
     if len(parts) == 1:
         return parts[0]
-    columns = ([getattr(part, name) for part in parts] for name in ("losses", "grad_norms", "positions"))
+    columns = ([getattr(part, name) for part in parts] for name in ("losses", "grad_norms", "rates", "positions"))
     return StepBlock(parts[0].run, *map(torch.cat, columns))

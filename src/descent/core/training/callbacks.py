@@ -3,6 +3,7 @@
 All are callbacks of Lightning's, whose module is a `Descent`, of one run or of a batch of them.
 """
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
@@ -49,13 +50,19 @@ class StepLogger(Callback):
                 append_snapshot(block.run, record)
 
 
-def rows_of(block: StepBlock) -> list[dict[str, float]]:
+def rows_of(block: StepBlock) -> list[dict[str, float | None]]:
     """The rows of a block's steps."""
     timestamp, first = now(), block.run.state.steps_taken - len(block.losses) + 1
-    numbers = zip(block.losses.tolist(), block.grad_norms.tolist(), strict=True)
-    rows: list[dict[str, float]] = [
-        {"step": step, "timestamp": timestamp, "loss/step": loss, "grad_norm": norm}
-        for step, (loss, norm) in enumerate(numbers, start=first)
+    numbers = zip(block.losses.tolist(), block.grad_norms.tolist(), block.rates.tolist(), strict=True)
+    rows: list[dict[str, float | None]] = [
+        {
+            "step": step,
+            "timestamp": timestamp,
+            "loss/step": loss,
+            "grad_norm": norm,
+            "lr": None if math.isnan(rate) else rate,
+        }
+        for step, (loss, norm, rate) in enumerate(numbers, start=first)
     ]
     for row, position in zip(rows, block.positions.tolist(), strict=False):
         row.update(zip(coordinates(len(position)), position, strict=True))

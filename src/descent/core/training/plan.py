@@ -9,6 +9,8 @@ from descent.errors import UserError
 
 SNAPSHOTS = 100
 """How many positions of a run are kept for its picture, evenly over its steps, besides the start."""
+EVALUATIONS = 20
+"""How often a run is evaluated at least, besides the start, if its configuration does not say how often."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def plan(
     """The plan of a run that ends at `max_steps` or `max_epochs`, whichever comes first.
 
     It is evaluated after `first` steps (`every`, where None) and every `every` steps from there. Where that is None it
-    is an epoch, or a hundredth of the run where an epoch is a step.
+    is an epoch, or a twentieth of the run if that is shorter; a hundredth of the run where an epoch is a step.
 
     Raises:
         UserError: where the run would have no end.
@@ -49,7 +51,9 @@ def plan(
     steps = min((end for end in ends if end is not None), default=None)
     if steps is None:
         raise UserError("the run has no end: set trainer.max_steps or trainer.max_epochs")
-    every = every or (steps_per_epoch if steps_per_epoch > 1 else -(-steps // SNAPSHOTS))
+    if every is None and steps_per_epoch > 1:
+        every = max(1, min(steps_per_epoch, steps // EVALUATIONS))
+    every = every or -(-steps // SNAPSHOTS)
     evaluations = sorted({0, *range(first or every, steps, every), steps})
     snapshots = sorted({round(steps * visit / SNAPSHOTS) for visit in range(SNAPSHOTS + 1)})
     return Plan(steps, tuple(evaluations), tuple(snapshots))

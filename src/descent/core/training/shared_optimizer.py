@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from descent.core.optim.param_groups import NamedParameters
-from descent.core.optim.stepping import load_state, of_parameters, parameters_of, set_mode, unhooked_step
+from descent.core.optim.stepping import learning_rate, load_state, of_parameters, parameters_of, set_mode, unhooked_step
 from descent.core.training.checkpoint import OptimizerState
 
 
@@ -73,6 +73,10 @@ class SharedOptimizer:
             torch.lerp(before, parameter.data, share, out=parameter.data)
         if self.schedule is not None:
             self.schedule.step()
+
+    def learning_rates(self) -> list[float]:
+        """The learning rate of each run's next step."""
+        return [learning_rate(self.optimizer)] * self.count if self.has_one_rate else self.rates.tolist()
 
     def whole_state(self) -> OptimizerState:
         """The state of the optimizer and the schedule, as `restore` takes it."""

@@ -14,7 +14,14 @@ from torch.nn.utils import clip_grad_norm_, parameters_to_vector
 from torch.optim import Optimizer
 
 from descent.core.data.examples import Minibatch
-from descent.core.optim.stepping import in_eval_mode, load_state, requires_closure, set_mode, unhooked_step
+from descent.core.optim.stepping import (
+    in_eval_mode,
+    learning_rate,
+    load_state,
+    requires_closure,
+    set_mode,
+    unhooked_step,
+)
 from descent.core.random_streams import generator
 from descent.core.training.checkpoint import Checkpoint
 from descent.core.training.training_run import TrainingRun
@@ -30,17 +37,19 @@ class StepBlock:
         run: the run.
         losses: (steps,), each before its step.
         grad_norms: (steps,), of the gradients of these losses.
+        rates: (steps,) in float64, the learning rate of each step; nan where the optimizer has none.
         positions: (steps, components), each after its step; of a problem that is not small nothing, (0,).
     """
 
     run: TrainingRun
     losses: Tensor
     grad_norms: Tensor
+    rates: Tensor
     positions: Tensor
 
 
-Columns = tuple[Tensor, Tensor, Tensor]
-"""The losses, gradient norms and positions of steps, on the CPU."""
+Columns = tuple[Tensor, Tensor, Tensor, Tensor]
+"""The losses, gradient norms, learning rates and positions of steps."""
 
 
 def reading_waits(device: torch.device) -> bool:
@@ -126,15 +135,15 @@ class SingleStepper:
         started = time.perf_counter()
         random_state, state = torch.default_generator.get_state(), self.run.state
         steps = self._unread_steps(chunk) if reading_waits(self.device) else None
-        losses, grad_norms, positions = self._read_steps(chunk) if steps is None else steps
+        columns = self._read_steps(chunk) if steps is None else steps
         state.seconds += time.perf_counter() - started
-        state.steps_taken += len(losses)
+        state.steps_taken += len(columns[0])
         if not self.draws_random and not torch.equal(random_state, torch.default_generator.get_state()):
             raise UserError(
                 f"steps to {state.steps_taken:,} drew random numbers, which the first did not: they are not "
                 "reproducible; have the problem or the optimizer draw some in every training step, or none"
             )
-        return [StepBlock(self.run, losses, grad_norms, positions)]
+        return [StepBlock(self.run, *columns)]
 
     def _read_steps(self, chunk: Tensor) -> Columns:
         """Take the steps of a chunk until the run diverges, and read each loss and small position at once."""
@@ -142,6 +151,7 @@ class SingleStepper:
         losses: list[float] = []
         norms: list[Tensor] = []  # of each parameter; of all together below
         gradients: list[list[float]] = []  # of a small problem, whose norms are computed faster together
+        rates: list[float] = []
         positions: list[list[float]] = []
         for taken, minibatch in enumerate(self.train_examples.minibatches(chunk), start=state.steps_taken):
             loss = self._gradient(minibatch, taken).item()
@@ -150,6 +160,7 @@ class SingleStepper:
                 gradients.append(_numbers([p.grad for p in parameters if p.grad is not None]))
             else:
                 norms += torch._foreach_norm(self._gradients())
+            rates.append(learning_rate(self.optimizer))
             state.diverged = not math.isfinite(loss)
             if not state.diverged:
                 self._step(minibatch, taken)
@@ -163,6 +174,7 @@ class SingleStepper:
         return (
             torch.tensor(losses, dtype=torch.float64),
             small_gradients.norm(dim=1) if self.is_small else self._total_norms(norms, len(losses)),
+            torch.tensor(rates, dtype=torch.float64),
             torch.tensor(positions, dtype=torch.float64),
         )
 
@@ -172,6 +184,7 @@ class SingleStepper:
         losses: list[Tensor] = []
         norms: list[Tensor] = []
         gradients: list[Tensor] = []
+        rates: list[float] = []
         positions: list[Tensor] = []
         for taken, minibatch in enumerate(self.train_examples.minibatches(chunk), start=state.steps_taken):
             losses.append(self._gradient(minibatch, taken))
@@ -179,15 +192,16 @@ class SingleStepper:
                 gradients.append(parameters_to_vector([p.grad for p in self.parameters if p.grad is not None]))
             else:
                 norms += torch._foreach_norm(self._gradients())
+            rates.append(learning_rate(self.optimizer))
             self._step(minibatch, taken)
             if self.is_small:
                 positions.append(parameters_to_vector(self.parameters).detach())
         all_losses = torch.stack(losses).double().cpu()
         all_positions = torch.stack(positions).double().cpu() if self.is_small else torch.empty(0)
         if all_losses.isfinite().all() and (all_positions.abs() <= self.threshold).all():
-            if self.is_small:
-                return all_losses, torch.stack(gradients).cpu().norm(dim=1), all_positions
-            return all_losses, self._total_norms(norms, len(losses)), all_positions
+            small_norms = torch.stack(gradients).cpu().norm(dim=1) if self.is_small else None
+            all_norms = self._total_norms(norms, len(losses)) if small_norms is None else small_norms
+            return all_losses, all_norms, torch.tensor(rates, dtype=torch.float64), all_positions
         self._restore(before)
         return None
 
