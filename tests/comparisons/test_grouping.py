@@ -5,7 +5,7 @@ import pytest
 from comparisons.records import ended_run
 from tracking.runs import evaluate, start
 
-from descent.comparisons.grouping import GroupedRuns, ended_runs, group_runs, run_label
+from descent.comparisons.grouping import GroupedRuns, ended_runs, group_runs
 from descent.records.criterion import Criterion
 from descent.records.header import Result
 
@@ -66,25 +66,6 @@ def test_evaluations_are_keyed_by_step(tmp_path: Path) -> None:
     assert run.evaluations("loss/test") == {0: 1.0, 20: 1 / 21}
     assert run.evaluations("accuracy/test") == {}  # the column is empty
     assert run.evaluations("loss/train") == {}  # there is no such column
-
-
-def test_a_label_has_choices_as_they_are_and_other_parameters_with_their_names() -> None:
-    assert run_label({"optimizer": "adam", "optimizer.lr": "0.01", "seed": "2"}) == "adam lr=0.01 seed=2"
-
-
-@pytest.mark.parametrize(
-    ("number", "label"),
-    [
-        ("0.00123", "0.00123"),
-        ("0.001234", "0.001234"),
-        ("0.0012345", "0.001234"),
-        ("1234567", "1234567"),
-        ("12345678", "1.235e+07"),
-        ("shuffled, then in order", "shuffled, then in order"),
-    ],
-)
-def test_long_numbers_are_rounded_to_four_digits_in_a_label(number: str, label: str) -> None:
-    assert run_label({"optimizer.lr": number}) == f"lr={label}"
 
 
 def grouped(folder: Path, *runs: dict[str, str]) -> GroupedRuns:

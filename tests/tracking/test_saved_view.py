@@ -10,7 +10,7 @@ BEST = {"best/loss/train", "best/step"}
 
 def state_of(metric: str, direction: Direction, metrics: set[str] = METRICS) -> dict[str, Any]:
     objective = Criterion(metric, direction)
-    saved = json.loads(view_tag_value("a × b", 5, "abc", ["optimizer", "optimizer.lr"], metrics, objective))
+    saved = json.loads(view_tag_value("a × b", 5, "tags.`a` = 'b'", ["optimizer", "optimizer.lr"], metrics, objective))
     assert (saved["name"], saved["createdAt"]) == ("a × b", 5)
     state: dict[str, Any] = json.loads(saved["state"])
     return state
@@ -18,7 +18,7 @@ def state_of(metric: str, direction: Direction, metrics: set[str] = METRICS) -> 
 
 def test_a_view_has_the_swept_parameters_and_the_metrics_sorted_by_the_objective() -> None:
     state = state_of("accuracy/test", "maximize")
-    assert state["searchFilter"] == "tags.`mlflow.parentRunId` = 'abc'"
+    assert state["searchFilter"] == "tags.`a` = 'b'"
     assert state["selectedColumns"] == [
         "params.`optimizer`", "params.`optimizer.lr`", "metrics.`accuracy/test`", "metrics.`loss/train`",
     ]  # fmt: skip

@@ -78,6 +78,27 @@ def test_a_run_stays_a_child_of_the_sweep_that_trained_it(uri: str, tmp_path: Pa
     assert rows(uri, PARENTS) == [("a", "a sweep"), ("b", "a wider")]
 
 
+def test_the_views_of_all_sweeps_that_a_run_belongs_to_find_it(uri: str, tmp_path: Path) -> None:
+    sweeps = [sweep_of(tmp_path, *names, identity=identity) for identity, names in (("one", "ab"), ("two", "bc"))]
+    for name in "abc":
+        sync_record(tmp_path / name, uri, 10)
+    for sweep in sweeps:
+        sync_sweep(sweep.folder, uri)
+    client = connect(uri)
+    (experiment,) = client.search_experiments(filter_string="name = 'x squared'")
+    found = {
+        name: sorted(
+            run.info.run_name
+            for run in client.search_runs(
+                [experiment.experiment_id],
+                json.loads(json.loads(experiment.tags[VIEW_TAG + key])["state"])["searchFilter"],
+            )
+        )
+        for key, name, _ in saved_views(experiment.tags)
+    }
+    assert found == {"a one": ["a", "b"], "a two": ["b", "c"], "single runs": ["a", "b", "c"]}
+
+
 def test_a_run_with_the_tag_of_a_sweep_becomes_its_child(uri: str, tmp_path: Path) -> None:
     sweep = sweep_of(tmp_path)
     sync_sweep(sweep.folder, uri)
@@ -190,11 +211,14 @@ def test_a_sweep_with_runs_has_a_saved_view_and_a_link_to_it(uri: str, tmp_path:
     synced = sync_sweep(sweep.folder, uri)
     client = connect(uri)
     (experiment,) = client.search_experiments(filter_string="name = 'x squared'")
-    ((key, *name_and_time),) = saved_views(experiment.tags)
-    assert name_and_time == ["a sweep", CREATED + 5]
+    views = {name: (key, when) for key, name, when in saved_views(experiment.tags)}
+    assert views.keys() == {"single runs", "a sweep"}
+    key, when = views["a sweep"]
+    assert when == CREATED + 5
     assert view_address(experiment.experiment_id, key) in client.get_run(synced.run_id).data.tags["mlflow.note.content"]
     state = json.loads(json.loads(experiment.tags[f"{VIEW_TAG}{key}"])["state"])
-    assert state["searchFilter"] == f"tags.`mlflow.parentRunId` = '{synced.run_id}'"
+    assert state["searchFilter"] == "tags.`descent.sweep.sweep` = 'true'"
+    assert [run.info.run_name for run in client.search_runs([experiment.experiment_id], state["searchFilter"])] == ["a"]
     assert state["orderByKey"] == "metrics.`accuracy/test`"
     assert state["selectedColumns"] == ["params.`seed`", "metrics.`loss/test`"]
     points = rows(uri, "select value, timestamp, step from latest_metrics where key = 'best/accuracy/test'")

@@ -37,7 +37,11 @@ def view(folder: Path, name: str = "descent.png") -> Path:
 
 
 def test_a_complete_record_is_complete_in_mlflow(uri: str, tmp_path: Path) -> None:
-    record = start(tmp_path / "a", 3, params={"short": "1", "empty": "", "long": "x" * 6001})
+    record = start(
+        tmp_path / "a",
+        3,
+        params={"optimizer.lr": "0.1", "optimizer.mode": "", "optimizer.long": "x" * 6001, "run_dir": "a"},
+    )
     evaluate(record, 0)
     step(record, 0, 3)
     evaluate(record, 3)
@@ -56,7 +60,9 @@ def test_a_complete_record_is_complete_in_mlflow(uri: str, tmp_path: Path) -> No
     assert client.get_experiment(run.info.experiment_id).name == "x squared"
     assert (run.info.run_name, run.info.status) == ("a", "FINISHED")
     assert (run.info.start_time, run.info.end_time) == (CREATED, ending.ended)
-    assert run.data.params == {"short": "1", "empty": "", "long": "(6,001 characters, see config.yaml)"}
+    assert run.data.params == {
+        "optimizer.lr": "0.1", "optimizer.mode": "", "optimizer.long": "(6,001 characters, see config.yaml)",
+    }  # fmt: skip
     assert (
         run.data.tags.items()
         >= {
@@ -75,7 +81,7 @@ def test_a_complete_record_is_complete_in_mlflow(uri: str, tmp_path: Path) -> No
     # The last evaluation has logged the final loss already, and has no accuracy.
     assert [at.timestamp for at in client.get_metric_history(run_id, "loss/test")] == [CREATED, CREATED + 3]
     assert [at.step for at in client.get_metric_history(run_id, "diverged")] == [3]
-    assert set(run.data.metrics) == {"loss/step", "grad_norm", "loss/test", "diverged"}
+    assert set(run.data.metrics) == {"loss/step", "grad_norm", "loss/test", "diverged", "optimizer.lr"}
     assert sorted(artifact.path for artifact in client.list_artifacts(run_id)) == ["images", "record", "views"]
     assert sorted(artifact.path for artifact in client.list_artifacts(run_id, "record")) == [
         "record/checkpoint",
@@ -299,10 +305,12 @@ def test_more_metrics_than_a_batch_holds_are_all_logged(uri: str, tmp_path: Path
 
 def test_a_tag_that_is_too_long_is_replaced_by_a_reference(uri: str, tmp_path: Path) -> None:
     tags = {"fits": "x" * 8000, "hydra.overrides": "x" * 8001}
-    run_id = sync(ended_record(tmp_path / "a", tags=tags, params={"fits": "x" * 6000}).folder, uri).run_id
+    params = {"optimizer.fits": "x" * 6000, "problem.start": "y" * 9000}
+    run_id = sync(ended_record(tmp_path / "a", tags=tags, params=params).folder, uri).run_id
     run = connect(uri).get_run(run_id)
     assert run.data.tags.items() >= {**tags, "hydra.overrides": "(8,001 characters, see run.json)"}.items()
-    assert run.data.params == {"fits": "x" * 6000}
+    assert run.data.params == {"optimizer.fits": "x" * 6000, "problem.start": "(9,000 characters, see config.yaml)"}
+    assert run.data.tags["mlflow.note.content"].endswith("characters, see run.json)")
 
 
 def test_the_traceback_of_a_failed_run_is_an_artifact(uri: str, tmp_path: Path) -> None:

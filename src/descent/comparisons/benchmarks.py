@@ -8,12 +8,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from descent.comparisons.differences import OPTIMIZER, RATE, SEED
 from descent.comparisons.grouping import EndedRun
 from descent.comparisons.profiles import MeanRank, Steps, mean_ranks, rank_p_value, ratios, score
 from descent.comparisons.statistics import CONFIDENCE
 from descent.comparisons.targets import STEPS
 from descent.records.criterion import TRAIN_LOSS
+from descent.records.label import OPTIMIZER, RATE, SEED
 
 
 @dataclass(frozen=True)

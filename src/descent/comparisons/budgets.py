@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from descent.comparisons.differences import OPTIMIZER
 from descent.comparisons.grouping import GroupedRuns
 from descent.comparisons.ranking import RankedGroup
+from descent.records.label import OPTIMIZER
 
 FEWEST = 3
 """The fewest settings of a kind of runs of which it is said how its best value depends on them."""

@@ -2,12 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from descent.records.label import RATE, SEED
 from descent.records.lineage import effective_params
 
-OPTIMIZER, RATE = "optimizer", "optimizer.lr"
-"""The parameters that hold the name of the optimizer and its learning rate."""
-SEED = "seed"
-"""The parameter in which replicates differ."""
 ALWAYS_NAMED = (RATE, SEED)
 """Parameters that are named whenever they differ, even if another parameter determines them."""
 NEVER_NAMED = ("name", "problem_name", "sweep", "stopping.sweep")

@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from descent.comparisons.differences import RATE, SEED, differing_params
+from descent.comparisons.differences import differing_params
 from descent.errors import printable
 from descent.records.criterion import STEPS_TO_TARGET, Criterion, Target
 from descent.records.header import Result
+from descent.records.label import RATE, SEED, number, run_label
 from descent.records.outcomes import Outcome
 from descent.records.run import EVALUATIONS, RunRecord
 
@@ -21,8 +22,6 @@ CODE = "code."
 """What the names of modules and packages begin with, as parameters."""
 DIGEST_LENGTH = 7
 """Of the digests of modules, as parameters."""
-MAX_NUMBER_LENGTH = 7
-"""Longer numbers are rounded to four digits in the label of a run."""
 
 
 @dataclass(frozen=True)
@@ -173,14 +172,14 @@ def group_runs(runs: Sequence[EndedRun]) -> GroupedRuns:
     without_seed = [name for name in names if name != SEED]
     numbers = [name for name in without_seed if not name.startswith(CODE)]
     x_param = max(
-        (name for name in numbers if all(_number(run.params.get(name)) is not None for run in runs)),
+        (name for name in numbers if all(number(run.params.get(name)) is not None for run in runs)),
         key=lambda name: (name == RATE, len({run.params[name] for run in runs})),
         default=None,
     )
     groups: dict[str, dict[float | None, list[EndedRun]]] = {}
     for run in runs:
         kind = run_label({name: run.params.get(name, "") for name in without_seed if name != x_param})
-        x = _number(run.params[x_param]) if x_param else None
+        x = number(run.params[x_param]) if x_param else None
         groups.setdefault(kind, {}).setdefault(x, []).append(run)
     return GroupedRuns(
         x_param,
@@ -193,25 +192,3 @@ def group_label(grouped: GroupedRuns, group: SeedGroup) -> str:
     """What distinguishes a group from the others: `adam lr=0.01`."""
     x = {} if grouped.x_param is None or group.x is None else {grouped.x_param: f"{group.x:g}"}
     return " ".join(filter(None, [group.kind, run_label(x)])) or "all"
-
-
-def run_label(values: dict[str, str]) -> str:
-    """A short label of a run from the parameters it has: `adam lr=0.01 seed=2`; long numbers have four digits."""
-    return " ".join(
-        value if "." not in name and name != SEED else f"{name.rpartition('.')[2]}={_short(value)}"
-        for name, value in values.items()
-        if value
-    )
-
-
-def _short(text: str) -> str:
-    value = _number(text)
-    return f"{value:.4g}" if value is not None and len(text) > MAX_NUMBER_LENGTH else text
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None

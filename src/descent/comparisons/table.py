@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from descent.comparisons.differences import SEED
 from descent.comparisons.grouping import GroupedRuns
 from descent.comparisons.ranking import RankedGroup
+from descent.records.label import SEED
 
 Row = dict[str, Any]
 

@@ -1,16 +1,19 @@
 """The lineage of a run: its configuration, its data, the core's source, and the commit."""
 
+import getpass
 import hashlib
 import json
 import os
+import shlex
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from descent.records.header import Input
+from descent.records.run import COMMAND
 
 DESCRIPTIVE = ("description", "article", "data.classes", "data.features", "optimizer.sharing", "optimizer.rates")
 """Keys of a configuration that only describe it."""
@@ -116,6 +119,17 @@ def run_key(params: Mapping[str, str], data: Iterable[Input], code: Mapping[str,
         "code": dict(code),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def source_tags(overrides: Sequence[str]) -> dict[str, str]:
+    """The tags of a run for its source, as MLflow shows them: the command that trains it, and who trained it."""
+    tags = {COMMAND: shlex.join(["descent", "train", *overrides]), "mlflow.source.name": "descent train"}
+    tags["mlflow.source.type"] = "LOCAL"
+    try:
+        tags["mlflow.user"] = getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a user without a name, as in some containers
+        return tags
+    return tags
 
 
 def dvc_tags(files: Iterable[Input]) -> dict[str, str]:

@@ -53,6 +53,10 @@ TEMPORARY = (COMMITTED, PREVIOUS, TRAJECTORY)
 APPENDED = (".csv", ".f32")
 BEST = "best/"
 """The prefix of the best value of a metric: of a run's evaluations, or of a sweep's groups."""
+OVERRIDES = "hydra.overrides"
+"""The tag of a run or of a sweep that holds the words of its command line."""
+COMMAND = "descent.command"
+"""The tag of a run that holds the command that trains it."""
 SWEEP_OF = "descent.sweep"
 """The tag of a run that holds the id of its sweep."""
 

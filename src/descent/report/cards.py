@@ -7,7 +7,7 @@ import yaml
 
 from descent.errors import UserError
 from descent.records.header import Termination
-from descent.records.run import CONFIG, RunRecord
+from descent.records.run import CONFIG, OVERRIDES, RunRecord
 from descent.render.run_views import PLAYER, STILL
 from descent.report.page import Card
 
@@ -50,7 +50,7 @@ def _card(record: RunRecord, run_ids: Mapping[str, str]) -> Card:
         alt=_alt(record, ending),
         config=(record.files / CONFIG).read_text(encoding="utf-8"),
         run_id=run_ids.get(header.id),
-        command=_command(header.tags["hydra.overrides"]),
+        command=_command(header.tags[OVERRIDES]),
     )
 
 

@@ -13,12 +13,12 @@ from hydra.types import RunMode
 from descent.comparisons.benchmark_views import draw_benchmark, read_benchmark
 from descent.comparisons.benchmarks import SolvedProblem, solved_problem
 from descent.comparisons.comparison import compare_sweep
-from descent.comparisons.differences import RATE
-from descent.comparisons.grouping import run_label, runs_of_outcomes
+from descent.comparisons.grouping import runs_of_outcomes
 from descent.core.config import TrainConfig
 from descent.errors import UserError, suggestion
 from descent.project import project_root
 from descent.records.folder import RECORD, now
+from descent.records.label import RATE, run_label
 from descent.records.lineage import flattened, source_hash, without
 from descent.records.listener import RecordListener
 from descent.records.locks import folder_lock

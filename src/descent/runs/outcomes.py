@@ -9,7 +9,6 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 from tqdm import tqdm
 
-from descent.comparisons.differences import OPTIMIZER, RATE, SEED
 from descent.core.build import assemble, data_of, optimizer_factory, problem_of, sampler_of, shared_settings
 from descent.core.config import TrainConfig
 from descent.core.training.batching import batches
@@ -19,6 +18,7 @@ from descent.core.training.loop import fit
 from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 from descent.records.criterion import STEPS_TO_TARGET, TRAIN_LOSS, Target
+from descent.records.label import OPTIMIZER, RATE, SEED
 from descent.records.outcomes import Outcome
 from descent.runs.dry_run import dry_run
 

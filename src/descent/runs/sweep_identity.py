@@ -8,12 +8,12 @@ from hydra.core.override_parser.types import ChoiceSweep, RangeSweep
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from descent.comparisons.differences import RATE
-from descent.comparisons.grouping import run_label
 from descent.errors import UserError
 from descent.records.code import code_of
 from descent.records.folder import now
+from descent.records.label import RATE, run_label
 from descent.records.lineage import NO_EFFECT, RANKING, canonical, flattened, source_hash
+from descent.records.run import OVERRIDES
 from descent.records.sweep import SEVERAL, SWEPT, SweepHeader, SweepRecord
 from descent.runs.composition import without_hydra
 from descent.runs.overrides import parsed, quoted
@@ -49,7 +49,7 @@ def header_of(config: DictConfig) -> SweepHeader:
         problem=str(config.problem_name) if has_problem else SEVERAL,
         created=now(),
         params=params | {f"{SWEPT}{name}": text for name, text in swept.items()},
-        tags={"hydra.overrides": " ".join(_overrides(config))},
+        tags={OVERRIDES: " ".join(_overrides(config))},
     )
 
 

@@ -24,10 +24,10 @@ from descent.records.criterion import STEPS_TO_TARGET, TRAIN_LOSS, Criterion
 from descent.records.files import flush, make_folder
 from descent.records.folder import RECORD, VIEWS, now
 from descent.records.header import Header, Result
-from descent.records.lineage import dvc_tags, git_tags, hashed_examples, hashed_inputs, run_key
+from descent.records.lineage import dvc_tags, git_tags, hashed_examples, hashed_inputs, run_key, source_tags
 from descent.records.listener import NullListener, RecordListener
 from descent.records.locks import folder_lock
-from descent.records.run import BEST, EVALUATIONS, HEADER, STEPS, SWEEP_OF, RunRecord
+from descent.records.run import BEST, EVALUATIONS, HEADER, OVERRIDES, STEPS, SWEEP_OF, RunRecord
 from descent.records.tables import Table
 from descent.runs.dry_run import dry_run
 from descent.runs.identity import (
@@ -156,8 +156,9 @@ def _header(config: TrainConfig, components: RunComponents, request: RunRequest)
         params={**request.choices, **params},  # a choice is only another name of what it sets
         tags={
             **git_tags(root),
+            **source_tags(request.overrides),
             **dvc_tags(files),
-            "hydra.overrides": " ".join(request.overrides),
+            OVERRIDES: " ".join(request.overrides),
             **({SWEEP_OF: request.sweep} if request.sweep else {}),
         },
         inputs=inputs,

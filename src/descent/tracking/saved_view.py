@@ -1,43 +1,55 @@
-"""The saved view of a sweep in MLflow's UI, stored like the views that its users save (Runs > Views, MLflow 3.17).
+"""Saved views of runs in MLflow's UI, stored like the views that its users save (Runs > Views, MLflow 3.17).
 
-It shows the swept parameters beside the metrics, the curves, and the pictures side by side.
+That of a sweep shows the swept parameters beside the metrics, the curves, and the pictures side by side; that of an
+experiment the same of all runs that are of no sweep.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from descent.records.criterion import Criterion
+from descent.records.criterion import TRAIN_LOSS, Criterion
+from descent.records.header import Header
+from descent.records.label import OPTIMIZER, RATE, SEED
 from descent.records.run import BEST
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 VIEW_TAG = "mlflow.sharedViewState."
 """The prefix of the tags of an experiment that hold its saved views; the rest of the name is the view's key."""
-STEP_LOSS = "loss/step"
+STEP_LOSS, STEP_RATE = "loss/step", "lr"
+SINGLE_TAG = "descent.single"
+"""The tag of runs that no sweep has trained."""
+SINGLE_RUNS = "single runs"
+"""The name of the view of these."""
+COLUMNS = (OPTIMIZER, RATE, "network", "schedule", SEED)
+"""The parameters that this view has as columns."""
 LAST = "values at best"
 """The name of the section of the best values, which the UI puts below the others."""
 
 
 def view_tag_value(
-    name: str, when: int, parent: str, params: Sequence[str], metrics: Iterable[str], objective: Criterion
+    name: str, when: int, which: str, params: Sequence[str], metrics: Iterable[str], objective: Criterion
 ) -> str:
-    """The value of the tag that saves the view of a sweep.
+    """The value of the tag that saves a view of runs.
 
     Args:
-        name: of the view and of the sweep.
-        when: the end of the sweep, in milliseconds since the epoch.
-        parent: the MLflow run id of the sweep.
-        params: the names of the swept parameters.
+        name: of the view.
+        when: the time of the view, in milliseconds since the epoch.
+        which: the MLflow filter that finds the runs.
+        params: the names of the parameters that are columns.
         metrics: the names of all metrics of its runs.
         objective: what ranks the runs.
     """
     evaluated = sorted(name for name in metrics if name.startswith(("loss/", "accuracy/")) and name != STEP_LOSS)
-    curves = [_curve(metric) for metric in (STEP_LOSS, *evaluated)]
+    curves = [_curve(metric) for metric in (STEP_LOSS, *evaluated, *({STEP_RATE} & {*metrics}))]
     # Metrics of a view that have no chart in it get sections of the UI's own, which sorts all sections by their names.
     bests = [_chart(metric, "BAR", LAST, metricKey=metric) for metric in sorted(metrics) if metric.startswith(BEST)]
     last = [_section(LAST, 2, 400)] if bests else []
     pictures = _chart("descent", "IMAGE", "descents", imageKeys=["descent"], showRunParams=False)
     state = {
-        "searchFilter": f"tags.`mlflow.parentRunId` = '{parent}'",
+        "searchFilter": which,
         # Sorted by anything but time, the UI shows the runs without their parents, which would be collapsed.
         "orderByKey": f"metrics.`{objective.metric}`",
         "orderByAsc": objective.direction == "minimize",
@@ -47,6 +59,22 @@ def view_tag_value(
         "runsHiddenMode": "SHOW_ALL",
     }
     return json.dumps({"name": name, "createdAt": when, "updatedAt": when, "state": json.dumps(state)})
+
+
+def save_view_of_single_runs(
+    client: "MlflowClient", experiment_id: str, header: Header, metrics: Iterable[str]
+) -> None:
+    """Save the view of an experiment's single runs, with a run's metrics besides those that it has already."""
+    tags = client.get_experiment(experiment_id).tags
+    tag, criterion = VIEW_TAG + "single", Criterion(TRAIN_LOSS, "minimize")
+    saved = json.loads(tags.get(tag, "{}"))
+    charts = json.loads(saved.get("state", "{}")).get("compareRunCharts", [])
+    charted = {chart["metricKey"] for chart in charts if "metricKey" in chart}
+    when = min(header.created, saved.get("createdAt", header.created))
+    which = f"tags.`{SINGLE_TAG}` = 'true'"
+    value = view_tag_value(SINGLE_RUNS, when, which, COLUMNS, {*metrics, *charted}, criterion)
+    if value != tags.get(tag):
+        client.set_experiment_tag(experiment_id, tag, value)
 
 
 def view_address(experiment: str, key: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from descent.errors import UserError
 from descent.records.secrets import redacted, with_placeholder
+from descent.tracking.description import description_of_experiment
 from descent.tracking.sqlite_store import ARTIFACTS, locked_store, sqlite_path, sqlite_uri
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 STORE = "DESCENT_STORE"
 """The environment variable of the sync's process that holds the URI of its store, if it has one."""
 DEFAULT_URI = "sqlite:///mlflow.db"
+KIND = "mlflow.experimentKind"
+"""The tag of an experiment by which the UI chooses its pages."""
 ENVIRONMENT = {
     # Report an unreachable server within seconds; the next sync tries again.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -73,11 +76,17 @@ def connect(uri: str) -> "MlflowClient":
 def experiment_id(client: "MlflowClient", name: str) -> str:
     """The id of the experiment of that name, which is created if it does not exist."""
     from mlflow.exceptions import MlflowException
+    from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE  # experiments have theirs under the same name
 
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         try:
-            return client.create_experiment(name, _artifact_location(client.tracking_uri, name))
+            return client.create_experiment(
+                name,
+                _artifact_location(client.tracking_uri, name),
+                # Without its kind, the UI may take its runs for those of a language model.
+                {MLFLOW_RUN_NOTE: description_of_experiment(name), KIND: "custom_model_development"},
+            )
         except MlflowException as error:
             # Another process may have created it meanwhile.
             if error.error_code != "RESOURCE_ALREADY_EXISTS":

@@ -2,18 +2,18 @@
 
 import csv
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from descent.errors import printable
 from descent.records.criterion import TRAIN_LOSS, Criterion
 from descent.records.folder import RECORD
+from descent.records.label import compared_params
 from descent.records.locks import file_lock, is_locked
-from descent.records.run import BEST, SWEEP_OF
+from descent.records.run import BEST, OVERRIDES, SWEEP_OF
 from descent.records.sweep import GROUPS, RANKS, RUNS, SENSITIVITY, SWEEP, SweepRecord, SweepState
+from descent.tracking.description import as_text
 from descent.tracking.saved_view import VIEW_TAG, view_address, view_tag_value
 from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.sync import (
@@ -75,7 +75,8 @@ def _update(client: "MlflowClient", run: "Run", sweep: SweepRecord) -> bool:
     if is_logged(run.data.tags, sweep):  # only views may have changed
         return state.status != "RUNNING" and log_views(client, run, sweep.views)
     if STATE_TAG not in run.data.tags:
-        log_params(client, run_id, sweep.header.params)
+        header = sweep.header
+        log_params(client, run_id, compared_params(header.params, header.tags.get(OVERRIDES, "")), header.created)
     children = _adopt_children(client, run_id, sweep)
     if state.status == "RUNNING":
         client.update_run(run_id, status="RUNNING")
@@ -120,9 +121,15 @@ def _adopt_children(client: "MlflowClient", run_id: str, sweep: SweepRecord) -> 
         child = find_run(client, record)
         if child is not None:
             children[record] = child
+            client.set_tag(child.info.run_id, membership_tag(sweep), "true")
             if MLFLOW_PARENT_RUN_ID not in child.data.tags:
                 client.set_tag(child.info.run_id, MLFLOW_PARENT_RUN_ID, run_id)
     return children
+
+
+def membership_tag(sweep: SweepRecord) -> str:
+    """The tag of each run that belongs to a sweep, of which it may not be a child: a run has one parent only."""
+    return f"{SWEEP_OF}.{sweep.header.id[:16]}"
 
 
 def _close(
@@ -144,15 +151,10 @@ def _close(
     _log_tables(client, run_id, [sweep.views / name for name in (RUNS, GROUPS, SENSITIVITY, RANKS)])
     log_views(client, run, sweep.views)
     links = [_save_view(client, run, sweep, state, children)] if children else _sweeps_below(client, run_id)
-    if note := "\n\n".join([*map(_plain, state.conclusions), *links]):
+    if note := "\n\n".join([*map(as_text, state.conclusions), *links]):
         client.set_tag(run_id, MLFLOW_RUN_NOTE, note)
     client.set_tag(run_id, RESULT_TAG, state.status.lower())
     client.set_terminated(run_id, state.status, state.when)
-
-
-def _plain(text: str) -> str:
-    """A text as Markdown that shows it as it is: names and values are whatever the runs' have, links included."""
-    return re.sub(r"([\\`*_\[\]])", r"\\\1", printable(text)).replace("<", "&lt;")
 
 
 def _sweeps_below(client: "MlflowClient", run_id: str) -> list[str]:
@@ -164,7 +166,7 @@ def _sweeps_below(client: "MlflowClient", run_id: str) -> list[str]:
         experiments, f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'", order_by=["attributes.start_time ASC"]
     )
     return [
-        f"[{_plain(sweep.info.run_name)}](#/experiments/{sweep.info.experiment_id}/runs/{sweep.info.run_id})"
+        f"[{as_text(sweep.info.run_name)}](#/experiments/{sweep.info.experiment_id}/runs/{sweep.info.run_id})"
         for sweep in below
     ]
 
@@ -178,7 +180,8 @@ def _save_view(
     objective = sweep.objective()
     if [objective.metric] != best:  # losses, and steps to a target
         objective = Criterion(next(iter(best), TRAIN_LOSS), "minimize")
-    value = view_tag_value(sweep.header.name, state.when, run.info.run_id, sweep.swept, metrics, objective)
+    which = f"tags.`{membership_tag(sweep)}` = 'true'"
+    value = view_tag_value(sweep.header.name, state.when, which, sweep.swept, metrics, objective)
     experiment, key = run.info.experiment_id, sweep.header.id[:16]
     client.set_experiment_tag(experiment, VIEW_TAG + key, value)
     address = view_address(experiment, key)

@@ -13,9 +13,23 @@ from uuid import UUID
 from descent.errors import UserError
 from descent.records.folder import VIEWS
 from descent.records.header import Termination
+from descent.records.label import compared_params, number, run_name
 from descent.records.locks import file_lock, is_locked
-from descent.records.run import COMMITTED, EVALUATIONS, FAULT, HEADER, RESULT, STEPS, SWEEP_OF, TEMPORARY, RunRecord
+from descent.records.run import (
+    COMMITTED,
+    EVALUATIONS,
+    FAULT,
+    HEADER,
+    OVERRIDES,
+    RESULT,
+    STEPS,
+    SWEEP_OF,
+    TEMPORARY,
+    RunRecord,
+)
 from descent.records.tables import Table
+from descent.tracking.description import description_of_run
+from descent.tracking.saved_view import SINGLE_TAG, save_view_of_single_runs
 from descent.tracking.store import as_user_errors, connect, experiment_id
 from descent.tracking.thinning import rows_to_log
 
@@ -64,20 +78,20 @@ def find_run(client: "MlflowClient", record: str, experiment: str | None = None)
 
 
 def _create(client: "MlflowClient", experiment: str, record: RunRecord) -> "Run":
-    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+    from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
     header = record.header
     tags = {**header.tags, RECORD_TAG: header.id, "descent.key": header.key}
     sweep_id = header.tags.get(SWEEP_OF)
     # In the run's own experiment, unless the sweep has several: looking through all of them takes longer.
-    sweep = sweep_id and (find_run(client, sweep_id, experiment) or find_run(client, sweep_id))
-    if sweep:
-        tags[MLFLOW_PARENT_RUN_ID] = sweep.info.run_id
+    if sweep_id:
+        sweep = find_run(client, sweep_id, experiment) or find_run(client, sweep_id)
+        tags |= {MLFLOW_PARENT_RUN_ID: sweep.info.run_id} if sweep else {}
+    else:
+        tags[SINGLE_TAG] = "true"
+    tags[MLFLOW_RUN_NOTE] = description_of_run(record)
     return client.create_run(
-        experiment,
-        start_time=header.created,
-        tags=shortened_tags(tags),
-        run_name=header.name,
+        experiment, start_time=header.created, tags=shortened_tags(tags), run_name=run_name(header)
     )
 
 
@@ -131,23 +145,29 @@ def _describe(client: "MlflowClient", run_id: str, record: RunRecord) -> None:
     """Log the parameters and the data files."""
     from mlflow.entities import Dataset, DatasetInput
 
-    log_params(client, run_id, record.header.params)
+    header = record.header
+    log_params(client, run_id, compared_params(header.params, header.tags.get(OVERRIDES, "")), header.created)
     client.log_inputs(
         run_id,
         [
             DatasetInput(Dataset(file.name, file.digest, "local", json.dumps({"uri": file.path})))
-            for file in record.header.inputs
+            for file in header.inputs
         ],
     )
 
 
-def log_params(client: "MlflowClient", run_id: str, params: Mapping[str, str]) -> None:
-    """Log parameters in batches; a value that is too long for MLflow is replaced by a reference to config.yaml."""
-    from mlflow.entities import Param
+def log_params(client: "MlflowClient", run_id: str, params: Mapping[str, str], when: int) -> None:
+    """Log parameters in batches, and those that are numbers as metrics too, since MLflow compares only these by size.
+
+    A value that is too long for MLflow is replaced by a reference to config.yaml.
+    """
+    from mlflow.entities import Metric, Param
 
     shortened = [Param(key, _shortened(value, MAX_PARAM_LENGTH, "config.yaml")) for key, value in params.items()]
     for start in range(0, len(shortened), PARAMS_A_BATCH):
-        client.log_batch(run_id, params=shortened[start : start + PARAMS_A_BATCH])
+        some = shortened[start : start + PARAMS_A_BATCH]
+        numbers = [Metric(param.key, value, when, 0) for param in some if (value := number(param.value)) is not None]
+        client.log_batch(run_id, numbers, some)
 
 
 def shortened_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -196,15 +216,20 @@ def _metrics(table: Table, skipped_keys: set[str]) -> "Iterator[Metric]":
 def _end(client: "MlflowClient", run: "Run", record: RunRecord, ending: Termination) -> None:
     """Log the final metrics, the files and the views of an ended run, and then set its status to FINISHED."""
     from mlflow.entities import Metric, RunTag
+    from mlflow.utils.mlflow_tags import MLFLOW_RUN_NOTE
 
     run_id = run.info.run_id
     evaluated = _evaluated(record.read(EVALUATIONS), ending.step)
     final = {key: value for key, value in record.metrics().items() if key not in evaluated}
     metrics = [Metric(key, value, ending.ended, ending.step) for key, value in final.items()]
-    client.log_batch(run_id, metrics, tags=[RunTag(RESULT_TAG, ending.result)])
+    tags = shortened_tags({RESULT_TAG: ending.result, MLFLOW_RUN_NOTE: description_of_run(record)})
+    client.log_batch(run_id, metrics, tags=[RunTag(*tag) for tag in tags.items()])
     for path in artifact_files(record.files):
         client.log_artifact(run_id, str(path), path.parent.relative_to(record.folder).as_posix())
     log_views(client, run, record.views)
+    if SINGLE_TAG in run.data.tags:
+        columns = {*record.table(STEPS).columns(), *record.table(EVALUATIONS).columns(), *final}
+        save_view_of_single_runs(client, run.info.experiment_id, record.header, columns)
     client.set_terminated(run_id, "FINISHED", ending.ended)
 
 

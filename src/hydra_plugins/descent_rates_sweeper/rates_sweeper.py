@@ -9,8 +9,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
-from descent.comparisons.differences import RATE
 from descent.errors import UserError
+from descent.records.label import RATE
 from descent.runs.suite import rates_between
 
 
