@@ -57,18 +57,19 @@ def run_name(header: Header) -> str:
     is_of_sweep = SWEEP_OF in header.tags
     if OPTIMIZER not in params or not (is_of_sweep or header.name in (params.get("experiment"), header.problem)):
         return header.name
-    label = run_label(_distinguishing(params, header.tags.get(OVERRIDES, "")))
+    label = distinguishing_label(header)
     others = header.name.split() if is_of_sweep else []
     return " ".join([label, *(word for word in others if word not in label.split())])
 
 
-def _distinguishing(params: Mapping[str, str], overrides: str) -> dict[str, str]:
-    """The optimizer, its rate, the network, unusual choices and the seed, unless it is 0."""
+def distinguishing_label(header: Header) -> str:
+    """The optimizer of a run, its rate, the network, unusual choices and the seed, unless it is 0, as far as known."""
+    params = header.params
     values = {name: params.get(name, "") for name in (OPTIMIZER, RATE, "network", "schedule", "average", "gradient")}
-    if "optimizer._target_" in OVERRIDE.findall(overrides):
+    if "optimizer._target_" in OVERRIDE.findall(header.tags.get(OVERRIDES, "")):
         values[OPTIMIZER] = params["optimizer._target_"].rpartition(".")[2]
     unusual = {name: value for name, value in values.items() if value != USUAL.get(name)}
-    return unusual if params.get(SEED, "0") == "0" else {**unusual, SEED: params[SEED]}
+    return run_label(unusual if params.get(SEED, "0") == "0" else {**unusual, SEED: params[SEED]})
 
 
 def run_label(values: Mapping[str, str]) -> str:

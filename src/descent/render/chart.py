@@ -7,11 +7,13 @@ import numpy as np
 
 from descent.render.axis import Axis, linear_axis, loss_axis
 from descent.render.plane import Curve
-from descent.render.shapes import svg_line
+from descent.render.shapes import svg_dots, svg_line
 from descent.render.trail import Array, Indices
 
 LEFT, TOP, RIGHT = 44.0, 18.0, 388.0
 """The sides of a chart on its page, which is 400 units wide; the name is above."""
+MAX_DOTS = 60
+"""The most points of a curve that has dots."""
 BINS = 300
 """A long curve is reduced to the lowest and the highest value of each of this many parts."""
 
@@ -25,6 +27,7 @@ class Chart:
         x: the axis of the steps.
         y: the axis of the metric.
         lines: SVG paths by their labels.
+        dots: SVG paths of the points of those that have few.
         bottom: the chart's lower side on its page; values lie a little above it.
     """
 
@@ -32,6 +35,7 @@ class Chart:
     x: Axis
     y: Axis
     lines: dict[str, str]
+    dots: dict[str, str]
     bottom: float
 
 
@@ -43,12 +47,15 @@ def chart(name: str, curves: Mapping[str, Curve], steps: int, height: float) -> 
     y = loss_axis(values, ends) if name == "loss" else linear_axis(values, ends)
     x = Axis((0.0, float(max(steps, 1))), (LEFT, RIGHT))
 
-    def svg_path(curve: Curve) -> str:
+    def on_page(curve: Curve) -> Array:
         steps, values = curve
         kept = envelope(values)
-        return svg_line(np.column_stack([x.to_page(steps[kept]), y.to_page(values[kept])]))
+        return np.column_stack([x.to_page(steps[kept]), y.to_page(values[kept])])
 
-    return Chart(name, x, y, {label: svg_path(curve) for label, curve in curves.items()}, bottom)
+    points = {label: on_page(curve) for label, curve in curves.items()}
+    lines = {label: svg_line(line) for label, line in points.items()}
+    dots = {label: svg_dots(line) for label, line in points.items() if len(line) <= MAX_DOTS}
+    return Chart(name, x, y, lines, dots, bottom)
 
 
 def envelope(values: Array) -> Indices:

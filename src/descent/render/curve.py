@@ -8,11 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from descent.render.animation import BlittedFigure
-from descent.render.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure
+from descent.render.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure, thumbnail_axes
+from descent.render.timed_path import draw_step_bar, draw_timed_path
 from descent.render.trail import Array, Range, drawn_indices, mark_end, mark_start, path_until
-
-MAX_RIMMED = 200
-"""The most positions whose dots have a rim."""
 
 
 @dataclass(frozen=True)
@@ -85,19 +83,29 @@ def curve_pictures(descent: CurveDescent, still: Path, animation: Path | None) -
 
 def curve_picture(descent: CurveDescent) -> Figure:
     """The curve with the positions of the whole path, its start and its end."""
-    figure = new_figure(8, 5)
+    figure = new_figure(8, 5.6)
     axes = _axes(figure, descent)
     view = descent.x, descent.y
     steps = drawn_indices(descent.path, *view)
-    x, y = descent.path[steps].T
-    axes.plot(x, y, color=ORANGE, linewidth=0.8, alpha=0.7, zorder=3)
-    rims = 0.4 if len(steps) <= MAX_RIMMED else 0  # many rims would hide the colours
-    dots = axes.scatter(x, y, c=steps, cmap="YlOrRd", s=28, edgecolors="0.3", linewidths=rims, zorder=4)
-    figure.colorbar(dots, ax=axes, label="step", shrink=0.9)
-    mark_start(axes, descent.path[0])
+    draw_timed_path(axes, descent.path[steps], steps, len(descent.path) - 1, size=6)
+    draw_step_bar(axes, len(descent.path) - 1)
+    mark_start(axes, descent.path[0], *view)
     mark_end(axes, descent.path, *view, diverged=descent.diverged)
-    axes.legend(loc="upper center", ncols=3, fontsize=9)
+    axes.legend(loc="upper center", ncols=3, fontsize=9, markerscale=0.7)
     return figure
+
+
+def curve_thumbnail(descent: CurveDescent, path: Path) -> None:
+    """Save the path on the curve, and nothing else, as a small PNG file."""
+    figure, axes = thumbnail_axes(0.62)
+    view = descent.x, descent.y
+    axes.set(xlim=descent.x, ylim=descent.y)
+    axes.plot(descent.grid, descent.curve, color=BLUE, linewidth=1.5)
+    steps = drawn_indices(descent.path, *view)
+    draw_timed_path(axes, descent.path[steps], steps, len(descent.path) - 1, size=5)
+    mark_start(axes, descent.path[0], *view)
+    mark_end(axes, descent.path, *view, diverged=descent.diverged)
+    figure.savefig(path)
 
 
 def curve_animation(descent: CurveDescent, path: Path) -> None:

@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from descent.render.animation import BlittedFigure, frame_indices
 from descent.render.layout import lay_out
-from descent.render.style import GREEN, RED, band_colours, new_figure
+from descent.render.style import GREEN, RED, band_colours, new_figure, thumbnail_axes
+from descent.render.timed_path import draw_step_bar, draw_timed_path
 from descent.render.trail import Array, Range, drawn_indices, last_in_view, mark_end, mark_start, path_until
 
 BANDS = 24
@@ -41,21 +45,37 @@ class Field:
 
     def draw(self, axes: Axes) -> None:
         """Draw contours, arrows and minima on axes of equal aspect, so that arrows are perpendicular to contours."""
-        axes.set(xlim=self.x, ylim=self.y, xlabel="x", ylabel="y", aspect="equal")
-        levels = height_levels(self.heights)
-        if len(levels) > 1:
-            filled = axes.contourf(*self.grid, self.heights, levels=levels, colors=band_colours(len(levels) - 1))
-            axes.contour(*self.grid, self.heights, levels=levels[1:-1], colors="white", linewidths=0.4)
+        self.draw_below(axes)
+        self.mark_minima(axes)
+
+    def draw_below(self, axes: Axes) -> None:
+        """Draw what paths are above: contours with their bar, and arrows."""
+        axes.set(xlabel="x", ylabel="y")
+        levels, filled = self.draw_contours(axes)
+        if filled is not None:
             bar = axes.figure.colorbar(filled, ax=axes, label="loss", shrink=0.9)
             ticks = levels[4::4].tolist()
             bar.set_ticks(ticks, labels=[f"{float(f'{tick:.3g}'):,g}" for tick in ticks])
         _draw_arrows(axes, self)
-        if self.minima:
-            label = "minimum" if len(self.minima) == 1 else "minima"
-            x, y = np.transpose(self.minima)
-            axes.plot(
-                x, y, "P", markersize=10, color=GREEN, markeredgecolor="white", linestyle="", label=label, zorder=4
-            )
+
+    def draw_contours(self, axes: Axes) -> tuple[Array, ContourSet | None]:
+        """Draw contours alone; return their levels and the filled bands, if there are any."""
+        axes.set(xlim=self.x, ylim=self.y, aspect="equal")
+        levels = height_levels(self.heights)
+        if len(levels) < 2:
+            return levels, None
+        filled = axes.contourf(*self.grid, self.heights, levels=levels, colors=band_colours(len(levels) - 1))
+        axes.contour(*self.grid, self.heights, levels=levels[1:-1], colors="white", linewidths=0.4)
+        return levels, filled
+
+    def mark_minima(self, axes: Axes) -> list[Line2D]:
+        """Mark the known minima, above paths and their ends."""
+        if not self.minima:
+            return []
+        label = "minimum" if len(self.minima) == 1 else "minima"
+        x, y = np.transpose(self.minima)
+        style: dict[str, Any] = {"color": GREEN, "markeredgecolor": "white", "linestyle": "", "label": label}
+        return axes.plot(x, y, "P", markersize=9, zorder=7, **style)
 
 
 @dataclass(frozen=True)
@@ -112,12 +132,13 @@ def _draw_arrows(axes: Axes, field: Field) -> None:
 
 
 def _figure(descent: FieldDescent) -> tuple[Figure, Axes]:
-    figure = new_figure(8, 1 + np.clip(5.8 * np.ptp(descent.field.y) / np.ptp(descent.field.x), 2, 8))
+    figure = new_figure(8, 1.9 + np.clip(5.8 * np.ptp(descent.field.y) / np.ptp(descent.field.x), 2, 8))
     figure.set_layout_engine("compressed")
     axes = figure.subplots()
     axes.set_title(descent.title, fontsize=11)
-    descent.field.draw(axes)
-    mark_start(axes, descent.path[0])
+    descent.field.draw_below(axes)
+    mark_start(axes, descent.path[0], descent.field.x, descent.field.y)
+    draw_step_bar(axes, len(descent.path) - 1)
     return figure, axes
 
 
@@ -136,12 +157,13 @@ def field_pictures(descent: FieldDescent, still: Path, animation: Path | None) -
     view = descent.field.x, descent.field.y
     steps = drawn_indices(descent.path, *view)
     frames = frame_indices(descent.path[: last_in_view(descent.path, *view) + 2], *view)
-    (full_path,) = axes.plot(*descent.path[steps].T, ".-", color=RED, markersize=5, linewidth=1.2)
+    full_path = draw_timed_path(axes, descent.path[steps], steps, len(descent.path) - 1)
     (trail,) = axes.plot([], [], ".-", color=RED, markersize=5, linewidth=1.2)
     (position,) = axes.plot([], [], "o", color=RED, markersize=10, markeredgecolor="white")
     end = mark_end(axes, descent.path, *view, diverged=descent.diverged)
+    minima = descent.field.mark_minima(axes)
     text = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=11, bbox={"facecolor": "white", "alpha": 0.8})
-    legend = figure.legend(loc="outside lower center", ncols=3, fontsize=9)
+    legend = figure.legend(loc="outside lower center", ncols=3, fontsize=9, markerscale=0.7)
     labels = tuple(label.get_text() for label in legend.get_texts())
     lay_out(
         figure, (descent.field.x, descent.field.y, descent.field.heights.tobytes(), descent.title.count("\n"), labels)
@@ -155,9 +177,23 @@ def field_pictures(descent: FieldDescent, still: Path, animation: Path | None) -
         end.set_visible(frame == len(frames) - 1)
         text.set_text(f"step {step:,}   x = {x:.4g}   y = {y:.4g}")
 
-    moving = [trail, position, end, text]
-    blitted = BlittedFigure(figure, [full_path, *moving])
-    blitted.save(still, [full_path, end])
+    moving = [trail, position, end, *minima, text]
+    blitted = BlittedFigure(figure, [*full_path, *moving])
+    blitted.save(still, [*full_path, end, *minima])
     if animation is not None:
         blitted.animate(animation, moving, update, len(frames), seconds=len(frames) / 10)
     return figure
+
+
+def field_thumbnail(descent: FieldDescent, path: Path) -> None:
+    """Save the path on the contours, and nothing else, as a small PNG file."""
+    field, view = descent.field, (descent.field.x, descent.field.y)
+    figure, axes = thumbnail_axes(float(np.clip(np.ptp(field.y) / np.ptp(field.x), 0.5, 2)))
+    field.draw_contours(axes)
+    axes.set_aspect("auto")
+    steps = drawn_indices(descent.path, *view)
+    draw_timed_path(axes, descent.path[steps], steps, len(descent.path) - 1, size=4)
+    mark_start(axes, descent.path[0], *view)
+    mark_end(axes, descent.path, *view, diverged=descent.diverged)
+    field.mark_minima(axes)
+    figure.savefig(path)

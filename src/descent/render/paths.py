@@ -62,7 +62,7 @@ def paths_picture(title: str, background: Background, paths: Sequence[LabelledPa
         # Lower paths are wider, so that all are visible where they coincide, as paths at different rates often do.
         width = 1.2 + above * min(1, MAX_EXTRA_WIDTH / len(paths))
         colour = colours[path.label]
-        mark_start(plane, path.path[0])
+        mark_start(plane, path.path[0], *view)
         points = path.path[drawn_indices(path.path, *view)]
         plane.plot(*points.T, ".-", color=colour, markersize=4 + width, linewidth=width, label=path.label, zorder=3)
         _mark_end(plane, path, colour, 10 + 3 * width, *view)

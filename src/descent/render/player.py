@@ -16,6 +16,7 @@ from descent.render.curve import CurveDescent
 from descent.render.field import FieldDescent
 from descent.render.plane import PlaneDescent
 from descent.render.scene import Scene, scene_of
+from descent.render.smoothing import smoothed
 from descent.render.style import PALETTES, band_colours
 from descent.render.trail import Array
 
@@ -69,10 +70,12 @@ def player(descent: CurveDescent | FieldDescent | PlaneDescent, series: StepSeri
 def _charts(descent: CurveDescent | FieldDescent | PlaneDescent, series: StepSeries) -> list[Chart]:
     """The chart of the loss and, for a network, that of the accuracy."""
     steps = len(series.loss)
-    step_losses = {"step": (np.arange(1.0, steps + 1), series.loss)}
+    numbers = np.arange(1.0, steps + 1)
+    step_losses = {"step": (numbers, series.loss)}
     if not isinstance(descent, PlaneDescent):
         return [chart("loss", step_losses, steps, height=210)]
     evaluations = {label: curve for label, curve in descent.loss.items() if label not in step_losses}
+    step_losses["mean"] = numbers, smoothed(series.loss)
     curves = {"loss": {**step_losses, **evaluations}, "accuracy": descent.accuracy}
     return [chart(name, lines, steps, height=130) for name, lines in curves.items() if lines]
 

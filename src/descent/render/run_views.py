@@ -1,5 +1,6 @@
 """Draws the views of a run from its record: the still picture of its descent, the player and, on request, a GIF."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +9,19 @@ from typing import Any
 import numpy as np
 
 from descent.errors import UserError, printable
+from descent.records.label import distinguishing_label
 from descent.records.run import EVALUATIONS, STEPS, Landscape, RunRecord
 from descent.render.animation import frame_indices
-from descent.render.curve import CurveDescent, LossCurve, curve_pictures
-from descent.render.field import Field, FieldDescent, field_pictures
-from descent.render.plane import Curve, PlaneDescent, plane_pictures
+from descent.render.curve import CurveDescent, LossCurve, curve_pictures, curve_thumbnail
+from descent.render.field import Field, FieldDescent, field_pictures, field_thumbnail
+from descent.render.plane import Curve, PlaneDescent, plane_pictures, plane_thumbnail
 from descent.render.player import StepSeries, player
 from descent.render.stamp import drawing, is_current, run_stamp
 from descent.render.trail import Range, last_in_view
 
-STILL, PLAYER, ANIMATION = "descent.png", "descent.html", "descent.gif"
+STILL, SMALL, PLAYER, ANIMATION = "descent.png", "descent_small.png", "descent.html", "descent.gif"
+MAX_START = 30
+"""The most characters of a start in a title."""
 
 
 def draw(folder: Path, *, animate: bool = False) -> bool:
@@ -34,9 +38,10 @@ def draw(folder: Path, *, animate: bool = False) -> bool:
     stamp = run_stamp(record)
     if is_current(record.views, stamp, [ANIMATION] if animate else []):
         return False
-    descent, pictures = _descent(record)
+    kind, descent = _descent(record)
     with drawing(record.views, stamp) as folder_of_new:
-        pictures(descent, folder_of_new / STILL, folder_of_new / ANIMATION if animate else None)
+        kind.pictures(descent, folder_of_new / STILL, folder_of_new / ANIMATION if animate else None)
+        kind.thumbnail(descent, folder_of_new / SMALL)
         (folder_of_new / PLAYER).write_text(_player(record, descent), encoding="utf-8")
     return True
 
@@ -47,16 +52,16 @@ def player_of(record: RunRecord) -> str:
     Raises:
         UserError: for a landscape of a kind that no picture shows.
     """
-    return _player(record, _descent(record)[0])
+    return _player(record, _descent(record)[1])
 
 
-def _descent(record: RunRecord) -> tuple[Any, Callable[[Any, Path, Path | None], object]]:
-    """What a finished run is to its pictures, and what draws them."""
+def _descent(record: RunRecord) -> tuple["Kind", Any]:
+    """The kind of a finished run's landscape, and what the run is to its pictures."""
     landscape = record.landscape()
     kind = KINDS.get(str(landscape["kind"]))
     if kind is None:
         raise UserError(f"no picture shows a landscape of kind {landscape['kind']}; choose one of {', '.join(KINDS)}")
-    return kind.descent(record, landscape), kind.pictures
+    return kind, kind.descent(record, landscape)
 
 
 def _player(record: RunRecord, descent: Any) -> str:
@@ -65,11 +70,37 @@ def _player(record: RunRecord, descent: Any) -> str:
 
 
 def title_of(record: RunRecord) -> str:
-    """The title of the picture of an ended run."""
-    params, ending = record.header.params, record.ending()
+    """The title of the picture of an ended run: how it was minimised, and below that what came of it."""
+    header, ending = record.header, record.ending()
     assert ending is not None
-    rate = f", lr {float(params['optimizer.lr']):g}" if "optimizer.lr" in params else ""
-    return printable(f"{params.get('name', record.header.name)}: {ending.result} after {ending.step:,} steps{rate}")
+    name, how = header.params.get("name", header.name), distinguishing_label(header)
+    start = _start(header.params.get("problem.start", ""))
+    first = " from ".join(filter(None, [": ".join(filter(None, [name, how])), start]))
+    steps = "1 step" if ending.step == 1 else f"{ending.step:,} steps"
+    return printable(f"{first}") + "\n" + f"{ending.result}{_whereto(record)} after {steps}"
+
+
+def _start(text: str) -> str:
+    """The start of a run as a point, if it is one, and not long."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return ""
+    is_point = isinstance(values, list) and all(isinstance(value, int | float) for value in values)
+    point = ", ".join(f"{value:.4g}" for value in values) if is_point else ""
+    return f"({point})" if 0 < len(point) <= MAX_START else ""
+
+
+def _whereto(record: RunRecord) -> str:
+    """At which of the lowest points of its surface a run has come to rest, as far as they are known."""
+    metrics, minima = record.metrics(), record.landscape().get("minima")
+    number = int(metrics.get("minimum", 0))
+    if number and minima is not None and number <= len(minima):
+        point = ", ".join(f"{value:.4g}" for value in minima[number - 1])
+        of_several = f", one of {len(minima)}" if len(minima) > 1 else ""
+        return f" to the minimum at ({point}){of_several},"
+    is_above = "steps_to_tolerance" in metrics and metrics.get("loss_gap", 0) > 0 and not number
+    return f" {metrics['loss_gap']:.3g} above the lowest minimum," if is_above else ""
 
 
 def has_diverged(record: RunRecord) -> bool:
@@ -159,16 +190,18 @@ class Kind:
     Args:
         descent: reads the descent that the pictures show from a record and its landscape.
         pictures: draws the still picture and, if a path is given, the animation.
+        thumbnail: draws the small picture.
     """
 
     descent: Callable[[RunRecord, Landscape], Any]
     pictures: Callable[[Any, Path, Path | None], object]
+    thumbnail: Callable[[Any, Path], object]
 
 
 KINDS = {
-    "curve": Kind(curve_descent, curve_pictures),
-    "field": Kind(field_descent, field_pictures),
-    "plane": Kind(plane_descent, plane_pictures),
+    "curve": Kind(curve_descent, curve_pictures, curve_thumbnail),
+    "field": Kind(field_descent, field_pictures, field_thumbnail),
+    "plane": Kind(plane_descent, plane_pictures, plane_thumbnail),
 }
 
 

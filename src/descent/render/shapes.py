@@ -29,6 +29,12 @@ def svg_line(points: Array) -> str:
     return "".join(parts)
 
 
+def svg_dots(points: Array) -> str:
+    """Points, (points, 2), as lines of no length, which round caps make visible; none for nan."""
+    finite = points[np.isfinite(points).all(axis=1)].clip(-MAX_COORDINATE, MAX_COORDINATE)
+    return "".join(f"M{_pair(round(10 * x), round(10 * y))}h0" for x, y in finite.tolist())
+
+
 def svg_rings(polygons: Sequence[Array]) -> str:
     """Closed lines, each through points (points, 2) of which the last is the first."""
     return "".join(f"{svg_line(simplify(points))}z" for points in polygons if len(points) > 3)

@@ -1,8 +1,11 @@
 """Draws a path in a view: fewer positions than steps, a mark at the start, and a mark where it ends or leaves."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from descent.render.style import RED
@@ -11,6 +14,16 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
 Range = tuple[float, float]
 
+END: dict[str, Any] = {
+    "marker": "*",
+    "markersize": 22,
+    "markerfacecolor": "none",
+    "markeredgecolor": "black",
+    "markeredgewidth": 1.3,
+    "path_effects": [withStroke(linewidth=3.2, foreground="white")],
+}
+CROSS: dict[str, Any] = {"marker": "X", "markersize": 13, "color": RED, "markeredgecolor": "black"}
+"""The marks of a path's end, and of where it diverges or leaves the view."""
 MAX_DRAWN = 1_000
 """About the most positions of a path that are drawn: more would be slow, and not be visible."""
 
@@ -48,9 +61,13 @@ def path_until(step: int, path: Array, indices: Indices) -> Array:
     return path[[*indices[indices < step], step]]
 
 
-def mark_start(axes: Axes, position: Array) -> None:
-    """Mark the start with an open circle, which hides nothing."""
-    axes.plot(*position, "o", markersize=11, markerfacecolor="none", markeredgecolor="black", label="start", zorder=5)
+def mark_start(axes: Axes, position: Array, *view: Range) -> None:
+    """Mark the start with an open circle, which hides nothing; at the rim of the view if it is outside."""
+    low, high = np.transpose(view)
+    at_rim = position.clip(low, high)
+    label = "start" if (at_rim == position).all() else "start, out of view"
+    style: dict[str, Any] = {"markerfacecolor": "none", "markeredgecolor": "black", "label": label, "zorder": 5}
+    axes.plot(*at_rim, "o", markersize=11, clip_on=False, in_layout=False, **style)
 
 
 def end_label(path: Array, *view: Range, diverged: bool) -> str:
@@ -62,19 +79,12 @@ def end_label(path: Array, *view: Range, diverged: bool) -> str:
 
 
 def mark_end(axes: Axes, path: Array, *view: Range, diverged: bool) -> Line2D:
-    """Mark the last position in view, with a star if it is the end, else with a cross."""
+    """Mark the last position in view: with an open star, through which a minimum is seen, if it is the end.
+
+    Else with a cross.
+    """
     last = last_in_view(path, *view)
     label = end_label(path, *view, diverged=diverged)
-    marker, size = ("*", 16) if label == "end" else ("X", 13)
-    (mark,) = axes.plot(
-        *path[last],
-        marker,
-        markersize=size,
-        color=RED,
-        markeredgecolor="black",
-        label=label,
-        clip_on=False,
-        in_layout=False,
-        zorder=6,
-    )
+    style = END if label == "end" else CROSS
+    (mark,) = axes.plot(*path[last], **style, label=label, linestyle="", clip_on=False, in_layout=False, zorder=6)
     return mark
