@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 from descent.render.basins import MINIMUM_COLOURS, OTHER_COLOURS, outcomes_picture, shares_picture
 
 STARTS, RATES = np.linspace(-2, 2, 5), np.logspace(-3, 0, 4)
-OUTCOMES = ["at the minimum 1", "at the minimum 2", "at rest elsewhere", "not at rest yet", "diverged"]
+OUTCOMES = ["at the minimum 1", "at the minimum 2", "at rest elsewhere", "oscillates", "diverged"]
 WHICH = np.array([[3, 3, 3, 3, 3], [0, 0, 3, 1, 1], [0, 0, 1, 1, 1], [4, 4, 4, 4, 4]])
 
 
@@ -16,7 +16,7 @@ def test_every_cell_has_the_colour_of_its_outcome(tmp_path: Path) -> None:
     (axes,) = figure.axes
     (mesh,) = axes.collections
     assert figure.get_suptitle() == "Map"
-    colours = [*MINIMUM_COLOURS[:2], *OTHER_COLOURS]
+    colours = [*MINIMUM_COLOURS[:2], *(OTHER_COLOURS[outcome] for outcome in OUTCOMES[2:])]
     faces = [to_hex(face) for face in mesh.get_facecolor()]  # type: ignore[arg-type]
     assert faces == [to_hex(colours[which]) for which in WHICH.flatten()]
     assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_yscale()) == ("start", "learning rate", "log")
@@ -29,7 +29,7 @@ def test_the_legend_has_the_share_of_cells_of_each_outcome_that_occurs() -> None
     assert labels == [
         "at the minimum 1 (20%)",
         "at the minimum 2 (25%)",
-        "not at rest yet (30%)",
+        "oscillates (30%)",
         "diverged (25%)",
         "the experiment",
     ]

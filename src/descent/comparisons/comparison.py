@@ -60,7 +60,8 @@ def compare_sweep(sweep: SweepRecord) -> Comparison:
         objective = STEPS
     outcomes = sweep.outcomes()
     if outcomes is None:
-        return compare_runs(sweep.header.name, ended_runs(sweep.runs(), target), objective, sweep.views, target)
+        runs = ended_runs(sweep.runs(), target)
+        return compare_runs(sweep.header.name, runs, objective, sweep.views, target, is_search=sweep.is_search())
     runs = runs_of_outcomes(outcomes, sweep.header.problem)
     comparison = compare_runs(sweep.header.name, runs, objective, sweep.views, target)
     with_record = (job.record for job in sweep.jobs() if job.name == comparison.best)
@@ -68,7 +69,13 @@ def compare_sweep(sweep: SweepRecord) -> Comparison:
 
 
 def compare_runs(
-    title: str, runs: Sequence[EndedRun], objective: Criterion, views: Path, target: Target | None = None
+    title: str,
+    runs: Sequence[EndedRun],
+    objective: Criterion,
+    views: Path,
+    target: Target | None = None,
+    *,
+    is_search: bool = False,
 ) -> Comparison:
     """Compare runs that have ended, and write tables and pictures into a folder, unless they are up to date.
 
@@ -78,6 +85,7 @@ def compare_runs(
         objective: ranks groups of runs; if no run has its metric, the loss in training does.
         views: the folder for the tables and the pictures.
         target: what the runs are to reach.
+        is_search: whether they are the trials of a search, in their order.
     """
     if not runs:
         return Comparison(Counter(), objective.metric)
@@ -99,13 +107,15 @@ def compare_runs(
             write_csv(folder / RUNS, table_rows(grouped))
             if are_comparable:
                 from descent.comparisons.pictures import comparison_pictures, save_pictures  # Matplotlib takes a second
+                from descent.comparisons.search_pictures import search_pictures
                 from descent.comparisons.tuning_pictures import budget_pictures, target_pictures
 
                 write_csv(folder / GROUPS, group_rows(ended, ranked))
                 if rows := sensitivity_rows(ended, ranked):
                     write_csv(folder / SENSITIVITY, rows)
                 pictures = comparison_pictures(title, ended, objective) | budget_pictures(title, trials)
-                save_pictures(pictures | (target_pictures(title, ended, target) if target else {}), folder)
+                pictures |= target_pictures(title, ended, target) if target else {}
+                save_pictures(pictures | (search_pictures(title, runs, criterion) if is_search else {}), folder)
     comparison = Comparison(Counter(run.result for run in runs), criterion.metric, is_new=is_new)
     if not ranked or not math.isfinite(ranked[0].value):
         return comparison

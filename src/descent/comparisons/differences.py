@@ -15,12 +15,15 @@ def differing_params(params: Sequence[Mapping[str, str]]) -> list[str]:
     """The names of the parameters that differ between runs, without those that another choice determines.
 
     If `optimizer` is sgd or adam, `optimizer.betas` differs as well, but never between two runs of adam: `optimizer`
-    alone is named.
+    alone is named. A seed of its own that a part takes from the run's, as that of random starts, is no other parameter.
     """
     with_effect = {name for run_params in params for name in effective_params(run_params)}
     names = sorted(name for name in with_effect if not name.startswith(NEVER_NAMED))
     return [
-        name for name in names if _differs(name, params) and (name in ALWAYS_NAMED or not _is_determined(name, params))
+        name
+        for name in names
+        if _differs(name, params)
+        and (name in ALWAYS_NAMED or not (_is_determined(name, params) or _follows_seed(name, params)))
     ]
 
 
@@ -38,6 +41,12 @@ def hidden_params(params: Sequence[Mapping[str, str]]) -> list[str]:
         and _determines("experiment", name, params)
         and not (name != (choice := name.partition(".")[0]) and _determines(choice, name, params))
     ]
+
+
+def _follows_seed(name: str, params: Sequence[Mapping[str, str]]) -> bool:
+    """Whether a parameter is the seed of a part, and everywhere that of the run."""
+    is_seed = name.endswith(f".{SEED}")
+    return is_seed and all(run_params.get(name) == run_params.get(SEED) for run_params in params)
 
 
 def _differs(name: str, params: Sequence[Mapping[str, str]]) -> bool:

@@ -1,12 +1,13 @@
 """The pictures that compare runs: final metrics, curves over the steps, and paths."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from descent.comparisons.grouping import GroupedRuns, SeedGroup, group_label
+from descent.comparisons.grouping import EndedRun, GroupedRuns, SeedGroup
 from descent.comparisons.statistics import CONFIDENCE, interquartile_mean, interval, interval_kind
 from descent.records.criterion import STEPS_TO_TARGET, TRAIN_LOSS, Criterion
 from descent.records.run import EVALUATIONS, STEPS, RunRecord
@@ -15,9 +16,10 @@ from descent.render.curve import LossCurve
 from descent.render.paths import Background, LabelledPath, paths_picture
 from descent.render.rates import RateLine, rates_picture
 from descent.render.run_views import field_of, loss_curve_of
+from descent.render.style import REST, hues, shades
 
-MAX_GROUP_COLOURS = 12
-"""Up to this many groups have a colour each in the picture of the paths; if there are more, each kind has one."""
+MAX_NAMED = 6
+"""The most groups of a kind that have a shade and a name in the picture of its curves: the best."""
 
 
 def comparison_pictures(title: str, grouped: GroupedRuns, objective: Criterion) -> dict[str, Figure]:
@@ -49,8 +51,12 @@ def save_pictures(pictures: dict[str, Figure], folder: Path) -> None:
 
 
 def _ends(title: str, grouped: GroupedRuns, criteria: Sequence[Criterion]) -> Figure:
+    kinds = grouped.by_kind()
+    colours = hues(kinds)
     panels = {
-        f"{criterion.metric} at the end": [_line(kind, groups, criterion) for kind, groups in grouped.by_kind().items()]
+        f"{criterion.metric} at the end": [
+            replace(_line(kind, groups, criterion), colour=colours[kind]) for kind, groups in kinds.items()
+        ]
         for criterion in criteria
     }
     return rates_picture(f"{title}\n{seeds_line(grouped, 'bars')}", grouped.x_param or "", panels)
@@ -84,10 +90,14 @@ def _line(kind: str, groups: Sequence[SeedGroup], criterion: Criterion) -> RateL
 
 def _curves(title: str, grouped: GroupedRuns, criterion: Criterion) -> Figure:
     panels: dict[str, list[Band]] = {}
-    for group in grouped.groups:
-        band = _band(grouped, group, criterion)
-        if band is not None:
-            panels.setdefault(group.kind, []).append(band)
+    kinds = grouped.by_kind()
+    for kind, hue in hues(kinds).items():
+        groups, costs = kinds[kind], [criterion.sign * _value(group, criterion) for group in kinds[kind]]
+        best = np.argsort(costs, kind="stable")[:MAX_NAMED]
+        for place, (group, shade) in enumerate(zip(groups, shades(hue, len(groups)), strict=True)):
+            band = _band(grouped, group, criterion)
+            if band is not None:
+                panels.setdefault(kind, []).append(replace(band, colour=shade if place in best else REST))
     return bands_picture(f"{title}\n{seeds_line(grouped, 'bands')}", criterion.metric, panels)
 
 
@@ -108,29 +118,62 @@ def _band(grouped: GroupedRuns, group: SeedGroup, criterion: Criterion) -> Band 
     return Band(_x_label(grouped, group), np.array(steps, float), middle, low, high)
 
 
+def _value(group: SeedGroup, criterion: Criterion) -> float:
+    """The interquartile mean of a group's final values; infinitely bad where it is not known."""
+    finals = criterion.sign * np.array([run.final(criterion) for run in group.runs])
+    return float(criterion.sign * np.nan_to_num(interquartile_mean(finals), nan=np.inf, posinf=np.inf))
+
+
 def _x_label(grouped: GroupedRuns, group: SeedGroup) -> str:
     if grouped.x_param is None or group.x is None:
         return group.kind or "all"
-    return f"{grouped.x_param.rpartition('.')[2]}={group.x:g}"
+    return f"{grouped.x_param.rpartition('.')[2]}={group.x:.4g}"
 
 
 def _paths(title: str, grouped: GroupedRuns, first: RunRecord) -> Figure:
+    """The paths: a colour for each kind and a shade for each of its groups; of starts alone, by the minimum reached."""
     background = _background(first)
-    has_group_colours = len(grouped.groups) <= MAX_GROUP_COLOURS
+    if len(grouped.groups) == 1 and any("minimum" in run.metrics for run in grouped.runs):
+        return _paths_from_starts(title, grouped.groups[0], background, first.landscape()["minima"])
     paths = []
-    for group in grouped.groups:
-        label = group_label(grouped, group) if has_group_colours else group.kind or "all"
-        records = [(run.record, run.diverged) for run in group.runs if run.record is not None]
-        paths += [_labelled_path(label, record, background, diverged=diverged) for record, diverged in records]
+    kinds = grouped.by_kind()
+    for kind, hue in hues(kinds).items():
+        rates = [f"{group.x:.3g}" for group in kinds[kind] if group.x is not None]
+        number = (grouped.x_param or "").rpartition(".")[2]
+        of_rates = f", light to dark: {number} {rates[0]} to {rates[-1]}" if len(rates) > 1 else ""
+        label = f"{kind or 'all'}{of_rates}"
+        for group, shade in zip(kinds[kind], shades(hue, len(kinds[kind])), strict=True):
+            paths += _labelled_paths(label, group.runs, background, REST if hue == REST else shade)
     return paths_picture(title, background, paths)
 
 
-def _labelled_path(label: str, record: RunRecord, background: Background, *, diverged: bool) -> LabelledPath:
-    path = record.path()
-    losses = _losses(record)
-    if isinstance(background, LossCurve):
-        path = np.column_stack([path[:, 0], losses])
-    return LabelledPath(label, path, losses, diverged)
+def _paths_from_starts(title: str, group: SeedGroup, background: Background, minima: np.ndarray) -> Figure:
+    """The paths of runs that differ in their start alone, by the minimum that each has reached, with their counts."""
+    reached: dict[str, list[EndedRun]] = {}
+    for run in group.runs:
+        number = int(run.metrics.get("minimum", 0))
+        where = "diverged" if run.diverged else "at no lowest point"
+        if number:
+            where = "at (" + ", ".join(f"{value:.3g}" for value in minima[number - 1]) + ")"
+        reached.setdefault(where, []).append(run)
+    order = sorted(reached, key=lambda where: (not where.startswith("at ("), -len(reached[where])))
+    paths = []
+    for where, colour in hues(order).items():
+        label = f"{where}: {len(reached[where])} of {len(group.runs)}"
+        paths += _labelled_paths(label, reached[where], background, colour if where.startswith("at (") else REST)
+    return paths_picture(f"{title}\n{len(group.runs)} runs", background, paths, has_losses=False)
+
+
+def _labelled_paths(label: str, runs: Sequence[EndedRun], background: Background, colour: str) -> list[LabelledPath]:
+    """The paths of runs that have records, in one colour."""
+    paths = []
+    for run in runs:
+        if run.record is not None:
+            path, losses = run.record.path(), _losses(run.record)
+            if isinstance(background, LossCurve):
+                path = np.column_stack([path[:, 0], losses])
+            paths.append(LabelledPath(label, path, losses, run.diverged, colour))
+    return paths
 
 
 def _losses(record: RunRecord) -> np.ndarray:

@@ -5,6 +5,7 @@
     jobs/*.json   the state of each job; written by the process of the job
     compared.json the folders of the runs, if they are not jobs' but were selected for a comparison
     basins.npz    the outcomes for every start at every learning rate, if the sweep is a map
+    study.log     the study of a search, as Optuna reads it
     outcomes.csv  a row for each run, if the sweep is of a benchmark; only the best runs are jobs, with records
     state.json    the state of the sweep: its status, its metrics, its best group of runs
 
@@ -39,6 +40,7 @@ RUNS, GROUPS, SENSITIVITY, RANKS = "runs.csv", "groups.csv", "sensitivity.csv", 
 BASINS = "basins.npz"
 COMPARED = "compared.json"
 OUTCOMES = "outcomes.csv"
+STUDY = "study.log"
 SEVERAL = "several problems"
 """The MLflow experiment of a sweep whose runs are not all of one problem."""
 SWEPT = "sweep."
@@ -250,6 +252,10 @@ class SweepRecord:
         path = self.files / OUTCOMES
         with reading(path):
             return read_outcomes(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def is_search(self) -> bool:
+        """Whether its jobs are trials that a search has chosen, one after the other."""
+        return (self.files / STUDY).exists()
 
     def save_basins(self, **arrays: "NDArray[Any]") -> None:
         """Write the arrays of a map of basins, by name."""

@@ -16,8 +16,14 @@ from descent.render.style import BLUE, GREEN, ORANGE, new_figure
 from descent.render.trail import Array
 
 MINIMUM_COLOURS = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", "#f0e442")
-OTHER_COLOURS = ("#595959", "#d9d9d9", "black")
-"""The colours of the three outcomes that are not minima, which are the last ones."""
+OTHER_COLOURS = {
+    "at rest elsewhere": "#595959",
+    "not at rest yet": "#d9d9d9",  # of maps of an earlier version
+    "too slow, not at rest yet": "#d9d9d9",
+    "oscillates": "#b9a3cc",
+    "diverged": "black",
+}
+"""The colours of the outcomes that are not minima."""
 PICTURE = "basin.png"
 PANEL_INCHES = 5.2
 
@@ -39,7 +45,8 @@ def basins_picture(arrays: Mapping[str, NDArray[Any]]) -> Figure:
         cells = counts.argmax(axis=0)
         return outcomes_picture(title, start, arrays["starts"], arrays["rates"], outcomes, cells, experiment)
     shares = {outcome: count / runs for outcome, count in zip(outcomes, counts, strict=True) if count.any()}
-    return shares_picture(f"{title}, {runs} runs each", start, arrays["starts"], arrays["rates"], shares, experiment)
+    subtitle = f"{runs} seeds, the same in every cell, so that cells differ by start and rate alone"
+    return shares_picture(f"{title}\n{subtitle}", start, arrays["starts"], arrays["rates"], shares, experiment)
 
 
 def outcomes_picture(
@@ -58,12 +65,14 @@ def outcomes_picture(
         start: the name of the component in which the starts differ.
         starts: (columns,).
         rates: (rows,), evenly spaced in log space.
-        outcomes: the names of the outcomes: minima first, and then three others.
+        outcomes: the names of the outcomes: minima first, and then others.
         cells: (rows, columns), the index of each cell's outcome.
         experiment: the start and the learning rate of the experiment.
     """
-    minima = len(outcomes) - len(OTHER_COLOURS)
-    colours = [*(MINIMUM_COLOURS[index % len(MINIMUM_COLOURS)] for index in range(minima)), *OTHER_COLOURS]
+    colours = [
+        OTHER_COLOURS.get(outcome, MINIMUM_COLOURS[index % len(MINIMUM_COLOURS)])
+        for index, outcome in enumerate(outcomes)
+    ]
     figure = new_figure(8, 6.6)
     axes = figure.subplots()
     edges = BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours))

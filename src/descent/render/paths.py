@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from descent.render.style import COLOURS, new_figure
+from descent.render.style import RED, REST, new_figure
 from descent.render.trail import Array, Range, drawn_indices, last_in_view, mark_start
 
 MAX_EXTRA_WIDTH = 5
@@ -42,34 +41,40 @@ class LabelledPath:
         path: (steps + 1, 2), the positions, from the start.
         losses: (steps + 1,), the loss at each position; the last may be missing.
         diverged: whether the path diverged at its end.
+        colour: of the path.
     """
 
     label: str
     path: Array
     losses: Array
     diverged: bool
+    colour: str = RED
 
 
-def paths_picture(title: str, background: Background, paths: Sequence[LabelledPath]) -> Figure:
-    """The paths over their common background, and their losses over the steps; paths of one label have one colour."""
-    figure = new_figure(12, 5.6)
-    figure.suptitle(title, fontsize=12)
-    plane, losses = figure.subplots(1, 2, width_ratios=[1.1, 1])
+def paths_picture(
+    title: str, background: Background, paths: Sequence[LabelledPath], *, has_losses: bool = True
+) -> Figure:
+    """The paths over their common background and, unless not wanted, their losses over the steps beside."""
+    figure = new_figure(12 if has_losses else 7.4, 5.6)
+    figure.suptitle(title, fontsize=12, wrap=True)
+    plane, *beside = figure.subplots(1, 2, width_ratios=[1.1, 1]) if has_losses else [figure.subplots()]
     background.draw(plane)
     view = background.x, background.y
-    colours = dict(zip(dict.fromkeys(path.label for path in paths), cycle(COLOURS)))
     for above, path in zip(reversed(range(len(paths))), paths, strict=True):
         # Lower paths are wider, so that all are visible where they coincide, as paths at different rates often do.
         width = 1.2 + above * min(1, MAX_EXTRA_WIDTH / len(paths))
-        colour = colours[path.label]
         mark_start(plane, path.path[0], *view)
         points = path.path[drawn_indices(path.path, *view)]
-        plane.plot(*points.T, ".-", color=colour, markersize=4 + width, linewidth=width, label=path.label, zorder=3)
-        _mark_end(plane, path, colour, 10 + 3 * width, *view)
-        losses.plot(np.where(np.isfinite(path.losses), path.losses, np.nan), color=colour, linewidth=width)
-    losses.set(xlabel="step", ylabel="loss")
-    losses.grid(color="#e6e6e6", linewidth=0.6)
-    _limit(losses, paths, *view)
+        order = 2.5 if path.colour == REST else 3
+        style: dict[str, Any] = {"color": path.colour, "linewidth": width, "zorder": order}
+        plane.plot(*points.T, ".-", markersize=4 + width, label=path.label, **style)
+        _mark_end(plane, path, 10 + 3 * width, *view)
+        for losses in beside:
+            losses.plot(np.where(np.isfinite(path.losses), path.losses, np.nan), **style)
+    for losses in beside:
+        losses.set(xlabel="step", ylabel="loss")
+        losses.grid(color="#e6e6e6", linewidth=0.6)
+        _limit(losses, paths, *view)
     handles, labels = plane.get_legend_handles_labels()
     handle_of = dict(zip(labels, handles, strict=True))
     entries = dict.fromkeys([*(path.label for path in paths), *handle_of])
@@ -77,13 +82,13 @@ def paths_picture(title: str, background: Background, paths: Sequence[LabelledPa
     return figure
 
 
-def _mark_end(axes: Axes, path: LabelledPath, colour: str, size: float, *view: Range) -> None:
+def _mark_end(axes: Axes, path: LabelledPath, size: float, *view: Range) -> None:
     if path.diverged or last_in_view(path.path, *view) < len(path.path) - 1:
         marker, label = "X", "diverged" if path.diverged else "left the view"
     else:
         marker, label = "*", "end"
     style: dict[str, Any] = {"marker": marker, "markeredgecolor": "black", "linestyle": ""}
-    axes.plot(*_exit(path.path, *view), color=colour, markersize=size, clip_on=False, zorder=6, **style)
+    axes.plot(*_exit(path.path, *view), color=path.colour, markersize=size, clip_on=False, zorder=6, **style)
     axes.plot([], [], color="white", markersize=12, label=label, **style)  # one legend entry for all such ends
 
 

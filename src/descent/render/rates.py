@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from descent.render.style import GREY, line_styles, new_figure
+from descent.render.line_names import name_lines, names_at_ends
+from descent.render.scales import set_scales
+from descent.render.style import GREY, RED, REST, new_figure
 from descent.render.trail import Array
 
 MARK_SPACING = 0.045
@@ -35,6 +37,7 @@ class RateLine:
         high: (points,), the upper end.
         missing: (points,), the number of runs that have no finite value.
         total: (points,), the number of all runs.
+        colour: of the line.
     """
 
     label: str
@@ -44,6 +47,7 @@ class RateLine:
     high: Array
     missing: Sequence[int]
     total: Sequence[int]
+    colour: str = RED
 
 
 def rates_picture(
@@ -65,29 +69,25 @@ def rates_picture(
         _set_scales(axes, lines)
         heights = np.arange(0.97, 0.0, -MARK_SPACING).tolist()
         marked = 0
-        for line, (colour, dash) in zip(lines, line_styles(), strict=False):
-            _draw(axes, line, colour, dash, heights[marked % len(heights)])
+        for line in lines:
+            _draw(axes, line, heights[marked % len(heights)])
             marked += any(line.missing)
         _leave_room(axes, min(marked, MAX_ROWS))
-    handles, labels = axes.get_legend_handles_labels()
+        name_lines(axes, names_at_ends((line.label, line.colour, line.y) for line in lines))
     if any(any(line.missing) for lines in panels.values() for line in lines):
-        handles += axes.plot([], [], "X", color=GREY, markersize=8)
-        labels += [missing]
-    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=9)
+        mark = axes.plot([], [], "X", color=GREY, markersize=8)
+        figure.legend(mark, [missing], loc="outside lower center", fontsize=9)
     return figure
 
 
 def _set_scales(axes: Axes, lines: Sequence[RateLine]) -> None:
-    """Make an axis logarithmic if its finite values are positive and of different magnitudes."""
+    """Make an axis logarithmic if its values are of different magnitudes."""
     x = np.concatenate([line.x for line in lines])
-    if (x > 0).all() and x.max() >= LOG_RATIO * x.min():
-        axes.set_xscale("log")
+    y = np.concatenate([np.concatenate([line.y, line.low, line.high]) for line in lines])
+    set_scales(axes, LOG_RATIO, x, y)
+    if axes.get_xscale() == "log":
         margin = (x.max() / x.min()) ** MARGIN
         axes.set_xlim(x.min() / margin, x.max() * margin)  # which one point that is finite would not span
-    y = np.concatenate([np.concatenate([line.y, line.low, line.high]) for line in lines])
-    y = y[np.isfinite(y)]
-    if y.size and (y > 0).all() and y.max() >= LOG_RATIO * y.min():
-        axes.set_yscale("log")
 
 
 def _leave_room(axes: Axes, rows: int) -> None:
@@ -100,19 +100,19 @@ def _leave_room(axes: Axes, rows: int) -> None:
     axes.set_ylim(top=float(scale.inverted().transform(low + (high - low) / share)))
 
 
-def _draw(axes: Axes, line: RateLine, colour: str, dash: str, mark_height: float) -> None:
+def _draw(axes: Axes, line: RateLine, mark_height: float) -> None:
     """Draw a line with its intervals, and marks for missing runs at a height of the axes, from 0 to 1."""
     finite = np.isfinite(line.y)
     top = np.where(np.isfinite(line.high), line.high, line.y)  # an interval that reaches infinity ends at its mean
     x, y = line.x[finite], line.y[finite]
     span = np.stack([y - line.low[finite], top[finite] - y]).clip(0)
-    style: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 1.4, "markersize": 5, "capsize": 3}
-    axes.errorbar(x, y, span, fmt="o", **style, label=line.label)
+    style: dict[str, Any] = {"color": line.colour, "linestyle": "-", "linewidth": 1.4, "markersize": 5, "capsize": 3}
+    axes.errorbar(x, y, span, fmt="o", **style, label=line.label, zorder=1.5 if line.colour == REST else 2)
     x_data = axes.get_xaxis_transform()
     for at, missing, total in zip(line.x, line.missing, line.total, strict=True):
         if missing:
             mark = at, mark_height
-            axes.plot(*mark, "X", color=colour, markersize=8, transform=x_data, clip_on=False, zorder=5)
+            axes.plot(*mark, "X", color=line.colour, markersize=8, transform=x_data, clip_on=False, zorder=5)
             if missing < total and len(line.x) <= MAX_COUNTED:
                 place: dict[str, Any] = {"xytext": (6, -3), "textcoords": "offset points", "fontsize": 8}
                 axes.annotate(f"{missing} of {total}", mark, xycoords=x_data, **place)

@@ -1,18 +1,20 @@
 """The style of all pictures: figure size, white background, and colours that the colour-blind can distinguish."""
 
-from collections.abc import Callable, Iterator
-from itertools import cycle
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, cycle, repeat
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_hex
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#8a8a8a"
-COLOURS = (RED, ORANGE, "black", "#cc79a7", GREEN, BLUE)
-"""The colours of several lines in one picture, in order."""
+COLOURS = (RED, "#5e3c99", GREEN, "#cc79a7", ORANGE, BLUE)
+"""The colours of several lines in one picture, in order: as many as can be told apart."""
+REST = "#b5b5b5"
+"""The colour of the lines beyond these."""
 DASHES: tuple[str, ...] = ("-", "--", ":", "-.")
 """The line styles of several lines, so that two of one colour differ."""
 THUMBNAIL = 3.2
@@ -46,6 +48,24 @@ def thumbnail_axes(ratio: float) -> tuple[Figure, Axes]:
 def line_styles() -> Iterator[tuple[str, str]]:
     """Colours and line styles that differ for as many lines as possible; all colours come before the second style."""
     return cycle((colour, dash) for dash in DASHES for colour in COLOURS)
+
+
+def hues(kinds: Iterable[str]) -> dict[str, str]:
+    """A colour for each kind, in their order; grey for those beyond the number of colours."""
+    return dict(zip(dict.fromkeys(kinds), chain(COLOURS, repeat(REST)), strict=False))
+
+
+def shades(hue: str, count: int) -> list[str]:
+    """Shades of a colour, from light to dark, the colour itself in the middle."""
+    if count == 1:
+        return [hue]
+    ramp = LinearSegmentedColormap.from_list("shades", [_mixed(hue, "white", 0.55), hue, _mixed(hue, "black", 0.55)])
+    return [to_hex(ramp(share)) for share in np.linspace(0, 1, count)]
+
+
+def _mixed(colour: str, other: str, share: float) -> str:
+    red, green, blue = ((1 - share) * np.array(to_rgb(colour)) + share * np.array(to_rgb(other))).tolist()
+    return to_hex((red, green, blue))
 
 
 def band_colours(count: int, theme: str = "light") -> list[str]:

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from descent.core.build import problem_of
+from descent.core.build import assemble, problem_of
 from descent.core.config import TrainConfig
 from descent.core.own_modules import forget_outdated
 from descent.records.code import own_modules
@@ -34,8 +34,9 @@ def train_map(config: TrainConfig, sweep: SweepRecord) -> None:
     position = problem_of(config).position()
     rest = zip(coordinates(len(position))[1:], position[1:], strict=True)
     fixed = ", ".join(f"{name} = {value:g}" for name, value in rest)
+    optimizer, steps = config.optimizer.target.rpartition(".")[2], assemble(config).plan.steps
     sweep.save_basins(
-        title=np.array(f"{config.name}: what becomes of every start at every learning rate"),
+        title=np.array(f"{config.name}: {optimizer} from every start at every learning rate, {steps:,} steps"),
         start=np.array(f"x of the start ({fixed})" if fixed else "start"),
         starts=result.starts,
         rates=result.rates,

@@ -6,11 +6,13 @@ import math
 from collections.abc import Hashable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from pytorch_lightning import Callback, Trainer
 from torch import Tensor
 from tqdm import tqdm
 
@@ -28,8 +30,15 @@ from descent.core.training.plan import Plan
 from descent.core.training.training_run import RunComponents, TrainingRun
 from descent.errors import UserError
 
-ELSEWHERE, NOT_YET, DIVERGED = "at rest elsewhere", "not at rest yet", "diverged"
+ELSEWHERE, TOO_SLOW, OSCILLATES, DIVERGED = OTHERS = (
+    "at rest elsewhere",
+    "too slow, not at rest yet",
+    "oscillates",
+    "diverged",
+)
 """The outcomes of runs that reach no minimum."""
+LAST_STEPS = 10
+"""In each of so many last steps, the loss of a run that is only too slow falls."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +49,8 @@ class Basins:
         starts: (columns,), the first component of where the runs start.
         rates: (rows,), in order.
         minima: (minima, components), the lowest first.
-        counts: (minima + 3, rows, columns), how many of a cell's runs reached each of the minima, are at rest
-            elsewhere, are not at rest yet, and diverged.
+        counts: (minima + 4, rows, columns), how many of a cell's runs reached each of the minima, are at rest
+            elsewhere, are too slow, oscillate, and diverged.
     """
 
     starts: NDArray[np.float64]
@@ -54,7 +63,7 @@ class Basins:
         """The names of the outcomes, in the order of `counts`."""
         positions = [", ".join(f"{round(value, 2) + 0.0:g}" for value in minimum) for minimum in self.minima.tolist()]
         minima = [f"at the minimum ({where})" if "," in where else f"at the minimum {where}" for where in positions]
-        return [*minima, ELSEWHERE, NOT_YET, DIVERGED]
+        return [*minima, *OTHERS]
 
     @property
     def runs(self) -> int:
@@ -98,17 +107,37 @@ def basins(config: TrainConfig) -> Basins:
     rows = [_row(config.replaced("optimizer.lr", rate), plan) for rate in rates.tolist()]
     all_examples = data.train.head(len(data.train))
     minima = minima_of(problem, all_examples, low, high)
-    counts = torch.zeros(len(minima) + 3, len(rates), len(starts), dtype=torch.int64)
+    counts = torch.zeros(len(minima) + len(OTHERS), len(rates), len(starts), dtype=torch.int64)
     is_one_batch = False
     for seed in range(config.seed, config.seed + basin.seeds):
         runs = _runs(config.replaced("seed", seed), rows, problem, starts)
         # Comparing each run of a batch with itself alone takes as long as many steps; seeds change no code.
         groups = [runs] if is_one_batch else list(batches(runs, tqdm.write))
         is_one_batch = len(groups) == 1
+        last_losses = LastLosses()
         for batch in groups:
-            fit(batch, [ProgressBar(plan, f"{config.name} seed={seed}")], config.trainer.chunk_size)
-        counts += _outcomes(runs, minima, all_examples, config.tolerance).view_as(counts)
+            callbacks = [last_losses, ProgressBar(plan, f"{config.name} seed={seed}")]
+            fit(batch, callbacks, config.trainer.chunk_size)
+        is_slow = torch.tensor([last_losses.all_fall(run) for run in runs])
+        counts += _outcomes(runs, minima, all_examples, config.tolerance, is_slow).view_as(counts)
     return Basins(starts.numpy(), rates.numpy(), minima.numpy(), counts.numpy())
+
+
+class LastLosses(Callback):
+    """Keeps the losses of each run's last steps."""
+
+    def __init__(self) -> None:
+        self.losses: dict[TrainingRun, Tensor] = {}
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Keep those of a chunk."""
+        for block in outputs["blocks"]:
+            before = self.losses.get(block.run, block.losses[:0])
+            self.losses[block.run] = torch.cat([before, block.losses])[-LAST_STEPS:]
+
+    def all_fall(self, run: TrainingRun) -> bool:
+        """Whether each of a run's last losses is lower than the one before."""
+        return bool((self.losses[run].diff() < 0).all())
 
 
 def _row(config: TrainConfig, plan: Plan) -> tuple[RunComponents, Hashable, float]:
@@ -142,19 +171,21 @@ def _at(problem: Problem, start: Tensor) -> Problem:
     return moved
 
 
-def _outcomes(runs: Sequence[TrainingRun], minima: Tensor, all_examples: Minibatch, tolerance: float) -> Tensor:
+def _outcomes(
+    runs: Sequence[TrainingRun], minima: Tensor, all_examples: Minibatch, tolerance: float, is_slow: Tensor
+) -> Tensor:
     """The outcome of each run as a one-hot column: (outcomes, runs)."""
     problem = runs[0].problem
     ends = torch.tensor([run.problem.position() for run in runs], dtype=torch.float64)
     has_diverged = torch.tensor([run.state.diverged for run in runs])
-    elsewhere, not_yet, diverged = (len(minima) + place for place in range(3))
+    elsewhere, too_slow, oscillates, diverged = (len(minima) + place for place in range(len(OTHERS)))
     distances = torch.cdist(ends.nan_to_num(), minima) if len(minima) else torch.full((len(ends), 1), math.inf)
     nearest = distances.argmin(dim=1)
     if all_examples:
-        outcome = nearest if len(minima) else torch.full_like(nearest, not_yet)
+        outcome = nearest if len(minima) else torch.full_like(nearest, oscillates)
     else:
         at_rest = gradients_at(problem, all_examples, ends).norm(dim=1) <= tolerance
         arrived = torch.where(distances.amin(dim=1) <= REACH, nearest, elsewhere)
-        outcome = torch.where(at_rest, arrived, not_yet)
+        outcome = torch.where(at_rest, arrived, torch.where(is_slow, too_slow, oscillates))
     outcome = torch.where(has_diverged, diverged, outcome)
     return F.one_hot(outcome, diverged + 1).T

@@ -5,10 +5,12 @@ import os
 from descent.records.run import BEST
 from descent.runs.identity import RunResult
 
+UNPRINTED = ("runs_in_batch", "loss_gap")
+
 
 def ending_line(name: str, result: RunResult) -> str:
-    """How a run ended, with its last metrics; the best ones and the size of its batch are in its record."""
-    last = {key: value for key, value in result.metrics.items() if not key.startswith(BEST) and key != "runs_in_batch"}
+    """How a run ended, with its last metrics; the best ones and others are in its record."""
+    last = {key: value for key, value in result.metrics.items() if not key.startswith(BEST) and key not in UNPRINTED}
     return f"{name}: {result.result}  " + "  ".join(f"{key} {value:.4g}" for key, value in last.items())
 
 
