@@ -65,8 +65,9 @@ def test_runs_are_compared_in_a_table_and_in_pictures(bowls: list[RunRecord], tm
 def test_the_picture_of_paths_has_each_runs_path_and_its_losses(bowls: list[RunRecord]) -> None:
     plane, losses, *_ = comparison_pictures("bowls", group_runs(ended_runs(bowls)), LOSS)["paths"].axes
     steepest = bowls[:2]  # the two that stay in view; each step multiplies the position by 1 - 2 lr
-    for record, rate, curve in zip(steepest, RATES[:2], losses.lines[:2], strict=True):
-        (path,) = (line for line in plane.lines if line.get_label() == f"steepest_descent lr={rate}")
+    paths = [line for line in plane.lines if str(line.get_label()).startswith("steepest_descent, light to dark: lr ")]
+    assert len({line.get_color() for line in paths}) == len(RATES)
+    for record, rate, path, curve in zip(steepest, RATES[:2], paths[:2], losses.lines[:2], strict=True):
         expected = np.array([-3.0, 4.0]) * (1 - 2 * rate) ** np.arange(31)[:, None]
         np.testing.assert_allclose(np.array(path.get_xydata()), expected, rtol=1e-9)
         np.testing.assert_allclose(np.array(curve.get_ydata()), (expected**2).sum(axis=1), rtol=1e-9)
@@ -233,4 +234,4 @@ def test_paths_of_many_groups_of_one_kind_are_one_entry_of_the_legend(bowls: lis
     group = group_runs(ended_runs(bowls)).groups[0]
     many = GroupedRuns("optimizer.lr", ["optimizer.lr"], [replace(group, kind="", x=rate) for rate in range(1, 14)])
     legend = comparison_pictures("bowls", many, LOSS)["paths"].legends[0]
-    assert [text.get_text() for text in legend.get_texts()].count("all") == 1
+    assert [text.get_text() for text in legend.get_texts()].count("all, light to dark: lr 1 to 13") == 1

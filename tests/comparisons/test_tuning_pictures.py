@@ -55,7 +55,7 @@ def test_the_steps_to_a_target_are_drawn_along_the_rate_with_misses_at_the_top(p
     adam, sgd = (np.asarray(bars[0].get_xydata()).tolist() for bars in axes.containers)
     assert adam == [[0.1, 3.0]]  # of 8 and infinity the mean is infinite
     assert sgd == [[0.1, 6.0]]
-    assert [text.get_text() for text in axes.texts] == ["1 of 2"]
+    assert [text.get_text() for text in axes.texts] == ["1 of 2", "adam", "sgd"]
     assert "missed" in [text.get_text() for text in pictures["target"].legends[0].get_texts()]
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
@@ -55,10 +56,15 @@ def line(figure: Figure, label: str) -> list[list[float]]:
     return np.array(match.get_data()).tolist()  # type: ignore[no-any-return]
 
 
-def assert_drawn(path: Path, frames: int) -> None:
+def dots_of(figure: Figure) -> PathCollection:
+    (dots,) = [artist for artist in figure.axes[0].collections if isinstance(artist, PathCollection)]
+    return dots
+
+
+def assert_drawn(path: Path, frames: int, size: tuple[int, int] = (800, 560)) -> None:
     """The picture can be read, has its size, and is not empty."""
     with Image.open(path) as image:
-        assert image.size == (800, 500)
+        assert image.size == size
         assert getattr(image, "n_frames", 1) == frames
         assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
 
@@ -69,19 +75,19 @@ def test_the_picture_says_what_it_shows() -> None:
     assert axes.get_title() == "A parabola, lr 0.1"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("x", "loss")
     assert (axes.get_xlim(), axes.get_ylim()) == ((-7, 7), (-5, 10))
-    assert labels(axes) == ["loss", "start", "end"]
+    assert labels(axes) == ["loss", "start, out of view", "end"]
 
 
 def test_the_picture_marks_start_and_end_of_the_path() -> None:
     figure = curve_picture(descent())
     end = 3.5 * 0.8**10
-    assert line(figure, "start") == [[3.5], [12.25]]
+    assert line(figure, "start, out of view") == [[3.5], [10]]  # at the rim
     assert line(figure, "end") == [[end], [end**2]]
     assert line(figure, "loss")[1] == [x**2 for x in np.linspace(-7, 7, 50)]
 
 
 def test_every_position_is_a_dot_coloured_by_its_step() -> None:
-    (dots,) = curve_picture(descent()).axes[0].collections
+    dots = dots_of(curve_picture(descent()))
     np.testing.assert_array_equal(np.asarray(dots.get_offsets()), descent().path)
     assert list(np.asarray(dots.get_array())) == list(range(11))
 
@@ -89,7 +95,7 @@ def test_every_position_is_a_dot_coloured_by_its_step() -> None:
 def test_data_in_the_plane_of_the_curve_are_shown() -> None:
     figure = curve_picture(replace(descent(), examples=(np.array([1.0, 2.0]), np.array([3.0, 4.0]))))
     assert line(figure, "data") == [[1, 2], [3, 4]]
-    assert labels(figure.axes[0]) == ["data", "loss over all data", "start", "end"]
+    assert labels(figure.axes[0]) == ["data", "loss over all data", "start, out of view", "end"]
 
 
 def assert_thinned(steps: Array, last: int) -> None:
@@ -103,7 +109,7 @@ def assert_thinned(steps: Array, last: int) -> None:
 def test_a_long_path_is_thinned_without_large_gaps(factor: float) -> None:
     long = descent(np.float64(factor) ** np.arange(25_001))
     figure = curve_picture(long)
-    (dots,) = figure.axes[0].collections
+    dots = dots_of(figure)
     steps = np.asarray(dots.get_array())
     assert len(steps) <= MAX_DRAWN
     assert_thinned(steps, 25_000)
@@ -116,7 +122,7 @@ def test_a_long_path_that_diverges_is_drawn_until_it_leaves_the_view() -> None:
     long = descent(np.append(1.0 + 1e-5 * np.arange(20_000), [8.0, -90, 1000]), diverged=True)
     figure = curve_picture(long)
     assert line(figure, "diverged after step 19,999") == [[value] for value in long.path[19_999]]
-    (dots,) = figure.axes[0].collections
+    dots = dots_of(figure)
     assert np.asarray(dots.get_array())[-2:].tolist() == [19_999, 20_000]
 
 
@@ -158,7 +164,7 @@ def test_the_animation_labels_the_step_curve_only_if_there_are_data(
 
 def test_the_animation_can_be_read_and_has_its_frames(tmp_path: Path) -> None:
     curve_animation(descent(), tmp_path / "a.gif")
-    assert_drawn(tmp_path / "a.gif", frames=10)
+    assert_drawn(tmp_path / "a.gif", frames=10, size=(800, 500))
     with Image.open(tmp_path / "a.gif") as image:
         durations = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
     assert durations == [200] * 9 + [2000]
@@ -168,17 +174,17 @@ def test_the_animation_can_be_read_and_has_its_frames(tmp_path: Path) -> None:
 def test_a_diverged_path_is_animated_too(tmp_path: Path, name: str) -> None:
     diverged = descent(DIVERGED[name], diverged=True)
     curve_animation(diverged, tmp_path / "a.gif")
-    assert_drawn(tmp_path / "a.gif", frames=len(diverged.frames))
+    assert_drawn(tmp_path / "a.gif", frames=len(diverged.frames), size=(800, 500))
 
 
 def test_a_step_curve_that_is_not_finite_is_drawn_too(tmp_path: Path) -> None:
     blind = replace(descent(), frames=[(0, np.full(50, np.nan)), (1, np.full(50, np.inf)), (2, np.full(50, 1e300))])
     curve_animation(blind, tmp_path / "a.gif")
-    assert_drawn(tmp_path / "a.gif", frames=3)
+    assert_drawn(tmp_path / "a.gif", frames=3, size=(800, 500))
 
 
 def test_a_long_path_is_animated_too(tmp_path: Path) -> None:
     path = 3 * np.exp(-4e-4 * np.arange(25_001))
     long = replace(descent(path), frames=[(step, descent().curve) for step in (0, 1, 20_000, 25_000)])
     curve_animation(long, tmp_path / "a.gif")
-    assert_drawn(tmp_path / "a.gif", frames=4)
+    assert_drawn(tmp_path / "a.gif", frames=4, size=(800, 500))

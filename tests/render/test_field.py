@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
@@ -72,18 +73,21 @@ def arrows(field: Field) -> tuple[Array, Array]:
 def assert_drawn(path: Path, frames: int) -> None:
     """The picture can be read, has its size, and is not empty."""
     with Image.open(path) as image:
-        assert image.size == (800, 680)
+        assert image.size == (800, 770)
         assert getattr(image, "n_frames", 1) == frames
         assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
 
 
 def test_the_picture_says_what_it_shows(draw: Draw) -> None:
     figure = draw(descent())
-    axes, bar = figure.axes
+    axes, bar, steps = figure.axes
     assert axes.get_title() == "A bowl, lr 0.1"
     assert (axes.get_xlabel(), axes.get_ylabel(), bar.get_ylabel()) == ("x", "y", "loss")
     assert (axes.get_xlim(), axes.get_ylim(), axes.get_aspect()) == ((-5, 5), (-5, 5), 1)
-    assert labels(figure) == ["minimum", "start", "end"]
+    assert labels(figure) == ["start", "end", "minimum"]
+    assert (steps.get_xlabel(), [text.get_text() for text in steps.get_xticklabels()]) == (
+        "step", ["0", "1", "5", "10", "20"],
+    )  # fmt: skip
 
 
 def test_the_picture_marks_the_path_its_start_its_end_and_the_minima(draw: Draw) -> None:
@@ -92,7 +96,17 @@ def test_the_picture_marks_the_path_its_start_its_end_and_the_minima(draw: Draw)
     assert line(figure, "start") == [[-3], [4]]
     assert line(figure, "end") == [[value] for value in marked.path[-1]]
     assert line(figure, "minima") == [[0, 1], [0, 2]]
-    assert any(np.array_equal(np.array(curve.get_data()).T, marked.path) for curve in figure.axes[0].lines)
+    (dots,) = [artist for artist in figure.axes[0].collections if isinstance(artist, PathCollection)]
+    np.testing.assert_array_equal(np.asarray(dots.get_offsets()), marked.path)
+    assert np.asarray(dots.get_array()).tolist() == list(range(len(marked.path)))
+
+
+def test_the_minimum_is_seen_through_the_mark_of_the_end(draw: Draw) -> None:
+    figure = draw(descent(0.1))
+    above = {line.get_label(): line for line in figure.axes[0].lines}
+    assert above["minimum"].get_zorder() > above["end"].get_zorder()
+    assert above["end"].get_markerfacecolor() == "none"
+    assert above["end"].get_markersize() > 2 * above["minimum"].get_markersize()
 
 
 def test_a_field_without_known_minima_shows_none(draw: Draw) -> None:
@@ -154,7 +168,7 @@ def test_zero_and_non_finite_slopes_have_no_arrow() -> None:
 @pytest.mark.parametrize("scale", [1e-12, 1, 1e12])
 def test_losses_of_any_scale_have_levels(draw: Draw, scale: float) -> None:
     figure = draw(replace(descent(), field=replace(bowl(), heights=bowl().heights * scale)))
-    _, bar = figure.axes
+    _, bar, _ = figure.axes
     tick_values = [float(text.get_text().replace(",", "")) for text in bar.get_yticklabels()]
     assert len(tick_values) == 6
     assert tick_values == sorted(tick_values)
@@ -185,7 +199,7 @@ def test_the_last_position_in_view_of_a_diverged_path_is_marked(draw: Draw, tmp_
 
 def test_a_path_that_ends_out_of_view_is_labelled_left_the_view(draw: Draw) -> None:
     assert labels(draw(along((0, 1), (9, 9), (1, 1), (0, 7)))) == [
-        "minimum", "start", "left the view after step 2",
+        "start", "left the view after step 2", "minimum",
     ]  # fmt: skip
 
 
@@ -214,7 +228,7 @@ def test_a_wide_view_makes_a_wide_picture(draw: Draw, tmp_path: Path) -> None:
     wide = replace(descent(), field=replace(bowl(), y=(-2, 3)))
     draw(wide)
     with Image.open(tmp_path / "a.png") as image:
-        assert image.size == (800, 390)
+        assert image.size == (800, 480)
 
 
 def test_the_animation_shows_ten_steps_a_second(draw: Draw, tmp_path: Path) -> None:
@@ -229,19 +243,22 @@ def test_the_still_picture_shows_the_whole_path_and_the_animation_no_end_before_
 ) -> None:
     figure = draw(along((-3, 4), (0, 4), (3, -4)))
     assert [line.get_visible() for line in figure.axes[0].lines if line.get_label() == "end"] == [True]
+    box = figure.axes[0].get_window_extent()
+    height = int(figure.bbox.height)
+    view = int(box.x0), height - int(box.y1), int(box.x1), height - int(box.y0)
     with Image.open(tmp_path / "a.png") as image:
-        still = reddish(image)
+        still = warm(image.crop(view))
     x, up = figure.axes[0].transData.transform((3, -4)).round().astype(int)
     with Image.open(tmp_path / "a.gif") as image:
-        around_the_end = (x - 8, image.height - up - 8, x + 8, image.height - up + 8)
+        around_the_end = (x - 14, image.height - up - 14, x + 14, image.height - up + 14)
         frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(image)]
-    first, *_, last = map(reddish, frames)
+    first, *_, last = (warm(frame.crop(view)) for frame in frames)
     assert first < last / 2
-    assert still > 0.8 * last
-    assert reddish(frames[0].crop(around_the_end)) == 0 < reddish(frames[-1].crop(around_the_end))
+    assert still > 0.6 * last  # which has the large dot of its position as well
+    assert warm(frames[0].crop(around_the_end)) == 0 < warm(frames[-1].crop(around_the_end))
 
 
-def reddish(image: Image.Image) -> int:
-    """How many pixels have the path's colour."""
-    pixels = np.array(image.convert("RGB")).astype(int)
-    return int((abs(pixels - (213, 94, 0)).sum(axis=2) < 60).sum())
+def warm(image: Image.Image) -> int:
+    """How many pixels are red or orange, as a path is, and bands of loss are not."""
+    red, _, blue = np.moveaxis(np.array(image.convert("RGB")).astype(int), 2, 0)
+    return int((red - blue > 80).sum())

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from PIL import Image, ImageSequence
 
 from descent.render.animation import MAX_FRAMES, BlittedFigure
 from descent.render.plane import PlaneDescent, plane_pictures
+from descent.render.smoothing import smoothed
 
 Draw = Callable[[PlaneDescent], Figure]
 Panels = Callable[[PlaneDescent], dict[str, Axes]]
@@ -68,7 +70,7 @@ def data(axes: Axes, label: str) -> list[list[float]]:
 def assert_drawn(path: Path, frames: int) -> None:
     """The picture can be read, has its size, and is not empty."""
     with Image.open(path) as image:
-        assert image.size == (1000, 500)
+        assert image.size == (1000, 560)
         assert getattr(image, "n_frames", 1) == frames
         assert len(image.convert("RGB").getcolors(2**24) or ()) > 10
 
@@ -92,7 +94,9 @@ def test_the_plane_shows_the_path_from_its_start_to_its_end(panels: Panels) -> N
     plane = panels(descent())["plane"]
     assert data(plane, "start") == [[3], [2]]
     assert data(plane, "end") == [[0], [0]]
-    assert any(np.array_equal(np.array(line.get_data()).T, descent().path) for line in plane.lines)
+    (dots,) = [artist for artist in plane.collections if isinstance(artist, PathCollection)]
+    np.testing.assert_array_equal(np.asarray(dots.get_offsets()), descent().path)
+    assert np.asarray(dots.get_array()).tolist() == descent().steps.tolist()
     assert texts(plane) == ["start", "end"]
 
 
@@ -150,9 +154,16 @@ def test_the_curves_are_those_of_steps_and_evaluations(panels: Panels) -> None:
     network = descent()
     named_axes = panels(network)
     for name, curves in (("loss", network.loss), ("accuracy", network.accuracy)):
-        assert texts(named_axes[name]) == list(curves)
-        for label, curve in curves.items():
+        evaluated = {label: curve for label, curve in curves.items() if label != "step"}
+        for label, curve in evaluated.items():
             assert data(named_axes[name], label) == [list(column) for column in curve]
+            (line,) = [line for line in named_axes[name].lines if line.get_label() == label]
+            assert line.get_marker() not in ("", "None")
+        smooth = ["steps, running mean"] if "step" in curves else []
+        assert texts(named_axes[name]) == [*smooth, *evaluated]
+    steps, losses = network.loss["step"]
+    assert data(named_axes["loss"], "steps, running mean") == [steps.tolist(), smoothed(losses).tolist()]
+    assert any(np.array_equal(np.array(line.get_ydata()), losses) for line in named_axes["loss"].lines)
 
 
 def test_loss_and_accuracy_share_the_axis_of_steps(panels: Panels) -> None:

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from descent.render.rates import RateLine, rates_picture
+from descent.render.style import REST
 
 SGD = RateLine(
     label="sgd",
@@ -43,13 +44,24 @@ def test_diverged_runs_are_marked_and_counted_unless_all_of_a_group_diverged() -
     (axes,) = figure.axes
     marks = [np.array(line.get_xdata()).tolist() for line in axes.lines if line.get_marker() == "X"]
     assert marks == [[1e-2], [1e-1], []]  # the last is the legend's
-    assert [text.get_text() for text in axes.texts] == ["1 of 3"]
-    assert legend(figure) == ["sgd", "diverged"]
+    assert [text.get_text() for text in axes.texts] == ["1 of 3", "sgd"]
+    assert legend(figure) == ["diverged"]
 
 
-def test_without_diverged_runs_the_legend_has_no_entry_for_them() -> None:
+def test_each_line_is_named_at_its_end_in_its_colour_and_without_diverged_runs_there_is_no_legend() -> None:
     tame = replace(SGD, y=np.array([1.0, 0.1, 0.2]), high=np.array([1.2, 0.2, 0.3]), missing=[0, 0, 0])
-    assert legend(picture(tame, replace(tame, label="adam"))) == ["sgd", "adam"]
+    figure = picture(tame, replace(tame, label="adam", colour="blue"), replace(tame, label="rest", colour=REST))
+    names = [(text.get_text(), text.get_color()) for text in figure.axes[0].texts]
+    assert names[:2] == [("sgd", SGD.colour), ("adam", "blue")]
+    assert [text for text, _ in names[2:]] == ["1 more"]
+    assert not figure.legends
+
+
+def test_exact_zeros_leave_an_axis_logarithmic() -> None:
+    values = np.array([1.0, 1e-9, 0.0])
+    (axes,) = picture(replace(SGD, y=values, low=values, high=values, missing=[0, 0, 0])).axes
+    assert axes.get_yscale() == "symlog"
+    assert axes.yaxis.get_transform().transform(np.array([0.0]))[0] >= 0
 
 
 def test_the_legend_has_an_entry_for_diverged_runs_of_any_panel() -> None:

@@ -12,7 +12,7 @@ from descent.errors import UserError
 from descent.records.run import EVALUATIONS, RunRecord
 from descent.render import stamp
 from descent.render.animation import MAX_FRAMES
-from descent.render.run_views import curve_descent, draw, field_of, plane_descent, player_of
+from descent.render.run_views import curve_descent, draw, field_of, plane_descent, player_of, title_of
 from descent.runs.train import train
 
 
@@ -21,12 +21,43 @@ def frames(folder: Path) -> int:
         return getattr(image, "n_frames", 1)
 
 
+@pytest.mark.parametrize("experiment", ["himmelblau", "parabola_002", "noisy_polynomial", "chained_rosenbrock"])
+def test_a_thumbnail_has_the_path_alone_and_is_small(composed: Composed, experiment: str) -> None:
+    is_experiment = experiment != "chained_rosenbrock"
+    words = (f"experiment={experiment}",) if is_experiment else ("problem=chained_rosenbrock", "optimizer.lr=1e-4")
+    folder = train(composed(*words, "trainer.max_steps=20")).folder
+    assert draw(folder)
+    with Image.open(folder / "views" / "descent_small.png") as picture:
+        assert picture.width == 320
+        assert 160 <= picture.height <= 640
+        red, _, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(int), 2, 0)
+    assert (red - blue > 80).any()  # the path
+    assert (folder / "views" / "descent_small.png").stat().st_size < 60_000
+
+
+def test_the_title_says_to_which_minimum_a_run_converged_or_how_far_above_the_lowest(composed: Composed) -> None:
+    himmelblau = composed("experiment=himmelblau", "problem.start=[-2.7,3]")
+    first, second = title_at(train(himmelblau).folder)
+    assert first == "himmelblau: lr=0.01 from (-2.7, 3)"
+    assert second == "converged to the minimum at (-2.805, 3.131), one of 4, after 200 steps"
+    local = composed("experiment=rastrigin", "problem.start=[1.1,0.1]", "optimizer.lr=0.002", "trainer.max_steps=400")
+    assert title_at(train(local).folder)[1] == "converged 0.995 above the lowest minimum, after 400 steps"
+    bowl = composed("problem=bowl", "problem.start=[1,0]", "optimizer.lr=0.25", "trainer.max_steps=1", "tolerance=0.1")
+    assert title_at(train(bowl).folder) == ["bowl: lr=0.25 from (1, 0)", "finished after 1 step"]
+
+
+def title_at(folder: Path) -> list[str]:
+    """The lines of the title of a run's picture."""
+    return title_of(RunRecord(folder)).split("\n")
+
+
 @pytest.mark.parametrize("rate", ["0.1", "1", "10", "1e-10"])
 def test_a_run_of_two_parameters_has_its_picture_still_and_animated(composed: Composed, rate: str) -> None:
     result = train(composed("problem=bowl", f"optimizer.lr={rate}", "trainer.max_steps=40"))
     assert draw(result.folder, animate=True)
     with Image.open(result.folder / "views" / "descent.png") as picture:
-        assert (np.asarray(picture.convert("RGB")) == (213, 94, 0)).all(axis=2).any()  # the path's red
+        red, _, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(int), 2, 0)
+        assert (red - blue > 80).any()  # the path, from orange to dark red
     assert frames(result.folder) == (2 if rate == "10" else 41)
 
 
@@ -102,7 +133,7 @@ def test_descents_are_read_from_the_record(composed: Composed) -> None:
     descent = curve_descent(polynomial, polynomial.landscape())
     assert [step for step, _ in descent.frames] == [0, 1, 2, 3, 4]
     assert descent.examples is not None
-    assert descent.title == "noisy_polynomial: finished after 5 steps, lr 0.3"
+    assert descent.title == "noisy_polynomial: lr=0.3 seed=2\nfinished after 5 steps"
     network = RunRecord(train(composed("experiment=mnist_two_layer", "trainer.max_steps=5")).folder)
     plane = plane_descent(network, network.landscape())
     assert plane.steps.tolist() == [0, 1, 2, 3, 4, 5]

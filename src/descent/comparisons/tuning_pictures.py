@@ -1,6 +1,7 @@
 """The pictures of how soon runs reach a target, and of the best of a number of settings."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,6 +15,7 @@ from descent.records.criterion import Target
 from descent.render.budget import BudgetLine, budget_picture
 from descent.render.rates import RateLine, rates_picture
 from descent.render.shares import ShareLine, shares_picture
+from descent.render.style import hues
 
 MAX_LINES = 12
 """The most groups that have a line each; of more, each kind has one."""
@@ -25,7 +27,8 @@ def target_pictures(title: str, grouped: GroupedRuns, target: Target) -> dict[st
     """The steps to a target against the learning rate, and the share of the runs that are there by each step."""
     title = f"{title}\nto {target.criterion.metric} {target.value:g}"
     with_seeds = f"{title}; {seeds_line(grouped, 'bars')}"
-    lines = [_line(kind, groups) for kind, groups in grouped.by_kind().items()]
+    kinds = grouped.by_kind()
+    lines = [replace(_line(kind, kinds[kind]), colour=hue) for kind, hue in hues(kinds).items()]
     return {
         "target": rates_picture(with_seeds, grouped.x_param or "", {"steps to the target": lines}, "missed"),
         "reached": shares_picture(title, "step", "share of the runs that reached the target", _shares(grouped)),

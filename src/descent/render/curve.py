@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from descent.render.animation import BlittedFigure
-from descent.render.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure, thumbnail_axes
+from descent.render.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure
+from descent.render.thumbnail import save_thumbnail, thumbnail_axes
 from descent.render.timed_path import draw_step_bar, draw_timed_path
 from descent.render.trail import Array, Range, drawn_indices, mark_end, mark_start, path_until
 
@@ -105,7 +106,7 @@ def curve_thumbnail(descent: CurveDescent, path: Path) -> None:
     draw_timed_path(axes, descent.path[steps], steps, len(descent.path) - 1, size=5)
     mark_start(axes, descent.path[0], *view)
     mark_end(axes, descent.path, *view, diverged=descent.diverged)
-    figure.savefig(path)
+    save_thumbnail(figure, path)
 
 
 def curve_animation(descent: CurveDescent, path: Path) -> None:

@@ -13,7 +13,8 @@ from matplotlib.lines import Line2D
 
 from descent.render.animation import BlittedFigure, frame_indices
 from descent.render.layout import lay_out
-from descent.render.style import GREEN, RED, band_colours, new_figure, thumbnail_axes
+from descent.render.style import GREEN, RED, band_colours, new_figure
+from descent.render.thumbnail import save_thumbnail, thumbnail_axes
 from descent.render.timed_path import draw_step_bar, draw_timed_path
 from descent.render.trail import Array, Range, drawn_indices, last_in_view, mark_end, mark_start, path_until
 
@@ -196,4 +197,4 @@ def field_thumbnail(descent: FieldDescent, path: Path) -> None:
     mark_start(axes, descent.path[0], *view)
     mark_end(axes, descent.path, *view, diverged=descent.diverged)
     field.mark_minima(axes)
-    figure.savefig(path)
+    save_thumbnail(figure, path)

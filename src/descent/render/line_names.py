@@ -34,7 +34,8 @@ def names_at_ends(lines: Iterable[tuple[str, str, Array]]) -> list[LineName]:
     """The names of lines that have a colour of their own, and how many others there are.
 
     Args:
-        lines: the name, the colour and the values of each; where none is finite, it is named at the top.
+        lines: the name, which may be empty, the colour and the values of each; where none is finite, it is named at
+            the top.
     """
     named: list[LineName] = []
     others: list[float] = []
@@ -43,7 +44,7 @@ def names_at_ends(lines: Iterable[tuple[str, str, Array]]) -> list[LineName]:
         end = float(finite[-1]) if len(finite) else np.inf
         if colour == REST:
             others.append(end)
-        else:
+        elif text:
             named.append(LineName(text, colour, end))
     return [*named, LineName(f"{len(others)} more", QUIET, float(np.median(others)))] if others else named
 

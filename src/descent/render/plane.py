@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 
 from descent.render.animation import MAX_FRAMES, BlittedFigure
 from descent.render.smoothing import smoothed
-from descent.render.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure, thumbnail_axes
+from descent.render.style import BLUE, GREEN, GREY, ORANGE, RED, new_figure
+from descent.render.thumbnail import save_thumbnail, thumbnail_axes
 from descent.render.timed_path import draw_step_bar, draw_timed_path
 from descent.render.trail import CROSS, END, Array
 
@@ -157,4 +158,4 @@ def plane_thumbnail(descent: PlaneDescent, path: Path) -> None:
     axes.contour(*descent.grid, descent.losses, levels=24, colors="white", linewidths=0.4)
     draw_timed_path(axes, descent.path, descent.steps, int(descent.steps[-1]), size=4)
     _mark_ends(axes, descent)
-    figure.savefig(path)
+    save_thumbnail(figure, path)

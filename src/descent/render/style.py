@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 
@@ -17,8 +16,6 @@ REST = "#b5b5b5"
 """The colour of the lines beyond these."""
 DASHES: tuple[str, ...] = ("-", "--", ":", "-.")
 """The line styles of several lines, so that two of one colour differ."""
-THUMBNAIL = 3.2
-"""The width of a small picture in inches."""
 PALETTES = {
     "light": {"blue": BLUE, "orange": ORANGE, "green": GREEN, "red": RED, "grey": GREY},
     "dark": {"blue": "#56b4e9", "orange": "#f2bb4e", "green": "#43d6a6", "red": "#ff8b50", "grey": "#9aa3ab"},
@@ -35,14 +32,6 @@ def new_figure(width: float = 6.4, height: float = 4.8) -> Figure:
     """An empty figure of so many inches, 100 pixels each, without pyplot's global state."""
     # White, since MLflow's artifact view shows a transparent picture in its light or dark theme.
     return Figure(figsize=(width, height), dpi=100, layout="constrained", facecolor="white")
-
-
-def thumbnail_axes(ratio: float) -> tuple[Figure, Axes]:
-    """Axes without labels that fill a small figure, `ratio` times as high as wide."""
-    figure = Figure(figsize=(THUMBNAIL, THUMBNAIL * ratio), dpi=100, facecolor="white")
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    return figure, axes
 
 
 def line_styles() -> Iterator[tuple[str, str]]:
