@@ -80,9 +80,8 @@ class Ui:
     taken: list[Path] = field(default_factory=list)
 
     def open(self, address: str) -> None:
-        """Open a page of the UI, in its mode for model training."""
-        workflow = "" if "workflowType" in address else f"{'&' if '?' in address else '?'}workflowType=machine_learning"
-        self.page.goto(f"{self.store.url}/{address}{workflow}")
+        """Open a page of the UI."""
+        self.page.goto(f"{self.store.url}/{address}")
 
     def keep(self, what: str) -> None:
         """Keep a screenshot."""
@@ -121,7 +120,18 @@ def store(tmp_path_factory: pytest.TempPathFactory, small_data: Path, empty_stor
     with closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = ["mlflow", "server", "--backend-store-uri", uri, "--host", "127.0.0.1", "--port", str(port)]
+    command = [
+        "mlflow",
+        "server",
+        "--app-name",
+        "descent",
+        "--backend-store-uri",
+        uri,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
     with (project / "server.txt").open("wb") as said:
         server = subprocess.Popen(
             [*command, "--workers", "1"],
@@ -173,6 +183,20 @@ def patience() -> Iterator[None]:
 
 def texts(cells: Locator) -> list[str]:
     return [text.strip() for text in cells.all_inner_texts()]
+
+
+@pytest.mark.parametrize("address", ["", "#/experiments", "#/experiments?workflowType=machine_learning"])
+def test_a_person_never_lands_on_the_pages_for_language_models(ui: Ui, address: str) -> None:
+    ui.open(address)
+    ui.page.get_by_role("link", name="himmelblau", exact=True).first.click()
+    expect(ui.page.get_by_role("heading", name="Runs")).to_be_visible()
+    expect(ui.page.get_by_text("Runs that minimise himmelblau.")).to_be_visible()
+    ui.keep("experiment")
+    ui.page.locator('[data-component-id*="runnamecellrenderer"]').first.click()
+    ui.page.get_by_role("link", name="adam lr=0.1", exact=True).click()
+    expect(ui.page.get_by_text("Minimises himmelblau from [0.5, -1.0] with adam lr=0.1.")).to_be_visible()
+    expect(ui.page.get_by_text("Prompts")).to_have_count(0)
+    ui.keep("run")
 
 
 def test_the_run_list_has_the_sweep_with_its_runs_under_it(ui: Ui) -> None:
@@ -239,8 +263,9 @@ def test_the_image_grid_has_the_descents_side_by_side_under_one_key(ui: Ui) -> N
     assert eventually(lambda: min(images.evaluate_all(WIDTHS)) > 0)
     ui.keep("grid")
     sources = images.evaluate_all("images => images.map(image => image.src)")
-    shown = {found[1] for found in (re.search(r"run_uuid=(\w+)", source) for source in sources) if found}
-    assert shown == {job.info.run_id for job in ui.store.ranked[:PICTURED]}
+    shown = [found[1] for found in (re.search(r"run_uuid=(\w+)", source) for source in sources) if found]
+    assert shown == [job.info.run_id for job in ui.store.ranked[:PICTURED]]
+    assert max(images.evaluate_all(WIDTHS)) <= 320  # the small pictures
     boxes = [box for box in (image.bounding_box() for image in images.all()) if box]
     assert len({round(box["x"]) for box in boxes}) > 1, "side by side"
 

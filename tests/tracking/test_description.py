@@ -65,4 +65,4 @@ def test_single_runs_have_a_saved_view_that_finds_them_whatever_the_order_of_the
         ended_record(tmp_path / str(number), 20, problem="valley", created=created)
         sync(tmp_path / str(number), uri)
     (experiment,) = connect(uri).search_experiments(filter_string="name = 'valley'")
-    assert saved_views(experiment.tags) == [("single", "single runs", CREATED)]
+    assert saved_views(experiment.tags) == [("single", "valley: single runs", CREATED)]

@@ -96,7 +96,7 @@ def test_the_views_of_all_sweeps_that_a_run_belongs_to_find_it(uri: str, tmp_pat
         )
         for key, name, _ in saved_views(experiment.tags)
     }
-    assert found == {"a one": ["a", "b"], "a two": ["b", "c"], "single runs": ["a", "b", "c"]}
+    assert found == {"a one": ["a", "b"], "a two": ["b", "c"], "x squared: single runs": ["a", "b", "c"]}
 
 
 def test_a_run_with_the_tag_of_a_sweep_becomes_its_child(uri: str, tmp_path: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_sweep_with_runs_has_a_saved_view_and_a_link_to_it(uri: str, tmp_path:
     client = connect(uri)
     (experiment,) = client.search_experiments(filter_string="name = 'x squared'")
     views = {name: (key, when) for key, name, when in saved_views(experiment.tags)}
-    assert views.keys() == {"single runs", "a sweep"}
+    assert views.keys() == {"x squared: single runs", "a sweep"}
     key, when = views["a sweep"]
     assert when == CREATED + 5
     assert view_address(experiment.experiment_id, key) in client.get_run(synced.run_id).data.tags["mlflow.note.content"]

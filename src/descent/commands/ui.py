@@ -35,6 +35,8 @@ def main(words: Sequence[str]) -> None:
     sys.stdout.flush()
     if not is_served:
         serve = [
+            "--app-name",
+            "descent",
             "--backend-store-uri",
             resolve_uri(arguments.uri),
             "--host",

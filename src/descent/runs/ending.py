@@ -5,7 +5,7 @@ import os
 from descent.records.run import BEST
 from descent.runs.identity import RunResult
 
-UNPRINTED = ("runs_in_batch", "loss_gap")
+UNPRINTED = ("runs_in_batch", "loss_gap", "steps_to_tolerance", "diverged")
 
 
 def ending_line(name: str, result: RunResult) -> str:

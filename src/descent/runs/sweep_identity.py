@@ -12,7 +12,7 @@ from descent.errors import UserError
 from descent.records.code import code_of
 from descent.records.folder import now
 from descent.records.label import RATE, run_label
-from descent.records.lineage import NO_EFFECT, RANKING, canonical, flattened, source_hash
+from descent.records.lineage import NO_EFFECT, RANKING, canonical, flattened, source_hash, source_tags
 from descent.records.run import OVERRIDES
 from descent.records.sweep import SEVERAL, SWEPT, SweepHeader, SweepRecord
 from descent.runs.composition import without_hydra
@@ -41,6 +41,7 @@ def header_of(config: DictConfig) -> SweepHeader:
         "source": source_hash(),
         "code": code_of(common),
     }
+    overrides = _overrides(config)
     has_problem = not OmegaConf.is_missing(config, "problem_name")
     subject = str(config.name) if has_problem else "several"
     return SweepHeader(
@@ -49,7 +50,7 @@ def header_of(config: DictConfig) -> SweepHeader:
         problem=str(config.problem_name) if has_problem else SEVERAL,
         created=now(),
         params=params | {f"{SWEPT}{name}": text for name, text in swept.items()},
-        tags={OVERRIDES: " ".join(_overrides(config))},
+        tags={**source_tags(["-m", *overrides]), OVERRIDES: " ".join(overrides)},
     )
 
 

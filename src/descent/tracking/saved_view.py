@@ -21,10 +21,8 @@ VIEW_TAG = "mlflow.sharedViewState."
 STEP_LOSS, STEP_RATE = "loss/step", "lr"
 SINGLE_TAG = "descent.single"
 """The tag of runs that no sweep has trained."""
-SINGLE_RUNS = "single runs"
-"""The name of the view of these."""
 COLUMNS = (OPTIMIZER, RATE, "network", "schedule", SEED)
-"""The parameters that this view has as columns."""
+"""The parameters that the view of these has as columns."""
 LAST = "values at best"
 """The name of the section of the best values, which the UI puts below the others."""
 
@@ -47,7 +45,7 @@ def view_tag_value(
     # Metrics of a view that have no chart in it get sections of the UI's own, which sorts all sections by their names.
     bests = [_chart(metric, "BAR", LAST, metricKey=metric) for metric in sorted(metrics) if metric.startswith(BEST)]
     last = [_section(LAST, 2, 400)] if bests else []
-    pictures = _chart("descent", "IMAGE", "descents", imageKeys=["descent"], showRunParams=False)
+    pictures = _chart("descent", "IMAGE", "descents", imageKeys=["descent_small"], showRunParams=False)
     state = {
         "searchFilter": which,
         # Sorted by anything but time, the UI shows the runs without their parents, which would be collapsed.
@@ -72,7 +70,7 @@ def save_view_of_single_runs(
     charted = {chart["metricKey"] for chart in charts if "metricKey" in chart}
     when = min(header.created, saved.get("createdAt", header.created))
     which = f"tags.`{SINGLE_TAG}` = 'true'"
-    value = view_tag_value(SINGLE_RUNS, when, which, COLUMNS, {*metrics, *charted}, criterion)
+    value = view_tag_value(f"{header.problem}: single runs", when, which, COLUMNS, {*metrics, *charted}, criterion)
     if value != tags.get(tag):
         client.set_experiment_tag(experiment_id, tag, value)
 
