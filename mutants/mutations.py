@@ -19,7 +19,7 @@ CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list
 LOOKS = {
     "alpha", "arrowstyle", "bbox", "box_aspect", "clip_on", "cmap", "color", "colors", "delay", "desc", "description",
     "edgecolor", "edgecolors", "elinewidth", "figsize", "fontsize", "framealpha", "ha", "handlelength", "headlength",
-    "headwidth", "help", "label", "labels", "leave", "linespacing", "linestyle", "linestyles", "linewidth",
+    "headwidth", "help", "indent", "label", "labels", "leave", "linespacing", "linestyle", "linestyles", "linewidth",
     "linewidths", "loc", "marker", "markeredgecolor", "markeredgewidth", "markerfacecolor", "markersize", "metavar",
     "mininterval", "ncols", "pad", "s", "scale", "shrink", "size", "title", "title_fontsize", "unit", "va", "width",
     "width_ratios", "zorder",

@@ -15,7 +15,7 @@ NETWORK = (
 )  # fmt: skip
 UNMEASURED = {
     "seconds_per_step", "diverged", "gradient_evaluations", "runs_in_batch",
-    "best/loss/train", "best/accuracy/validation", "best/step",
+    "best/loss/train", "best/accuracy/validation", "best/step", "minimum", "loss_gap", "steps_to_tolerance",
 }  # fmt: skip
 
 

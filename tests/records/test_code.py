@@ -1,13 +1,19 @@
 import hashlib
 import importlib
+import os
+import shutil
+import site
 import sys
+import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from descent.records.code import code_of
+from descent.errors import UserError
+from descent.records import code
+from descent.records.code import code_of, installed_folders
 
 
 @pytest.fixture
@@ -122,3 +128,52 @@ def test_packages_of_another_environment_on_the_path_are_no_modules_of_the_users
         monkeypatch.syspath_prepend(tmp_path / name)
     importlib.invalidate_caches()
     assert modules("from_site.f", "from_dist.f") == set()
+
+
+def test_a_target_of_a_notebook_is_refused_since_its_source_is_in_no_module() -> None:
+    with pytest.raises(UserError, match=r"^__main__\.Valley: .* name it my_module\.Valley$"):
+        code_of(config("__main__.Valley"))
+
+
+@pytest.mark.usefixtures("mine")
+def test_a_path_is_a_target_only_where_hydra_looks_it_up() -> None:
+    def digests(value: dict[str, Any]) -> set[str]:
+        return {name for name, text in code_of({"problem": value}).items() if len(text) == 64}
+
+    assert digests({"_target_": "hydra.utils.get_method", "path": "my_layers.wide"}) == {"my_layers"}
+    assert digests({"_target_": "torch.nn.Linear", "path": "my_layers.wide"}) == set()
+    assert digests({"_target_": "hydra.utils.get_class"}) == set()
+
+
+def test_the_version_of_a_package_that_is_not_imported_is_read_anew_after_an_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(code, "installed_folders", lambda: (tmp_path, tmp_path / "missing"))
+
+    def install(version: str) -> None:
+        for folder in tmp_path.glob("*.dist-info"):
+            shutil.rmtree(folder)
+        (tmp_path / f"tomorrow-{version}.dist-info").mkdir()
+        (tmp_path / f"tomorrow-{version}.dist-info" / "METADATA").write_text(f"Name: tomorrow\nVersion: {version}\n")
+        (tmp_path / "tomorrow").mkdir(exist_ok=True)
+        (tmp_path / "tomorrow" / "__init__.py").touch()
+        os.utime(tmp_path, ns=(0, int(version.replace(".", "")) * 10**9))
+        importlib.invalidate_caches()
+
+    versions = []
+    for number in ("1.0", "2.0"):
+        install(number)
+        versions.append(code_of(config("tomorrow.f"))["tomorrow"])
+    assert versions == ["1.0", "2.0"]
+
+
+def test_installers_put_packages_into_all_of_these_folders() -> None:
+    folders = {str(folder) for folder in installed_folders()}
+    places = [*site.getsitepackages(), site.getusersitepackages(), sysconfig.get_path("stdlib")]
+    assert {str(Path(place).resolve()) for place in places} <= folders
+
+
+def test_an_import_above_the_top_does_not_hide_those_after_it(mine: Path) -> None:
+    (mine / "my_module.py").write_text("from ... import nothing\nimport my_layers\n")
+    assert modules("my_module.f") == {"my_module", "my_layers"}

@@ -76,6 +76,14 @@ def test_every_step_counts_where_its_loss_is_that_of_all_examples(tmp_path: Path
     assert Target(LOSS.on("test"), 4).steps(record) == math.inf
 
 
+@pytest.mark.parametrize(("difference", "steps"), [(0.9e-5, 1), (1.1e-5, math.inf)])
+def test_losses_are_of_all_examples_that_differ_as_sums_in_float32_do(
+    tmp_path: Path, difference: float, steps: float
+) -> None:
+    record = with_steps(tmp_path, [8.0, 4.0, 2.0, 9.0], {0: 8.0, 2: 2.0 * (1 + difference), 4: 9.0})
+    assert Target(LOSS, 4).steps(record) == (steps if steps == 1 else 2)
+
+
 @pytest.mark.parametrize("evaluated", [2.0, math.nan])
 def test_a_loss_of_a_minibatch_does_not_reach_a_target(tmp_path: Path, evaluated: float) -> None:
     record = with_steps(tmp_path, [8.0, 0.1, 2.1, 1.0], {0: 8.0, 2: evaluated, 3: 2.05, 4: 0.5})

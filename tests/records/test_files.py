@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from descent.records.files import flush, read_arrays, write_arrays, write_atomically
+from descent.records.files import flush, make_folder, read_arrays, write_arrays, write_atomically
 
 
 class PowerCutError(Exception):
@@ -80,3 +80,18 @@ def test_a_folder_is_flushed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     flush(tmp_path)
     assert flushed == [tmp_path.stat().st_ino]
     assert {*Path("/proc/self/fd").iterdir()} == opened
+
+
+def test_a_folder_that_another_process_makes_at_the_same_time_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "a" / "b"
+    make_folder(folder)
+    is_dir, seen = Path.is_dir, [False]  # it was not there yet
+
+    def look(path: Path) -> bool:
+        return seen.pop() if path == folder and seen else is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", look)
+    make_folder(folder)
+    assert not seen

@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ from permissions import unreadable
 from tracking.runs import ended_record
 
 from descent.errors import UserError
-from descent.records.folder import folders_with
+from descent.records.folder import folders_with, now
 from descent.records.run import HEADER, RunRecord, run_folders
 from descent.records.sweep import SWEEP, SweepHeader, SweepRecord, sweep_folders
 
@@ -53,3 +54,9 @@ def test_records_are_found_by_the_folders_that_hold_them(tmp_path: Path) -> None
     assert run_folders([tmp_path]) == [tmp_path / "runs" / "a", tmp_path / "runs" / "b"]
     assert run_folders([tmp_path / "runs" / "b"]) == [tmp_path / "runs" / "b"]
     assert sweep_folders([tmp_path]) == [tmp_path / "sweeps" / "c"]
+
+
+def test_times_are_whole_milliseconds_since_the_epoch() -> None:
+    before, moment, after = time.time(), now(), time.time()
+    assert isinstance(moment, int)
+    assert int(1000 * before) <= moment <= 1000 * after

@@ -120,8 +120,11 @@ def test_a_data_file_that_has_just_changed_is_read_each_time(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("written", "value"),
-    [("1e-1", "0.1"), (".1", "0.1"), ("1", "1.0"), ("'sgd'", "sgd"), ('"sgd"', "sgd"), ("sgd", "sgd"), ("'", "'")],
-)
+    [
+        ("1e-1", "0.1"), (".1", "0.1"), ("1", "1.0"), ("'sgd'", "sgd"), ('"sgd"', "sgd"), ("sgd", "sgd"), ("'", "'"),
+        ("''", ""),
+    ],
+)  # fmt: skip
 def test_a_value_is_the_same_however_it_is_written(written: str, value: str) -> None:
     assert canonical(written) == value
 

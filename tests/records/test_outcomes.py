@@ -11,3 +11,7 @@ def test_outcomes_are_read_as_they_were_written() -> None:
     text = outcomes_csv(outcomes)
     assert text.splitlines()[0] == "optimizer,optimizer.lr,result,steps,steps_to_target,x"
     assert read_outcomes(text) == outcomes
+
+
+def test_lines_end_as_those_of_all_tables() -> None:
+    assert "\r" not in outcomes_csv([Outcome({"optimizer": "adam"}, "converged", 3, {"loss/train": 0.5})])

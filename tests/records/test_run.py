@@ -222,3 +222,18 @@ def test_nor_does_a_reader_of_a_run_that_has_not_ended(tmp_path: Path, name: str
 def test_opening_a_folder_without_a_record_raises(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         RunRecord(tmp_path)
+
+
+def test_within_its_context_a_record_keeps_its_tables_open(tmp_path: Path) -> None:
+    def is_open() -> bool:
+        handles = Path("/proc/self/fd").iterdir()
+        return any(os.path.realpath(handle).endswith(f"record/{STEPS}") for handle in handles)
+
+    record = start(tmp_path, 2)
+    step(record, 0, 1)
+    assert not is_open()
+    with record:
+        step(record, 1, 2)
+        assert is_open()
+    assert not is_open()
+    assert len(record.read(STEPS).rows) == 0  # nothing is committed

@@ -87,7 +87,7 @@ def test_jobs_that_a_sweep_has_no_more_are_forgotten_unless_they_are_new(tmp_pat
     ("name", "read", "contents"),
     [
         ("config.yaml", SweepRecord.objective, [b"{", b"[]", b"\xff", b"objective: {goal: 1}", b"objective: loss"]),
-        ("config.yaml", SweepRecord.target, [b"{", b"[]"]),
+        ("config.yaml", SweepRecord.target, [b"{", b"[]", b"\xff"]),
         ("jobs/a.json", SweepRecord.jobs, [b"", b"{", b"[]", b"{}", b"\xff"]),
         ("compared.json", SweepRecord.runs, [b"", b"{", b"1", b"\xff"]),
         ("outcomes.csv", SweepRecord.outcomes, [b"", b"lr,steps\n", b"result,steps\nconverged,many\n", b"\xff"]),
@@ -125,3 +125,15 @@ def test_of_many_jobs_the_states_are_read_again_that_are_new(tmp_path: Path) -> 
     with paths_of("open") as opened:
         assert [job.stage for job in sweep.jobs()] == ["running", "trained", "running"]
     assert len(opened) == 1
+
+
+def test_the_store_of_a_sweep_is_that_of_its_configuration_without_a_password(tmp_path: Path) -> None:
+    def store_of(config: str) -> str | None:
+        header = SweepHeader("id", "a sweep", "x squared", 0, {}, {})
+        sweep = SweepRecord.create(tmp_path, header, "")
+        (sweep.files / "config.yaml").write_text(config)
+        return sweep.store
+
+    assert store_of("tracking: {uri: 'postgresql://ada:secret@host/runs'}") == "postgresql://ada@host/runs"
+    assert store_of("tracking: {uri: null}") is None
+    assert store_of("") is None

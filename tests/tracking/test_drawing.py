@@ -8,7 +8,7 @@ from tracking.runs import ended_record, start
 from descent.render import run_views
 from descent.tracking.drawing import Drawer, drawing_error
 
-VIEWS = ["descent.html", "descent.png", "drawn.txt"]
+VIEWS = ["descent.html", "descent.png", "descent_small.png", "drawn.txt"]
 
 
 def views_of(folder: Path) -> list[str]:
