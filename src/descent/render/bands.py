@@ -13,6 +13,8 @@ from descent.render.trail import Array
 
 COLUMNS = 3
 """The most panels side by side."""
+MARKED = 40
+"""Up to this many values of a line are marked."""
 LOG_RATIO = 100
 """The axis of the metric is logarithmic if the largest value is at least this many times the smallest."""
 
@@ -55,7 +57,8 @@ def bands_picture(title: str, metric: str, panels: Mapping[str, Sequence[Band]])
             high = np.where(np.isfinite(band.high), band.high, band.middle)
             steps, middle = band.steps[finite], band.middle[finite]
             axes.fill_between(steps, band.low[finite], high[finite], color=band.colour, alpha=0.2, linewidth=0)
-            axes.plot(steps, middle, color=band.colour, linewidth=1.5, label=band.label, zorder=order)
+            mark = "." if len(steps) <= MARKED else ""  # between evaluations, nothing is known
+            axes.plot(steps, middle, mark, ls="-", color=band.colour, linewidth=1.5, label=band.label, zorder=order)
     for axes in grid.flat[len(panels) :]:
         axes.remove()
     for axes, bands in zip(grid.flat, panels.values(), strict=False):
