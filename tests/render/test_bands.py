@@ -65,3 +65,9 @@ def test_bands_beyond_those_that_are_named_are_grey_and_counted() -> None:
     bands = [band("best", [1.0, 0.1]), *(band(f"other {n}", [1.0, 0.5], REST) for n in range(4))]
     (axes,) = bands_picture("A sweep", "loss/train", {"sgd": bands}).axes
     assert [text.get_text() for text in axes.texts] == ["best", "4 more"]
+
+
+def test_few_evaluations_are_marked_and_many_are_a_line() -> None:
+    few, many = band("few", [1.0] * 5), band("many", [1.0] * 100)
+    (axes,) = bands_picture("A sweep", "loss/train", {"sgd": [few, many]}).axes
+    assert [line.get_marker() for line in axes.lines] == [".", ""]

@@ -33,7 +33,7 @@ class RankedGroup:
 
     Args:
         group: the runs.
-        label: its name: what distinguishes it from the other groups; of a single run, the run's.
+        label: its name: what distinguishes it from the other groups; of a single run, the run's, if no other has it.
         criterion: the metric.
         finals: (seeds,), the values; infinitely bad of a run that diverged.
     """
@@ -92,7 +92,9 @@ def _ranked(grouped: GroupedRuns, group: SeedGroup, criterion: Criterion) -> Ran
     if not runs:
         return None
     finals = np.array([run.final(criterion) for run in runs])
-    label = runs[0].name if len(group.runs) == 1 else group_label(grouped, group)
+    name = runs[0].name
+    is_named = len(group.runs) == 1 and sum(run.name == name for run in grouped.runs) == 1
+    label = name if is_named else group_label(grouped, group)
     return RankedGroup(replace(group, runs=runs), label, criterion, finals)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -58,7 +59,8 @@ def bands_picture(title: str, metric: str, panels: Mapping[str, Sequence[Band]])
             steps, middle = band.steps[finite], band.middle[finite]
             axes.fill_between(steps, band.low[finite], high[finite], color=band.colour, alpha=0.2, linewidth=0)
             mark = "." if len(steps) <= MARKED else ""  # between evaluations, nothing is known
-            axes.plot(steps, middle, mark, ls="-", color=band.colour, linewidth=1.5, label=band.label, zorder=order)
+            style: dict[str, Any] = {"color": band.colour, "linewidth": 1.5, "marker": mark, "zorder": order}
+            axes.plot(steps, middle, label=band.label, **style)
     for axes in grid.flat[len(panels) :]:
         axes.remove()
     for axes, bands in zip(grid.flat, panels.values(), strict=False):
