@@ -35,7 +35,7 @@ def check_trained(done: subprocess.CompletedProcess[str], project: Path) -> None
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 jobs: 2 trained, 0 resumed, 0 finished before, 0 failed" in done.stdout
     children = rows(f"sqlite:///{project}/mlflow.db", CHILDREN)
-    assert children == [(f"lr={lr}", "FINISHED", "himmelblau: lr") for lr in (0.001, 0.01)]
+    assert children == [(f"steepest_descent lr={lr}", "FINISHED", "himmelblau: lr") for lr in (0.001, 0.01)]
 
 
 def is_open(port: int) -> bool:

@@ -59,7 +59,7 @@ def test_the_main_job_goes_through_and_a_changed_point_reruns_what_depends_on_it
 
     store = f"sqlite:///{clone}/mlflow.db"
     finished = rows(store, "select name, status, count(*) from runs group by name, status order by name")
-    assert finished == [("mnist_two_layer", "FINISHED", 1), ("noisy_polynomial", "FINISHED", 2)]
+    assert finished == [("sgd lr=0.1 two_layer", "FINISHED", 1), ("steepest_descent lr=0.3 seed=2", "FINISHED", 2)]
     experiments = rows(store, "select e.name from runs r join experiments e using (experiment_id) order by 1")
     assert experiments == [("mnist",), ("noisy_polynomial",), ("noisy_polynomial",)]
 

@@ -75,4 +75,5 @@ def test_a_sweep_that_is_running_is_refused_again_and_ctrl_c_ends_it_in_seconds_
     assert synced.returncode == 0, synced.stderr
     killed = {str(name) for (name,) in rows(f"sqlite:///{project}/mlflow.db", KILLED)}
     assert SweepRecord(folder).header.name in killed
-    assert killed <= {SweepRecord(folder).header.name, *(job.name for job in SweepRecord(folder).jobs())}
+    jobs = (f"steepest_descent {job.name}" for job in SweepRecord(folder).jobs())
+    assert killed <= {SweepRecord(folder).header.name, *jobs}

@@ -52,7 +52,7 @@ def test_an_unreachable_server_does_not_fail_the_run_and_sync_logs_it_later(proj
     assert rows(store, "select name from runs") == []
     elsewhere = here("descent", "sync", "--uri", store, cwd=project)
     assert elsewhere.returncode == 0, elsewhere.stderr
-    assert rows(store, "select name, status from runs") == [("noisy_polynomial", "FINISHED")]
+    assert rows(store, "select name, status from runs") == [("steepest_descent lr=0.3 seed=2", "FINISHED")]
 
 
 def test_a_run_from_another_folder_lands_in_the_same_store(project: Path) -> None:

@@ -86,7 +86,7 @@ def test_clipped_steps_are_those_of_a_loop_with_pytorchs_clip_grad_norm(composed
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
         optimizer.step()
-        expected.append([step + 1, loss.item(), norm.item()])
+        expected.append([step + 1, loss.item(), norm.item(), config.optimizer.lr])
     assert max(row[2] or 0 for row in expected) > 0.5 > min(row[2] or 0 for row in expected)
     assert rows(train(config)) == expected
 

@@ -83,7 +83,7 @@ class RowKeeper(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         for block in outputs["blocks"]:
-            columns = torch.stack([block.losses, block.grad_norms], dim=1)
+            columns = torch.stack([block.losses, block.grad_norms, block.rates], dim=1)
             if len(block.positions):
                 columns = torch.cat([columns, block.positions], dim=1)
             self.rows[block.run] += columns.tolist()
