@@ -18,8 +18,15 @@ DASHES: tuple[str, ...] = ("-", "--", ":", "-.")
 THUMBNAIL = 3.2
 """The width of a small picture in inches."""
 PALETTES = {
-    "light": {"blue": BLUE, "orange": ORANGE, "green": GREEN, "red": RED, "grey": GREY},
-    "dark": {"blue": "#56b4e9", "orange": "#f2bb4e", "green": "#43d6a6", "red": "#ff8b50", "grey": "#9aa3ab"},
+    "light": {"blue": BLUE, "orange": ORANGE, "green": GREEN, "red": RED, "grey": GREY, "pink": "#b8578c"},
+    "dark": {
+        "blue": "#56b4e9",
+        "orange": "#f2bb4e",
+        "green": "#43d6a6",
+        "red": "#ff8b50",
+        "grey": "#9aa3ab",
+        "pink": "#f0a6cf",
+    },
 }
 """The colours of a web page in each theme."""
 # Low losses are dark in both themes, so that a path stands out in its valley.
