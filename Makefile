@@ -74,5 +74,5 @@ notebook: $(READY)
 	jupyter lab notebooks
 
 clean:
-	rm -rf .venv runs sweeps suites comparisons configs seeds gradients reports notebooks/my_project mlflow.db mlflow.db.lock mlartifacts data/digits data/fashion_mnist data/mnist data/noisy_polynomial/points.* \
+	rm -rf .venv runs sweeps suites comparisons configs seeds gradients lesson reports notebooks/my_project mlflow.db mlflow.db.lock mlartifacts data/digits data/fashion_mnist data/mnist data/noisy_polynomial/points.* \
 		dvc_plots .dvc/cache .dvc/tmp .mypy_cache .mutants .pytest_cache .ruff_cache src/*.egg-info

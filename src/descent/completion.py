@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 
-COMPOSING = ("benchmark", "check-gradient", "noisy-polynomial", "train")
+COMPOSING = ("benchmark", "check-gradient", "lesson", "noisy-polynomial", "train")
 """The commands whose words Hydra completes."""
 
 

@@ -93,6 +93,11 @@ def check_keys(schema: type[Section], values: object) -> None:
 
 def _refusal(schema: type[Section], values: object, fault: Mapping[str, Any]) -> str:
     keys = [str(key) for key in fault["loc"]]
+    named = _named_section(schema, keys)
+    if named is not None:
+        section, depth = named
+        inner = _refusal(section, _at(values, keys[:depth]), {**fault, "loc": fault["loc"][depth:]})
+        return f"{'.'.join(keys[:depth])}.{inner}"
     if fault["type"] == "extra_forbidden":
         return f"{'.'.join(keys)}={_shown(fault['input'])}: {_on_unknown_key(schema, keys)}"
     owner, field = schema, None
@@ -159,6 +164,22 @@ def _kinds(field: FieldInfo) -> tuple[Any, ...]:
 def _section(field: FieldInfo) -> type[Section] | None:
     """The section that a field is, if it is one."""
     return next((kind for kind in _kinds(field) if isinstance(kind, type) and issubclass(kind, Section)), None)
+
+
+def _named_section(schema: type[Section], keys: Sequence[str]) -> tuple[type[Section], int] | None:
+    """The first section on the way along keys that is one of several by name, and how many keys lead to it."""
+    owner = schema
+    for depth, key in enumerate(keys[:-2], start=2):
+        field = _fields(owner).get(key)
+        if field is None:
+            return None
+        if get_origin(field.annotation) is dict:
+            return get_args(field.annotation)[1], depth
+        section = _section(field)
+        if section is None:
+            return None
+        owner = section
+    return None
 
 
 def _paths(schema: type[Section], prefix: str = "") -> Iterator[str]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from conftest import composed_in, make_project
+from report.test_lesson import bowl_descents
 from tracking.test_sqlite_store import ODD
 
 from descent.articles import article_000, article_001, article_002, article_003, article_004, summarize
@@ -11,6 +12,7 @@ from descent.articles.published_value import PublishedValue, not_compared
 from descent.articles.summary import Summary
 from descent.commands import articles, report
 from descent.errors import UserError
+from descent.records.lesson import write_lesson
 from descent.render.run_views import draw
 from descent.report import sections
 from descent.runs.identity import RunRequest
@@ -50,6 +52,8 @@ def trained(experiments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     nothing = Summary({}, [], [], [], 0, "MNIST", [])
     monkeypatch.setattr(summarize, "summarize", lambda results: nothing)
     monkeypatch.setattr(sections, "sections", lambda results, summary: [])
+    monkeypatch.setattr(sections, "maps", lambda results: [])
+    write_lesson(project / "lesson", {"bowl": bowl_descents()}, "")
     return project
 
 
@@ -95,6 +99,16 @@ def test_an_experiment_that_is_not_trained_has_no_card(trained: Path) -> None:
     page = (trained / "reports" / "index.html").read_text(encoding="utf-8")
     assert "experiment=bowl_001" in page
     assert "experiment=ackley" not in page
+
+
+def test_the_lesson_is_on_the_page_and_without_its_record_it_says_what_trains_it(trained: Path) -> None:
+    articles.main([])
+    report.main([])
+    page = (trained / "reports" / "index.html").read_text(encoding="utf-8")
+    assert page.index('id="try"') < page.index('id="figures"') < page.index('id="experiments"')
+    shutil.rmtree(trained / "lesson")
+    with pytest.raises(UserError, match=r"lesson.npz is missing; `descent lesson` writes it$"):
+        report.main([])
 
 
 def test_without_the_articles_values_it_says_what_writes_them(trained: Path) -> None:

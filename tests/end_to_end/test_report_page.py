@@ -5,12 +5,14 @@ import pytest
 from conftest import composed_in, make_project
 from end_to_end.browser import Visit, chromium, visit
 from PIL import Image
-from playwright.sync_api import Locator, ViewportSize
+from playwright.sync_api import Locator, ViewportSize, expect
+from report.test_lesson import RATES, STEPS, bowl_descents
 
 from descent.articles.published_value import PublishedValue
 from descent.records.run import RunRecord
 from descent.render.run_views import draw
 from descent.report.cards import cards
+from descent.report.lesson import lesson_of
 from descent.report.page import Picture, Section, SectionTable, write_page
 from descent.runs.identity import RunRequest
 from descent.runs.train import train
@@ -47,7 +49,8 @@ def report(tmp_path_factory: pytest.TempPathFactory, small_data: Path) -> Path:
     picture = Picture((project / "wide.png").read_bytes(), "Nothing.")
     table = SectionTable("Many columns", [f"column {n}" for n in range(30)], [["1,000"] * 30] * 2)
     path = project / "reports" / "index.html"
-    write_page(path, [], FIGURES, [Section("chance", "What chance does", ["Much."], picture, table)], shown)
+    lesson = lesson_of({"bowl": bowl_descents(), "same_bowl": bowl_descents()})
+    write_page(path, [], FIGURES, [Section("chance", "What chance does", ["Much."], picture, table)], shown, lesson)
     return path
 
 
@@ -78,12 +81,79 @@ def test_every_image_loads_and_every_player_plays(page: Visit) -> None:
     open_all(page)
     images = page.page.locator("img")
     assert images.count() == 1 + len(EXPERIMENTS)
+    page.page.wait_for_function("document.querySelectorAll('iframe[srcdoc]').length == 3")
     unloaded = "images => images.filter(image => !(image.complete && image.naturalWidth > 0)).map(image => image.alt)"
     assert images.evaluate_all(unloaded) == []
     players = page.page.locator("iframe").all()
     assert len(players) == len(EXPERIMENTS)
     assert [player.get_attribute("title") for player in players if not plays(player)] == []
     assert not plays(page.page.get_by_alt_text("The path of parabola_002", exact=False).first)
+    assert page.faults == []
+
+
+def standing(page: Visit, optimizer: str) -> list[str]:
+    """The rate, the loss and the whereabouts of an optimizer in the lesson."""
+    return page.page.get_by_role("row", name=optimizer).get_by_role("cell").all_inner_texts()
+
+
+def points(page: Visit, kind: str) -> int:
+    """The points of the lines of the first optimizer, on the map or in the chart."""
+    return len((page.page.locator(f"[data-{kind}='0']").last.get_attribute("points") or "").split())
+
+
+def test_descents_race_in_the_lesson_as_they_are_in_its_record(page: Visit) -> None:
+    bowl = bowl_descents()
+    slider = page.page.get_by_role("slider", name="Learning rate")
+    for rate in range(3):
+        slider.fill(str(rate))
+        end, diverged = int(bowl.steps[0, rate, 0]), bool(bowl.diverged[0, rate, 0])
+        told, loss, where = standing(page, "sgd")
+        assert told == f"{RATES[0][rate]:g}"
+        assert float(loss) == pytest.approx(bowl.losses[0, rate, 0, end], rel=0.005)
+        expected = f"diverged after step {end}" if diverged else "on its way"
+        assert where == ("at the minimum (0, 0)" if bowl.reached[0, rate, 0, end] else expected)
+        assert points(page, "path") == points(page, "line") == end + 1
+    assert bowl.diverged[0, 2, 0]
+    assert not page.page.locator("[data-dot='0']").is_visible()
+    slider.fill("0")
+    first = page.page.locator("[data-path='0']").last.get_attribute("points")
+    page.page.get_by_role("combobox", name="Start").select_option("(−4, 1)")
+    assert page.page.locator("[data-path='0']").last.get_attribute("points") != first
+    page.page.get_by_role("combobox", name="Surface").select_option("same bowl")
+    assert page.page.locator("[data-path='0']").last.get_attribute("points") == first
+    page.page.get_by_role("checkbox", name="sgd").uncheck()
+    assert points(page, "path") == points(page, "line") == 0
+    assert standing(page, "sgd") == ["0.01", "", ""]
+    status = page.page.get_by_role("status")
+    assert status.inner_text().startswith(f"Step {STEPS}. twice: loss ")
+    assert page.faults == []
+
+
+def test_the_lesson_is_played_with_the_keyboard_and_speaks_when_it_stops(page: Visit) -> None:
+    keyboard = page.page.keyboard
+    page.page.get_by_role("combobox", name="Surface").focus()
+    order = []
+    for _ in range(7):
+        order.append(page.page.evaluate("document.activeElement.id || document.activeElement.type"))
+        keyboard.press("Tab")
+    assert order == ["surface", "from", "rate", "play", "slider", "speed", "checkbox"]
+    rate, step = page.page.locator("#rate"), page.page.locator("#slider")
+    rate.press("Home")
+    rate.press("ArrowRight")
+    assert rate.get_attribute("aria-valuetext") == "2 of 3: sgd 0.1, twice 0.2"
+    assert step.input_value() == str(STEPS)
+    step.press("Home")
+    assert (points(page, "path"), step.get_attribute("aria-valuetext")) == (1, f"step 0 of {STEPS}")
+    step.press("ArrowRight")
+    assert points(page, "path") == 2
+    before = page.page.get_by_role("status").inner_text()
+    page.page.locator("#speed").select_option("4")
+    step.press(" ")
+    page.page.get_by_role("button", name="pause").wait_for()
+    assert page.page.get_by_role("status").inner_text() == before
+    expect(step).to_have_value(str(STEPS), timeout=10_000)
+    expect(page.page.get_by_role("status")).to_contain_text(f"Step {STEPS}. sgd: loss")
+    assert points(page, "path") == STEPS + 1
     assert page.faults == []
 
 
@@ -108,12 +178,15 @@ def test_it_fits_the_screen_in_light_and_dark(page: Visit) -> None:
 def test_it_is_read_with_the_keyboard(page: Visit) -> None:
     keyboard = page.page.keyboard
     keyboard.press("Tab")
-    assert page.page.evaluate("document.activeElement.innerText") == "Skip to the figures"
+    assert page.page.evaluate("document.activeElement.innerText") == "Skip to the answers"
     keyboard.press("Enter")
     assert page.page.evaluate("document.activeElement.id") == "main"
-    page.page.locator("summary").first.focus()
+    page.page.locator(".article > summary").last.focus()
+    keyboard.press("Enter")
+    page.page.locator(".player-of > summary").first.focus()
     keyboard.press("Enter")
     assert page.page.locator("iframe").first.is_visible()
+    assert page.page.frame_locator("iframe").first.locator("#slider").is_visible()
     table = page.page.get_by_role("region", name="Many columns")
     table.focus()
     keyboard.press("ArrowRight")

@@ -78,7 +78,7 @@ def test_make_trains_on_other_images_without_comparing_them_and_goes_back(build:
 
 
 def test_a_change_of_an_optimizers_configuration_reruns_what_composes_it(build: Path) -> None:
-    append(build / "conf/optimizer/adagrad.yaml", "one line more")
+    append(build / "conf/optimizer/nadam.yaml", "one line more")
     assert rerun(build) == ["compose"]
     momentum = build / "conf/optimizer/momentum.yaml"
     text = momentum.read_text(encoding="utf-8")
@@ -87,4 +87,4 @@ def test_a_change_of_an_optimizers_configuration_reruns_what_composes_it(build: 
     status = run("dvc", "status", cwd=build)
     changed = {line.rstrip(":") for line in status.stdout.splitlines() if line and not line[0].isspace()}
     trained = {f"train_without_data@{name}" for name in ("ackley", "patterns", "rastrigin")}
-    assert changed == {"benchmark", "optimizers", "seeds@patterns", *trained}
+    assert changed == {"benchmark", "lesson", "optimizers", "seeds@patterns", *trained}

@@ -25,7 +25,7 @@ def test_a_card_is_read_from_the_record(composed: Composed, project: Path) -> No
         "Source article 000: each of 100 steps fits 10 of the 100 points, drawn anew, and descends on that curve."
     )
     assert (card.result, card.steps, card.metrics) == ("finished", 20, result.metrics)
-    assert card.picture == project / "runs" / "noisy_polynomial" / "views" / "descent.png"
+    assert card.picture == project / "runs" / "noisy_polynomial" / "views" / "descent_small.png"
     assert card.player == (result.folder / "views" / "descent.html").read_text(encoding="utf-8")
     at = f"x = {result.metrics['x']:.4g}"
     assert card.alt == f"The path of noisy_polynomial on the curve of the loss: finished after 20 steps at {at}."

@@ -18,7 +18,7 @@ from descent.articles.results import Results
 from descent.articles.summarize import summarize
 from descent.records.run import CONFIG, EVALUATIONS
 from descent.report.page import Section
-from descent.report.sections import sections
+from descent.report.sections import maps, sections
 from descent.runs.train import train
 
 BOWLS = {"bowl_001": 0.1, "bowl_001_too_large": 1.0, "bowl_001_too_small": 1e-6}
@@ -88,7 +88,7 @@ def page_sections(
 
         patch.setattr(Figure, "savefig", noted)
         results = Results(project)
-        return {section.id: section for section in sections(results, summarize(results))}
+        return {section.id: section for section in [*maps(results), *sections(results, summarize(results))]}
 
 
 def table(section: Section) -> list[list[str]]:
@@ -98,7 +98,7 @@ def table(section: Section) -> list[list[str]]:
 
 def test_the_sections_are_those_of_the_page_in_its_order(page_sections: dict[str, Section]) -> None:
     assert list(page_sections) == [
-        "rates-001", "rates-004", "field-004", "chance-000", "basin-himmelblau", "basin-noisy-polynomial",
+        "basin-himmelblau", "basin-noisy-polynomial", "rates-001", "rates-004", "field-004", "chance-000",
         "seeds-mnist", "gradient-check",
     ]  # fmt: skip
     for section in page_sections.values():

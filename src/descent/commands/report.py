@@ -23,10 +23,12 @@ def main(words: Sequence[str]) -> None:
     from descent.articles.results import Results
     from descent.articles.summary import Summary
     from descent.articles.table import read_table
+    from descent.records.lesson import LESSON, read_lesson
     from descent.records.run import RunRecord, run_folders
     from descent.report.cards import cards
+    from descent.report.lesson import lesson_of
     from descent.report.page import write_page
-    from descent.report.sections import sections
+    from descent.report.sections import maps, sections
     from descent.tracking.lookup import mlflow_run_ids
     from descent.tracking.store import DEFAULT_URI
 
@@ -42,11 +44,15 @@ def main(words: Sequence[str]) -> None:
     except UserError as error:
         print(f"the report is without MLflow's run ids: {error}", file=sys.stderr)
     summary = Summary.load(reports / "articles.json")
-    page = reports / "index.html"
-    write_page(page, _answers(root), values, sections(Results(root), summary), _by_article(cards(runs, ids)))
+    results = Results(root)
+    answers = [*_benchmarks(root), *maps(results)]
+    lesson = lesson_of(read_lesson(root / LESSON))
+    write_page(
+        reports / "index.html", answers, values, sections(results, summary), _by_article(cards(runs, ids)), lesson
+    )
 
 
-def _answers(root: Path) -> list["Section"]:
+def _benchmarks(root: Path) -> list["Section"]:
     """The sections of the benchmarks that have ended."""
     from descent.records.folder import RECORD
     from descent.records.sweep import SWEEP, SweepRecord

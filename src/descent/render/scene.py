@@ -82,7 +82,7 @@ def scene_of(descent: CurveDescent | FieldDescent | PlaneDescent, steps: int) ->
 
 def curve_scene(descent: CurveDescent) -> Scene:
     """The path of one parameter on the curve of its loss."""
-    x, y = _axes(descent.x, descent.y, ratio=0.62)
+    x, y = page_axes(descent.x, descent.y, ratio=0.62)
     view = descent.x, descent.y
     end = last_in_view(descent.path, *view)
     last = len(descent.path) - 1
@@ -94,7 +94,7 @@ def curve_scene(descent: CurveDescent) -> Scene:
         step_curves = {taken + 1: curve for taken, curve in descent.frames[:: stride or 1] if taken < last}
         steps = np.array([0, *step_curves, last])
     steps = np.union1d(steps, [end])
-    path = _on_page(x, y, descent.path[steps])
+    path = on_page(x, y, descent.path[steps])
     scene = Scene(
         title=descent.title,
         text="The path on the curve of the loss",
@@ -118,7 +118,7 @@ def curve_scene(descent: CurveDescent) -> Scene:
             dots[frame, 1] = y.to_page(height)
     return replace(
         scene,
-        examples=_on_page(x, y, np.stack(descent.examples, axis=1)),
+        examples=on_page(x, y, np.stack(descent.examples, axis=1)),
         dots=dots,
         step_curves=[
             _curve(x, y, descent.grid, step_curves[step]) if step in step_curves else "" for step in steps.tolist()
@@ -131,7 +131,7 @@ def field_scene(descent: FieldDescent) -> Scene:
     loss_field = descent.field
     view = loss_field.x, loss_field.y
     # Equal aspect, so that arrows are perpendicular to contours, unless the view would become a strip.
-    x, y = _axes(*view, ratio=float(np.clip(np.ptp(loss_field.y) / np.ptp(loss_field.x), 0.3, 2)))
+    x, y = page_axes(*view, ratio=float(np.clip(np.ptp(loss_field.y) / np.ptp(loss_field.x), 0.3, 2)))
     end = last_in_view(descent.path, *view)
     steps = np.union1d(sample_path(descent.path, MAX_PLAYER_FRAMES, *view), [end])
     areas, levels = contour_areas(x, y, loss_field.grid, loss_field.heights)
@@ -145,21 +145,21 @@ def field_scene(descent: FieldDescent) -> Scene:
         x_label="x",
         y_label="y",
         steps=steps,
-        path=_on_page(x, y, descent.path[steps]),
+        path=on_page(x, y, descent.path[steps]),
         end=int(np.searchsorted(steps, end)),
         end_label=end_label(descent.path, *view, diverged=descent.diverged),
         values={"x": descent.path[steps, 0], "y": descent.path[steps, 1]},
         areas=areas,
         levels=levels,
-        arrows=svg_arrows(_on_page(x, y, positions), vectors * units * [1, -1]),
-        minima=_on_page(x, y, np.array(loss_field.minima, dtype=np.float64).reshape(-1, 2)),
+        arrows=svg_arrows(on_page(x, y, positions), vectors * units * [1, -1]),
+        minima=on_page(x, y, np.array(loss_field.minima, dtype=np.float64).reshape(-1, 2)),
     )
 
 
 def plane_scene(descent: PlaneDescent, steps: int) -> Scene:
     """The path of a network in the plane that it spans, on contours of the loss."""
     first_side, second_side = ((float(side[0]), float(side[-1])) for side in descent.grid)
-    x, y = _axes(first_side, second_side, ratio=0.85)
+    x, y = page_axes(first_side, second_side, ratio=0.85)
     areas, levels = contour_areas(x, y, descent.grid, descent.losses)
     taken = np.union1d(descent.steps, [steps]).astype(np.intp)
     # The position at the end of a diverged run is the last finite one.
@@ -173,7 +173,7 @@ def plane_scene(descent: PlaneDescent, steps: int) -> Scene:
         x_label=f"1st principal direction ({first:.0f} %)",
         y_label=f"2nd ({second:.0f} %)",
         steps=taken,
-        path=_on_page(x, y, descent.path[snapshots]),
+        path=on_page(x, y, descent.path[snapshots]),
         end=len(taken) - 1,
         end_label="diverged" if descent.diverged else "end",
         areas=areas,
@@ -182,7 +182,7 @@ def plane_scene(descent: PlaneDescent, steps: int) -> Scene:
     )
 
 
-def _axes(x: Range, y: Range, ratio: float) -> tuple[Axis, Axis]:
+def page_axes(x: Range, y: Range, ratio: float) -> tuple[Axis, Axis]:
     """The axes of a view that is `ratio` times as high as wide."""
     width = min(WIDTH, 1.15 * WIDTH / ratio)
     left = LEFT + (WIDTH - width) / 2
@@ -190,13 +190,13 @@ def _axes(x: Range, y: Range, ratio: float) -> tuple[Axis, Axis]:
     return linear_axis(np.array(x), horizontal), linear_axis(np.array(y), vertical)
 
 
-def _on_page(x: Axis, y: Axis, positions: Array) -> Array:
+def on_page(x: Axis, y: Axis, positions: Array) -> Array:
     """Positions, (positions, 2), on the page."""
     return np.stack([x.to_page(positions[:, 0]), y.to_page(positions[:, 1])], axis=1)
 
 
 def _curve(x: Axis, y: Axis, grid: Array, heights: Array) -> str:
     """The SVG path of a curve, without points that are not finite, clipped near the page."""
-    points = _on_page(x, y, np.stack([grid, heights], axis=1)).clip(-WIDTH, 3 * WIDTH)
+    points = on_page(x, y, np.stack([grid, heights], axis=1)).clip(-WIDTH, 3 * WIDTH)
     finite = points[np.isfinite(points).all(axis=1)]
     return svg_line(simplify(finite)) if len(finite) else ""

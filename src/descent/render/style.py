@@ -17,8 +17,15 @@ REST = "#b5b5b5"
 DASHES: tuple[str, ...] = ("-", "--", ":", "-.")
 """The line styles of several lines, so that two of one colour differ."""
 PALETTES = {
-    "light": {"blue": BLUE, "orange": ORANGE, "green": GREEN, "red": RED, "grey": GREY},
-    "dark": {"blue": "#56b4e9", "orange": "#f2bb4e", "green": "#43d6a6", "red": "#ff8b50", "grey": "#9aa3ab"},
+    "light": {"blue": BLUE, "orange": ORANGE, "green": GREEN, "red": RED, "grey": GREY, "pink": "#b8578c"},
+    "dark": {
+        "blue": "#56b4e9",
+        "orange": "#f2bb4e",
+        "green": "#43d6a6",
+        "red": "#ff8b50",
+        "grey": "#9aa3ab",
+        "pink": "#f0a6cf",
+    },
 }
 """The colours of a web page in each theme."""
 # Low losses are dark in both themes, so that a path stands out in its valley.

@@ -8,7 +8,7 @@ import yaml
 from descent.errors import UserError
 from descent.records.header import Termination
 from descent.records.run import CONFIG, OVERRIDES, RunRecord
-from descent.render.run_views import PLAYER, STILL
+from descent.render.run_views import PLAYER, SMALL
 from descent.report.page import Card
 
 BACKGROUNDS = {
@@ -33,7 +33,7 @@ def cards(runs: Sequence[RunRecord], run_ids: Mapping[str, str]) -> list[Card]:
 
 
 def _card(record: RunRecord, run_ids: Mapping[str, str]) -> Card:
-    if not (record.views / PLAYER).exists():
+    if not ((record.views / PLAYER).exists() and (record.views / SMALL).exists()):
         raise UserError(f"{record.folder} has no views; `descent draw {record.folder}` draws them")
     header, ending = record.header, record.ending()
     assert ending is not None
@@ -45,7 +45,7 @@ def _card(record: RunRecord, run_ids: Mapping[str, str]) -> Card:
         result=ending.result,
         steps=ending.step,
         metrics=record.metrics(),
-        picture=record.views / STILL,
+        picture=record.views / SMALL,
         player=(record.views / PLAYER).read_text(encoding="utf-8"),
         alt=_alt(record, ending),
         config=(record.files / CONFIG).read_text(encoding="utf-8"),

@@ -1,6 +1,8 @@
 """The report page: one self-contained HTML file with the published figures, sections, and a card for each run."""
 
 import io
+import json
+import zlib
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Sequence
@@ -8,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from descent.articles.published_value import PublishedValue
 from descent.records.files import write_atomically
 from descent.records.header import Result
+from descent.render.axis import tick_label
+from descent.render.style import PALETTES, band_colours
+from descent.report.lesson import CHART, Lesson
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,7 +35,7 @@ class Card:
         result: how the run ended.
         steps: the number of steps it took.
         metrics: its final metrics.
-        picture: the PNG file of its descent.
+        picture: the small PNG file of its descent.
         player: the HTML of its player.
         alt: the alternative text of the picture.
         config: its resolved configuration as YAML.
@@ -96,6 +101,9 @@ class Article:
     note: str = ""
 
 
+WEBP_QUALITY = 88
+"""Of pictures in the page, from 0 to 100."""
+
 ARTICLES = {
     "000": Article("Simulation de Deep Learning / Probabilistic Gradient Descente (SGD)", "fr"),
     "001": Article("Zusammenfassende Anmerkung zu Deep Learning -4.3 Gradientenmethode-", "de"),
@@ -107,7 +115,7 @@ ARTICLES = {
 
 @dataclass(frozen=True)
 class EmbeddedImage:
-    """A PNG picture as a data URI, with its size in pixels, for which the page reserves space."""
+    """A picture as a data URI, with its size in pixels, for which the page reserves space."""
 
     uri: str
     width: int
@@ -115,10 +123,18 @@ class EmbeddedImage:
 
 
 def embed_image(file: Path | bytes) -> EmbeddedImage:
-    """Read a PNG picture, from a path or from the bytes of a file, into a data URI."""
+    """Read a PNG picture, from a path or from the bytes of a file, into a data URI: as WebP, which takes a third."""
     data = file if isinstance(file, bytes) else file.read_bytes()
+    webp = io.BytesIO()
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
-        return EmbeddedImage(f"data:image/png;base64,{b64encode(data).decode()}", *image.size)
+        image.convert("RGB").save(webp, format="WEBP", quality=WEBP_QUALITY, method=4)
+        return EmbeddedImage(f"data:image/webp;base64,{b64encode(webp.getvalue()).decode()}", *image.size)
+
+
+def packed(value: Any) -> str:
+    """A text, or other values as JSON, deflated, in base64, as the page's script unpacks it."""
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    return b64encode(zlib.compress(text.encode(), 9)).decode()
 
 
 def write_page(
@@ -127,8 +143,19 @@ def write_page(
     figures: Sequence[PublishedValue],
     sections: Sequence[Section],
     cards: Sequence[Card],
+    lesson: Lesson | None = None,
 ) -> None:
-    """Write the page: what benchmarks answer, the published figures, the other sections, and the runs."""
+    """Write the page: the answers, the lesson, the published figures, the other sections, and the runs.
+
+    Args:
+        path: of the page.
+        answers: the sections with which it opens.
+        figures: that articles publish, beside ours.
+        sections: on what is behind the figures.
+        cards: of the runs.
+        lesson: in which a reader plays with descents; None without one.
+    """
+    counts = sorted({len(surface.areas) for surface in lesson.surfaces}) if lesson else []
     render_page(
         "page.html.j2",
         path,
@@ -138,13 +165,19 @@ def write_page(
         articles=ARTICLES,
         sections=sections,
         cards=cards,
+        lesson=lesson,
+        packed=packed,
+        sides=CHART,
+        tick_label=tick_label,
+        palettes=PALETTES,
+        bands={theme: {count: band_colours(count, theme) for count in counts} for theme in PALETTES},
     )
 
 
 def render_page(template: str, path: Path, **values: Any) -> None:
     """Write the page that a template makes of values."""
     templates = Environment(
-        loader=PackageLoader("descent", "report"),
+        loader=ChoiceLoader([PackageLoader("descent", "report"), PackageLoader("descent", "render")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

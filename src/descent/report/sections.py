@@ -27,15 +27,21 @@ NOISY_POLYNOMIAL = (
 )
 
 
+def maps(results: Results) -> list[Section]:
+    """The maps of starts and learning rates."""
+    return [
+        _basins(results, "himmelblau", HIMMELBLAU),
+        _basins(results, "noisy_polynomial", NOISY_POLYNOMIAL),
+    ]
+
+
 def sections(results: Results, summary: Summary) -> list[Section]:
-    """All sections, in the order of the page."""
+    """The sections on what is behind the published figures, in the order of the page."""
     return [
         _rates(results, "rates-001", "001", summary.rates["001"]),
         _rates(results, "rates-004", "004", summary.rates["004"]),
         _field(results, summary),
         _noisy_polynomial(results, summary),
-        _basins(results, "himmelblau", HIMMELBLAU),
-        _basins(results, "noisy_polynomial", NOISY_POLYNOMIAL),
         _networks(summary),
         _gradients(results),
     ]
