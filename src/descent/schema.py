@@ -95,8 +95,8 @@ def _refusal(schema: type[Section], values: object, fault: Mapping[str, Any]) ->
     keys = [str(key) for key in fault["loc"]]
     named = _named_section(schema, keys)
     if named is not None:
-        section, depth = named
-        inner = _refusal(section, _at(values, keys[:depth]), {**fault, "loc": fault["loc"][depth:]})
+        of_name, depth = named
+        inner = _refusal(of_name, _at(values, keys[:depth]), {**fault, "loc": fault["loc"][depth:]})
         return f"{'.'.join(keys[:depth])}.{inner}"
     if fault["type"] == "extra_forbidden":
         return f"{'.'.join(keys)}={_shown(fault['input'])}: {_on_unknown_key(schema, keys)}"

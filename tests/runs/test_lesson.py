@@ -5,7 +5,7 @@ import pytest
 from conftest import Composed
 
 from descent.errors import UserError
-from descent.records.lesson import SurfaceDescents, read_lesson
+from descent.records.lesson import AT_REST, SurfaceDescents, read_lesson
 from descent.records.run import RunRecord
 from descent.runs.lesson import train_lesson
 from descent.runs.lesson_config import LessonConfig
@@ -50,11 +50,20 @@ def test_it_says_which_minimum_is_within_reach_and_knows_the_surface_around(desc
     distances = np.linalg.norm(descents.positions[..., None, :] - descents.minima, axis=-1)
     for number in range(1, 5):
         np.testing.assert_array_equal(descents.reached == number, distances[..., number - 1] <= 0.05)
+    assert not (descents.reached == AT_REST).any()
     assert {0, 4} <= set(np.unique(descents.reached))
     at = np.ix_([0, -1], [0, -1])
     first, second = np.meshgrid(descents.first[[0, -1]], descents.second[[0, -1]])
     expected = (first**2 + second - 11) ** 2 + (first + second**2 - 7) ** 2
     assert descents.heights[at] == pytest.approx(expected)
+
+
+def test_a_descent_at_rest_in_a_dip_that_is_no_minimum_is_said_to_be(project: Path) -> None:
+    rastrigin = {"about": "", "rates": [0.001, 0.002], "starts": [[2.0, 1.0]]}
+    small = SMALL | {"rates": 2, "surfaces": {"rastrigin": rastrigin}, "optimizers": {"sgd": {}}}
+    (descents,) = read_lesson(train_lesson(checked(LessonConfig, small))).values()
+    assert descents.reached[..., 0].tolist() == [[[0], [0]]]
+    assert descents.reached[..., -1].tolist() == [[[AT_REST], [AT_REST]]]
 
 
 def test_a_surface_of_one_coordinate_is_refused_in_a_line(project: Path) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 LESSON = "lesson"
 """The folder of the lesson in a project."""
 ARRAYS = "lesson.npz"
+AT_REST = -1
+"""Stands for a minimum where a descent is at rest at none that is known, as in a dip or on a saddle."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class SurfaceDescents:
         positions: (optimizers, rates, starts, steps + 1, 2) in float32, after each step; nan after the last.
         losses: (optimizers, rates, starts, steps + 1) in float32, the loss there.
         reached: (optimizers, rates, starts, steps + 1), the number of the minimum that is within reach there, counted
-            from 1; 0 for none.
+            from 1; AT_REST where it is at rest elsewhere, else 0.
         steps: (optimizers, rates, starts), the number of steps taken.
         diverged: (optimizers, rates, starts), whether it diverged with the last of them.
         first: (columns,), the first coordinates of a grid over what is shown.

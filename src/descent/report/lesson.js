@@ -19,6 +19,11 @@ async function race() {
   const short = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(3))) : "∞").replace("e+", "e").replaceAll("-", "−");
   const isIn = (racer) => racer.row.querySelector("input").checked;
 
+  function isOutside(point) {
+    const [x, y, width, height] = ["x", "y", "width", "height"].map((name) => Number(root.querySelector("#view rect").getAttribute(name)));
+    return !point || point[0] < x || point[0] > x + width || point[1] < y || point[1] > y + height;
+  }
+
   // What a racer did so far at the chosen rate from the chosen start.
   function course(index) {
     const run = (index * rates + Number(rateSlider.value)) * surface.points.length + Number(startChoice.value);
@@ -36,6 +41,8 @@ async function race() {
     const minimum = surface.reached[first + taken];
     let where = "on its way";
     if (isOver) where = `diverged after step ${surface.steps[run]}`;
+    else if (minimum < 0) where = "at rest elsewhere";
+    else if (!minimum && isOutside(points.at(-1))) where = "out of view";
     else if (minimum) where = `at the minimum ${surface.minima[minimum - 1]}`;
     return { points, losses, isOver, where, loss: short(surface.losses[first + taken]), rate: surface.rates[index][rateSlider.value] };
   }

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from descent.core.build import assemble, optimizer_factory, problem_of, shared_settings
 from descent.core.config import TrainConfig
 from descent.core.problems.minima import REACH
-from descent.core.problems.positions import losses_at
+from descent.core.problems.positions import gradients_at, losses_at
 from descent.core.problems.surface import Surface
 from descent.core.training.batching import batches
 from descent.core.training.callbacks import Evaluator, Metrics, ProgressBar
@@ -28,7 +28,7 @@ from descent.errors import UserError
 from descent.project import project_root
 from descent.records.criterion import TRAIN_LOSS
 from descent.records.label import RATE
-from descent.records.lesson import LESSON, SurfaceDescents, write_lesson
+from descent.records.lesson import AT_REST, LESSON, SurfaceDescents, write_lesson
 from descent.runs.composition import composed, typed
 from descent.runs.dry_run import dry_run
 from descent.runs.lesson_config import LessonConfig, LessonSurface
@@ -59,12 +59,8 @@ def _descents(name: str, surface: LessonSurface, config: LessonConfig) -> Surfac
     problem = problem_of(first)
     if not isinstance(problem, Surface) or problem.size() != 2:
         raise UserError(f"surfaces.{name}: a lesson takes a surface of two coordinates")
-    rates = np.array(
-        [
-            rates_between(*(optimizer.rates or surface.rates), config.rates)  # type: ignore[call-arg]
-            for optimizer in config.optimizers.values()
-        ]
-    )
+    ends = [optimizer.rates or surface.rates for optimizer in config.optimizers.values()]
+    rates = np.array([rates_between(low, high, config.rates) for low, high in ends])
     starts = [problem_of(first.replaced("problem.start", start)) for start in surface.starts]
     runs: list[TrainingRun] = []
     for of_optimizer, of_rates in zip(configs.values(), rates.tolist(), strict=True):
@@ -96,7 +92,7 @@ def _descents(name: str, surface: LessonSurface, config: LessonConfig) -> Surfac
         starts=np.array(surface.starts),
         positions=_single(positions),
         losses=_single(losses.reshape(*shape, config.steps + 1)),
-        reached=_reached(positions, problem.minima),
+        reached=_reached(positions, problem, first.tolerance),
         steps=np.array([run.state.steps_taken for run in runs]).reshape(shape),
         diverged=np.array([run.state.diverged for run in runs]).reshape(shape),
         **_landscape(problem, first),
@@ -121,13 +117,18 @@ def _single(values: Array) -> Array:
         return values.astype(np.float32)
 
 
-def _reached(positions: Array, minima: list[tuple[float, ...]]) -> Array:
-    """The number of the minimum that is within reach of positions, (..., 2), counted from 1; 0 for none."""
-    if not minima:
-        return np.zeros(positions.shape[:-1], dtype=np.int8)
-    distances = np.linalg.norm(positions[..., None, :] - np.array(minima), axis=-1)
-    distances = np.where(np.isnan(distances), np.inf, distances)
-    return np.where(distances.min(axis=-1) <= REACH, distances.argmin(axis=-1) + 1, 0).astype(np.int8)
+def _reached(positions: Array, surface: Surface, tolerance: float) -> Array:
+    """The number of the minimum that is within reach of positions, (..., 2), counted from 1; 0 for none.
+
+    Where there is none and the norm of the gradient is within the tolerance, it is AT_REST.
+    """
+    points = torch.from_numpy(positions).view(-1, 2)
+    at_rest = (gradients_at(surface, (), points).norm(dim=1) <= tolerance).view(positions.shape[:-1]).numpy()
+    minima = np.array(surface.minima, dtype=np.float64).reshape(-1, 2)
+    distances = np.linalg.norm(positions[..., None, :] - minima, axis=-1)
+    is_near = distances <= REACH  # false for nan
+    numbers = np.where(is_near.any(axis=-1), is_near.argmax(axis=-1) + 1 if len(minima) else 0, 0)
+    return np.where((numbers == 0) & at_rest, AT_REST, numbers).astype(np.int8)
 
 
 def _landscape(surface: Surface, config: TrainConfig) -> dict[str, Array]:
