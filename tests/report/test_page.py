@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from PIL import Image, UnidentifiedImageError
 from report.parsed import Parsed
 
@@ -178,6 +179,11 @@ def test_a_player_is_packed_until_it_is_opened(page: Parsed, tmp_path: Path) -> 
     first, _ = re.findall(r'<script type="application/octet-stream">([^<]+)</script>', text)
     assert zlib.decompress(b64decode(first)).decode() == "<p>a player &amp; more</p>"
     assert all("srcdoc" not in frame for frame in page.all("iframe"))
+
+
+@pytest.mark.build
+def test_the_page_of_the_main_job_is_at_most_5_mb() -> None:
+    assert (ROOT / "reports" / "index.html").stat().st_size <= 5_000_000
 
 
 def test_a_picture_is_a_png_and_is_read_as_no_program(tmp_path: Path) -> None:
