@@ -137,3 +137,22 @@ def test_keys_are_checked_where_values_are_not_there_yet(changes: dict[str, Any]
     with pytest.raises(UserError) as refused:
         check_keys(Walk, {"steps": "${later}"} | changes)
     assert str(refused.value) == message
+
+
+class Journey(Section):
+    walks: dict[str, Walk]
+
+
+@pytest.mark.parametrize(
+    ("walks", "message"),
+    [
+        ({"first": {"stpes": 3}}, r"walks\.first\.stpes=3: there is no key or group 'stpes'; did you mean 'steps'\?"),
+        ({"first": {"steps": "many"}}, r"walks\.first\.steps=many: choose a whole number.*"),
+        ({"first": {"pace": {"rtae": 1}}}, r"walks\.first\.pace\.rtae=1: there is no key 'pace\.rtae'.*"),
+    ],
+)
+def test_a_wrong_key_or_value_of_one_of_several_sections_is_refused_in_a_line(
+    walks: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=f"^{message}"):
+        Journey.of(OmegaConf.create({"walks": walks}))

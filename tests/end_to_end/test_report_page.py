@@ -186,7 +186,7 @@ def test_it_is_read_with_the_keyboard(page: Visit) -> None:
     page.page.locator(".player-of > summary").first.focus()
     keyboard.press("Enter")
     assert page.page.locator("iframe").first.is_visible()
-    assert page.page.frame_locator("iframe").first.locator("#slider").is_visible()
+    expect(page.page.frame_locator("iframe").first.locator("#slider")).to_be_visible()
     table = page.page.get_by_role("region", name="Many columns")
     table.focus()
     keyboard.press("ArrowRight")
