@@ -1,4 +1,6 @@
 import csv
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,29 @@ REPEAT = ("descent", "seeds", "experiment=noisy_polynomial", "trainer.max_steps=
 def test_an_experiment_is_repeated_from_the_seeds_after_its_own(project: Path) -> None:
     done = here(*REPEAT, "--count", "2", "seed=7", cwd=project)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "noisy_polynomial from 2 more seeds: seeds/noisy_polynomial/runs.csv\n"
+    assert done.stdout.splitlines()[0] == "finished 100 % (34.2 % to 100 %) of 2"
+    assert re.match(
+        r"loss/train -?[\d.]+ \(-?[\d.]+ to -?[\d.]+\), interquartile mean of 2$", done.stdout.splitlines()[1]
+    )
+    assert done.stdout.splitlines()[-2:] == [
+        "noisy_polynomial from 2 more seeds: 2 trained, 0 finished before",
+        "table seeds/noisy_polynomial/runs.csv  pictures seeds/noisy_polynomial/views/*.png",
+    ]
     with (project / "seeds" / "noisy_polynomial" / "runs.csv").open(newline="") as file:
         assert [row["seed"] for row in csv.DictReader(file)] == ["8", "9"]
+    again = here(*REPEAT, "--count", "2", "seed=7", cwd=project)
+    assert again.stdout == done.stdout.replace("2 trained, 0 finished", "0 trained, 2 finished")
+
+
+def test_the_pictures_are_drawn_again_from_the_folder_alone(project: Path) -> None:
+    here(*REPEAT, "--count", "2", cwd=project)
+    views = project / "seeds" / "noisy_polynomial" / "views"
+    drawn = {path.name: path.read_bytes() for path in views.iterdir()}
+    assert drawn.keys() == {"ends.png", "outcomes.png"}
+    shutil.rmtree(views)
+    again = here("descent", "draw", "seeds/noisy_polynomial", cwd=project)
+    assert again.stdout == "seeds/noisy_polynomial: drawn\n"
+    assert {path.name: path.read_bytes() for path in views.iterdir()} == drawn
 
 
 @pytest.mark.parametrize("seeds", ["1", "-3"])

@@ -256,8 +256,16 @@ def test_the_compare_page_leads_to_the_curves_of_its_runs(ui: Ui) -> None:
 
 def test_the_image_grid_has_the_descents_side_by_side_under_one_key(ui: Ui) -> None:
     ui.open(ui.store.view)
-    ui.page.get_by_text("descents (1)").scroll_into_view_if_needed()
+    expect(ui.card("loss/step")).to_be_visible()
+    ui.card("loss/step").hover()
     images = ui.card("descent_small").locator("img")
+
+    def is_in_sight() -> bool:
+        """Scroll until the section is there: far below, the UI leaves it out."""
+        ui.page.mouse.wheel(0, 400)
+        return images.count() > 0
+
+    assert eventually(is_in_sight)
     images.first.scroll_into_view_if_needed()
     expect(images).to_have_count(PICTURED)
     assert eventually(lambda: min(images.evaluate_all(WIDTHS)) > 0)

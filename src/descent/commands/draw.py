@@ -1,4 +1,4 @@
-"""Draw the views of runs, sweeps, benchmarks and gradient checks again, from their records alone."""
+"""Draw the views of runs, sweeps, benchmarks, repeats and gradient checks again, from their records alone."""
 
 import argparse
 from collections.abc import Sequence
@@ -21,13 +21,14 @@ def _draw(folder: Path, *, animate: bool) -> None:
     """Draw the views of every record at or below a folder."""
     from descent.records.folder import RECORD
     from descent.records.run import run_folders
+    from descent.records.seeds import SeedsRecord, seeds_folders
     from descent.records.sweep import SweepRecord, sweep_folders
     from descent.render import gradients, run_views
     from descent.render.basins import draw_basins
 
-    runs, multiruns = run_folders([folder]), sweep_folders([folder])
+    runs, multiruns, repeats = run_folders([folder]), sweep_folders([folder]), seeds_folders(folder)
     checks = sorted(path.parent.parent for path in folder.rglob(f"{RECORD}/{gradients.GRADIENTS}"))
-    if not runs and not multiruns and not checks:
+    if not (runs or multiruns or repeats or checks):
         raise UserError(f"{folder} holds no record; name the folder of a run, a sweep or a gradient check")
     for run in runs:
         _print_done(run, is_new=run_views.draw(run, animate=animate))
@@ -47,6 +48,11 @@ def _draw(folder: Path, *, animate: bool) -> None:
         else:
             draw_basins(sweep)
             _print_done(path)
+    for path in repeats:
+        from descent.comparisons.seed_ends import draw_seeds
+
+        draw_seeds(SeedsRecord(path))
+        _print_done(path)
     for check in checks:
         gradients.draw_gradients(check)
         _print_done(check)

@@ -27,12 +27,20 @@ def main(words: Sequence[str]) -> None:
         line.run(partial(_repeat, arguments.count))
 
 
-def _repeat(seeds: int, config: TrainConfig) -> None:
+def _repeat(count: int, config: TrainConfig) -> None:
     import os
 
+    from descent.comparisons.seed_ends import SeedEnds
     from descent.core import numerics
+    from descent.records.folder import VIEWS
+    from descent.records.seeds import RUNS
     from descent.runs.seeds import repeat
 
     numerics.configure_torch()
-    folder = repeat(config, range(config.seed + 1, config.seed + 1 + seeds))
-    print(f"{config.name} from {seeds:,} more seeds: {os.path.relpath(folder)}/runs.csv")
+    repeated = repeat(config, range(config.seed + 1, config.seed + 1 + count))
+    where = os.path.relpath(repeated.record.folder)
+    for line in SeedEnds.of(repeated.record).lines():
+        print(line)
+    before = count - repeated.trained
+    print(f"{config.name} from {count:,} more seeds: {repeated.trained:,} trained, {before:,} finished before")
+    print(f"table {where}/{RUNS}  pictures {where}/{VIEWS}/*.png")
