@@ -1,7 +1,8 @@
-"""The commands of a page, in its order, with what the page says that they print, and the files that it shows."""
+"""The commands and scripts of a page, in its order, with what it says that they print, and the files that it shows."""
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -59,9 +60,12 @@ class ShownFile:
 
 
 def steps_of(page: Path) -> list[Command | ShownFile]:
-    """The commands and files of a page: those of console blocks, and blocks that begin with a path in a comment."""
+    """What a page shows: commands of console blocks, scripts in Python whose output follows, and files.
+
+    A file is a block that begins with its path in a comment.
+    """
     steps: list[Command | ShownFile] = []
-    before = ""
+    before = script = ""
     for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
         if language == "console":
             steps += commands_of(text)
@@ -69,9 +73,11 @@ def steps_of(page: Path) -> list[Command | ShownFile]:
             last = steps.pop()
             assert isinstance(last, Command)
             steps.append(Command(last.text, (*last.quoted, *text.splitlines())))
+        elif language == "text" and before == "python":
+            steps.append(Command(f"python -c {shlex.quote(script)}", tuple(text.splitlines())))
         elif shown := PATH.match(text):
             steps.append(ShownFile(shown[1], text[shown.end() :]))
-        before = language
+        before, script = language, text
     return steps
 
 
@@ -109,7 +115,7 @@ def _is_same_word(name: str, word: str, other: str) -> bool:
     if word == other:
         return True
     try:
-        value, other_value = (float(text.replace(",", "").removesuffix("%")) for text in (word, other))
+        value, other_value = (float(text.replace(",", "").strip("[]%")) for text in (word, other))
     except ValueError:
         return False
     # Rounding differs from processor to processor; a cell of a map of 400 is a quarter of a percent.

@@ -141,7 +141,7 @@ def test_what_is_added_is_added_to_a_command_of_a_page() -> None:
 
 
 def test_every_command_is_of_a_program_that_is_run_here() -> None:
-    assert {command.program for command in commands_on(PAGES)} == {".", "descent", *OF_BUILD}
+    assert {command.program for command in commands_on(PAGES)} == {".", "descent", "python", *OF_BUILD}
     assert [page for page in PAGES if any(c.program in OF_BUILD for c in commands_on([page]))] == [README, PIPELINE]
 
 
@@ -159,7 +159,7 @@ def test_the_commands_of_a_page(page: Path, tmp_path: Path, small_data: Path, em
     shutil.copy(empty_store, project)
     MADE.get(page.name, lambda _: None)(project)
     has_own_core = any(isinstance(step, ShownFile) and step.path.startswith("src/") for step in steps_of(page))
-    run_page(page, project, "descent", run=by_bash if has_own_core else in_this_process)
+    run_page(page, project, "descent", "python", run=by_bash if has_own_core else in_this_process)
 
 
 @pytest.fixture(scope="module")

@@ -146,7 +146,7 @@ def _networks(summary: Summary) -> Section:
             "A seed determines the initial weights and, with two layers, the minibatches. A published run is a single "
             "sample; these are the means over the seeds, with 95 % intervals (Student), and the ranges. With three "
             "layers they are those after ten of the hundred epochs, which take minutes for each seed: "
-            "`descent seeds --count 4 experiment=mnist_three_layer` trains all hundred."
+            "`descent seeds --count 4 experiment=mnist_three_layer name=all_epochs` trains all hundred."
         ],
         table=SectionTable(
             caption="Accuracies over the seeds",
