@@ -5,6 +5,8 @@ import json
 import os
 import pickle
 import re
+import zlib
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
@@ -33,11 +35,12 @@ class Pickled:
 
 
 class Scripts(HTMLParser):
-    """The scripts, the handlers and the links of a page."""
+    """The scripts, the handlers and the links of a page, and of the players that are packed into it."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.found: list[str] = []
+        self.is_packed = False
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -47,10 +50,13 @@ class Scripts(HTMLParser):
         self.found += [link for link in links if link and not link.startswith(("#", "data:"))]
         if tag == "iframe":
             assert values["sandbox"] == "allow-scripts"
-            self.found += Scripts(values["srcdoc"] or "").found
+            self.found += Scripts(values.get("srcdoc") or "").found
+        self.is_packed = tag == "script" and values.get("type") == "application/octet-stream"
 
     def handle_data(self, data: str) -> None:
-        if self.cdata_elem == "script" and "alert" in data:
+        if self.is_packed and self.cdata_elem == "script":
+            self.found += Scripts(zlib.decompress(b64decode(data)).decode()).found
+        elif self.cdata_elem == "script" and "alert" in data:
             self.found.append(data)
 
 

@@ -133,4 +133,4 @@ def test_a_job_that_does_not_see_its_sweep_syncs_its_run_as_a_child_of_it(
     with line.hydra() as hydra:
         hydra.run("train", SweepTask(), list(words))
     assert "lr=0.1: " in capsys.readouterr().out
-    assert ("lr=0.1", "FINISHED", "himmelblau: lr") in rows(store, CHILDREN)
+    assert ("steepest_descent lr=0.1", "FINISHED", "himmelblau: lr") in rows(store, CHILDREN)

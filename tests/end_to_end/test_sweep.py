@@ -116,5 +116,5 @@ def test_two_sweeps_at_once_share_the_job_that_both_have(project: Path) -> None:
     said = [(folder / "said.txt").read_text() for folder in (here, there)]
     assert [" 2 jobs: " in text and " 0 failed" in text for text in said] == [True, True]
     assert sum(" 2 trained" in text for text in said) == 1
-    assert children(project) == [(f"lr={lr}", "FINISHED") for lr in (0.001, 0.01, 0.1)]
+    assert children(project) == [(f"steepest_descent lr={lr}", "FINISHED") for lr in (0.001, 0.01, 0.1)]
     assert rows(store, "select status from runs where name = 'himmelblau: lr'") == [("FINISHED",), ("FINISHED",)]

@@ -14,12 +14,15 @@ SEED = "seed"
 USUAL = {"data": "none", "schedule": "constant", "average": "none", "gradient": "autograd", "sampler": "shuffled"}
 """Choices that go without saying."""
 CHOICES = ("experiment", "problem", "network", OPTIMIZER, *USUAL)
+"""The groups of the configuration whose choices are compared."""
 KEYS = (SEED, "problem.start", "data.batch_size", "trainer.max_steps", "trainer.max_epochs")
+"""The other keys that are compared, whoever sets them."""
 SETTINGS = ("optimizer.", "schedule.", "average.")
 """Prefixes of the parameters of a choice that are compared, besides those that the command line sets."""
 PLACES = ("name", "run_dir", "replace", "tracking", "trainer.accelerator", "trainer.chunk_size")
 """Keys that say where a run is computed and kept."""
 OVERRIDE = re.compile(r"(?:^|\s)\+*([\w./]+)=")
+"""The key of a word of the command line."""
 MAX_NUMBER_LENGTH = 7
 """Longer numbers are rounded to four digits in the label of a run."""
 

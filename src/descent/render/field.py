@@ -15,7 +15,7 @@ from descent.render.animation import BlittedFigure, frame_indices
 from descent.render.layout import lay_out
 from descent.render.style import GREEN, RED, band_colours, new_figure
 from descent.render.thumbnail import save_thumbnail, thumbnail_axes
-from descent.render.timed_path import draw_step_bar, draw_timed_path
+from descent.render.timed_path import draw_step_bar, draw_timed_path, step_ticks
 from descent.render.trail import Array, Range, drawn_indices, last_in_view, mark_end, mark_start, path_until
 
 BANDS = 24
@@ -166,9 +166,8 @@ def field_pictures(descent: FieldDescent, still: Path, animation: Path | None) -
     text = axes.text(0.02, 0.02, "", transform=axes.transAxes, fontsize=11, bbox={"facecolor": "white", "alpha": 0.8})
     legend = figure.legend(loc="outside lower center", ncols=3, fontsize=9, markerscale=0.7)
     labels = tuple(label.get_text() for label in legend.get_texts())
-    lay_out(
-        figure, (descent.field.x, descent.field.y, descent.field.heights.tobytes(), descent.title.count("\n"), labels)
-    )
+    texts = descent.title.count("\n"), labels, tuple(step_ticks(len(descent.path) - 1))
+    lay_out(figure, (descent.field.x, descent.field.y, descent.field.heights.tobytes(), *texts))
 
     def update(frame: int) -> None:
         step = frames[frame]

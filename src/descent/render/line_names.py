@@ -11,6 +11,8 @@ from descent.render.trail import Array
 
 QUIET = "#7a7a7a"
 """The colour of the number of lines that have no name."""
+MAX_NAME = 32
+"""The most characters of a name; of a longer one, the rest is left out."""
 SPACING = 0.055
 """The least vertical distance of two names, as a share of the height of the axes."""
 
@@ -45,7 +47,7 @@ def names_at_ends(lines: Iterable[tuple[str, str, Array]]) -> list[LineName]:
         if colour == REST:
             others.append(end)
         elif text:
-            named.append(LineName(text, colour, end))
+            named.append(LineName(text if len(text) <= MAX_NAME else f"{text[:MAX_NAME]}…", colour, end))
     return [*named, LineName(f"{len(others)} more", QUIET, float(np.median(others)))] if others else named
 
 
