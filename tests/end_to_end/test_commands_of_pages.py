@@ -25,7 +25,7 @@ from waiting import eventually
 PAGES = pages_with_commands()
 README, PIPELINE = ROOT / "README.md", ROOT / "docs" / "pipeline.md"
 OF_BUILD = ("make", "dvc")
-LEFT_OUT = shutil.ignore_patterns("__pycache__", ".venv", ".*_cache", "mlartifacts", "mlflow.db*")
+LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.egg-info", ".venv", ".*_cache", "mlartifacts", "mlflow.db*")
 FEW_STEPS = "trainer.max_steps=2"
 SMALL_SUITE = (
     "'suite.overrides=[\"sweep=random_starts\",\"trainer.max_steps=20\"]' suite.rates=2 suite.seeds=2 "
