@@ -147,7 +147,7 @@ def test_every_command_is_of_a_program_that_is_run_here() -> None:
 
 def test_the_readmes_commands(project: Path) -> None:
     (project / ".venv").symlink_to(sys.prefix)
-    run_page(README, project, ".", "descent", run=in_this_process)
+    run_page(README, project, ".", "descent")
 
 
 @pytest.mark.services
