@@ -4,14 +4,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from comparisons.records import ended_run
+from conftest import Composed
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
-from descent.comparisons.grouping import ended_runs, group_runs
+from descent.comparisons.grouping import GroupedRuns, SeedGroup, ended_runs, group_runs
 from descent.comparisons.pictures import comparison_pictures
 from descent.comparisons.statistics import interval
 from descent.records.criterion import Criterion
 from descent.records.header import Result
+from descent.records.run import RunRecord
+from descent.runs.train import train
 
 RATES, STEPS = ("0.1", "0.01"), (0, 5, 10)
 ACCURACY = Criterion("accuracy/validation", "maximize")
@@ -87,3 +90,24 @@ def test_a_group_without_a_metric_has_no_curve_of_it(tmp_path: Path) -> None:
     ]
     (axes,) = comparison_pictures("a sweep", group_runs(ended_runs(records)), ACCURACY)["curves_accuracy_test"].axes
     assert (axes.get_title(), len(axes.lines)) == ("images", 1)
+
+
+@pytest.mark.parametrize(("problem", "panels"), [("himmelblau", 1), ("parabola", 2)])
+def test_runs_from_several_starts_are_drawn_by_the_minimum_they_reach_where_a_field_has_any(
+    composed: Composed, problem: str, panels: int
+) -> None:
+    starts = {"himmelblau": ("[2.5,1.5]", "[3,2.5]", "[-3,3]"), "parabola": ("1", "-1", "0.5")}[problem]
+    records = [
+        RunRecord(train(composed(f"problem={problem}", f"problem.start={start}", "optimizer.lr=0.01",
+                                 "trainer.max_steps=200", f"run_dir=runs/{number}")).folder)
+        for number, start in enumerate(starts)
+    ]  # fmt: skip
+    runs = ended_runs(records)
+    group = SeedGroup("", None, runs)  # as of random starts, whose seeds alone differ
+    picture = comparison_pictures("starts", GroupedRuns(None, [], [group]), Criterion("loss/train", "minimize"))[
+        "paths"
+    ]
+    assert len([axes for axes in picture.axes if axes.get_xlabel() in ("x", "step")]) == panels
+    if problem == "himmelblau":
+        labels = [text.get_text() for text in picture.legends[0].get_texts()]
+        assert labels[:2] == ["at (3, 2): 2 of 3", "at (-2.81, 3.13): 1 of 3"]

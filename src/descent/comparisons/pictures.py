@@ -13,6 +13,7 @@ from descent.records.criterion import STEPS_TO_TARGET, TRAIN_LOSS, Criterion
 from descent.records.run import EVALUATIONS, STEPS, RunRecord
 from descent.render.bands import Band, bands_picture
 from descent.render.curve import LossCurve
+from descent.render.field import Field
 from descent.render.paths import Background, LabelledPath, paths_picture
 from descent.render.rates import RateLine, rates_picture
 from descent.render.run_views import field_of, loss_curve_of
@@ -133,8 +134,8 @@ def _x_label(grouped: GroupedRuns, group: SeedGroup) -> str:
 def _paths(title: str, grouped: GroupedRuns, first: RunRecord) -> Figure:
     """The paths: a colour for each kind and a shade for each of its groups; of starts alone, by the minimum reached."""
     background = _background(first)
-    if len(grouped.groups) == 1 and any("minimum" in run.metrics for run in grouped.runs):
-        return _paths_from_starts(title, grouped.groups[0], background, first.landscape()["minima"])
+    if len(grouped.groups) == 1 and len(grouped.runs) > 1 and isinstance(background, Field) and background.minima:
+        return _paths_from_starts(title, grouped.groups[0], background)
     paths = []
     kinds = grouped.by_kind()
     for kind, hue in hues(kinds).items():
@@ -147,14 +148,14 @@ def _paths(title: str, grouped: GroupedRuns, first: RunRecord) -> Figure:
     return paths_picture(title, background, paths)
 
 
-def _paths_from_starts(title: str, group: SeedGroup, background: Background, minima: np.ndarray) -> Figure:
+def _paths_from_starts(title: str, group: SeedGroup, background: Field) -> Figure:
     """The paths of runs that differ in their start alone, by the minimum that each has reached, with their counts."""
     reached: dict[str, list[EndedRun]] = {}
     for run in group.runs:
         number = int(run.metrics.get("minimum", 0))
         where = "diverged" if run.diverged else "at no lowest point"
-        if number:
-            where = "at (" + ", ".join(f"{value:.3g}" for value in minima[number - 1]) + ")"
+        if 0 < number <= len(background.minima):
+            where = "at (" + ", ".join(f"{value:.3g}" for value in background.minima[number - 1]) + ")"
         reached.setdefault(where, []).append(run)
     order = sorted(reached, key=lambda where: (not where.startswith("at ("), -len(reached[where])))
     paths = []

@@ -70,7 +70,7 @@ def distinguishing_label(header: Header) -> str:
     params = header.params
     values = {name: params.get(name, "") for name in (OPTIMIZER, RATE, "network", "schedule", "average", "gradient")}
     if "optimizer._target_" in OVERRIDE.findall(header.tags.get(OVERRIDES, "")):
-        values[OPTIMIZER] = params["optimizer._target_"].rpartition(".")[2]
+        values[OPTIMIZER] = params.get("optimizer._target_", "").rpartition(".")[2]
     unusual = {name: value for name, value in values.items() if value != USUAL.get(name)}
     return run_label(unusual if params.get(SEED, "0") == "0" else {**unusual, SEED: params[SEED]})
 

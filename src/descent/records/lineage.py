@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -123,12 +124,13 @@ def run_key(params: Mapping[str, str], data: Iterable[Input], code: Mapping[str,
 
 def source_tags(overrides: Sequence[str]) -> dict[str, str]:
     """The tags of a run for its source, as MLflow shows them: the command that trains it, and who trained it."""
-    tags = {COMMAND: shlex.join(["descent", "train", *overrides]), "mlflow.source.name": "descent train"}
-    tags["mlflow.source.type"] = "LOCAL"
-    try:
+    tags = {
+        COMMAND: shlex.join(["descent", "train", *overrides]),
+        "mlflow.source.name": "descent train",
+        "mlflow.source.type": "LOCAL",
+    }
+    with suppress(ImportError, KeyError, OSError):  # a user without a name, as in some containers
         tags["mlflow.user"] = getpass.getuser()
-    except (ImportError, KeyError, OSError):  # a user without a name, as in some containers
-        return tags
     return tags
 
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, RED, GREY = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#8a8a8a"
 COLOURS = (RED, "#5e3c99", GREEN, "#cc79a7", ORANGE, BLUE)
-"""The colours of several lines in one picture, in order: as many as can be told apart."""
+"""The colours of several lines in one picture, in order; readers can distinguish these six."""
 REST = "#b5b5b5"
 """The colour of the lines beyond these."""
 DASHES: tuple[str, ...] = ("-", "--", ":", "-.")
