@@ -4,6 +4,7 @@ Those that need what `make` has left, `make` and DVC, run in a copy of the build
 """
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -164,13 +165,27 @@ def test_the_commands_of_a_page(page: Path, tmp_path: Path, small_data: Path, em
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
-    """A copy of the project as `make` left it."""
+    """A copy of the project as `make` left it, whose last commit has results of another machine."""
     folder = tmp_path_factory.mktemp("build") / "project"
     shutil.copytree(ROOT, folder, ignore=LEFT_OUT, symlinks=True)
     shutil.copy(empty_store, folder)
     (folder / ".venv").mkdir()
     (folder / ".venv" / "ready").touch()  # the environment of these tests
+    commit_other_results(folder)
     return folder
+
+
+def commit_other_results(project: Path) -> None:
+    """Commit a dvc.lock whose records aren't in the cache, as where another processor rounded; the file stays."""
+    assert (project / ".git").is_dir(), "a copy of a worktree would commit to the repository that it was taken from"
+    lock = project / "dvc.lock"
+    text = lock.read_text(encoding="utf-8")
+    others, count = re.subn(r"(path: runs/\w+/record\n *hash: md5\n *md5: )\w+", rf"\g<1>{'0' * 32}", text)
+    assert count
+    lock.write_text(others, encoding="utf-8")
+    git = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
+    subprocess.run([*git, "commit", "--quiet", "-m", "other results", "dvc.lock"], cwd=project, check=True)
+    lock.write_text(text, encoding="utf-8")
 
 
 @pytest.mark.build
